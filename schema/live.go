@@ -1,0 +1,105 @@
+package schema
+
+import "github.com/tidwall/btree"
+
+// The rows of the live view, as events alone make them; names, teams and other things that the directory says are laid over
+// them when reading. Rows are immutable once published: readers may keep them, writers make new ones.
+
+// LiveAgent is one agent now.
+type LiveAgent struct {
+	ID                      string
+	Session                 *LiveSession // nil while logged out
+	Presence                LivePresence
+	Status                  Status    // effective
+	StatusSince             int64     // NoTime where no event has named the agent
+	StatusReason            [2]string // id, name of the reason that goes with Status
+	Suspended               bool
+	Live, SemiLive, NonLive uint16 // workload
+	WorkloadSince           int64
+	Assignment              *LiveAssignment // nil where the session has none
+	Parts                   []LivePart      // open ones and those whose mark is shown, in order of Since
+	LastEvent               int64           // newest event time of the agent or its interactions
+}
+
+// LiveSession is the login that is in force.
+type LiveSession struct {
+	ID, Extension, UserType string
+	DeviceType, DeviceURI   string
+	Since                   int64
+	Capacity                [NumChannels]uint16
+}
+
+// LivePresence is the status that people chose.
+type LivePresence struct {
+	Status               Status
+	Since                int64
+	ReasonID, ReasonName string
+	Description          string
+}
+
+// LiveAssignment is what the session's assignment events named; a nil slice was not named and comes from the directory.
+type LiveAssignment struct {
+	QueueIDs, CampaignIDs, Skills []string
+	QueueID, CampaignID           string // in use
+}
+
+// LivePart is an agent's part of a live interaction, as its agent sees it.
+type LivePart struct {
+	Interaction     string
+	Channel         Channel
+	Direction       Direction
+	State           PartState
+	Since           int64 // offer or connect of the part
+	StateSince      int64
+	Connected       int64  // NoTime before
+	Reason          string // "unparked", "resumed", or a mark's reason
+	Role            Role
+	Primary         bool
+	InitiatingAgent string
+}
+
+// LiveInteraction is one interaction that the live view still holds, ended ones included until they leave it.
+type LiveInteraction struct {
+	Interaction           // with what `updated` events replaced already laid over it
+	Parts          []Part // all of them, in order of Start
+	Visits         []Visit
+	Waiting        bool
+	HoldSince      int64 // NoTime
+	Recording      bool
+	RecordingSince int64
+	RecordAllowed  bool
+	Notes          []Annotation
+	Disposition    string
+	SubDisposition string
+	ExtraItems     []ExtraItem
+	Annotations    []Annotation // all that are kept, oldest first, bounded
+	LastEvent      int64
+}
+
+// ExtraItem is a named value that somebody attached to an interaction.
+type ExtraItem struct {
+	ID, Name, Value string
+	Searchable      bool
+	Time            int64
+	Source          string
+}
+
+// Floor is one consistent, immutable state of a contact centre's live view. Its maps are copy-on-write copies: readers walk
+// them freely and keep them as long as they like.
+type Floor struct {
+	ContactCenter string
+	Version       uint64 // grows with every change
+	AsOf          int64  // up to this moment the view holds every event that Kafka had
+	NewestEvent   int64
+	CompleteUntil int64
+	Agents        *btree.Map[string, *LiveAgent]       // by id
+	Interactions  *btree.Map[string, *LiveInteraction] // by id
+}
+
+// LiveMetrics is what live windows hold of one contact centre over [From, To), where To is after AsOf.
+type LiveMetrics struct {
+	From, To, AsOf, CompleteUntil int64
+	Windows                       []Window   // one per Dims, summed over the range; Start = From, Minutes unset
+	Intervals                     []Interval // of kind status that touch the range, open ones with End = Open
+	Parts                         []Part     // that touch the range, for concurrency
+}
