@@ -1,16 +1,27 @@
 // Package engine is the pure state machine that turns the events of one partition into facts, windows and live state. It has no
 // clock, no timer, no goroutine and does no I/O: its state after offset N is a function of the partition's first N records.
+//
+// One event's way through it: Apply (this file) → the interaction's fold (interaction.go) → what it puts out for windows and agents
+// (outputs.go, cascade.go) → the agents' folds (agent.go, status.go) → rows (facts.go, window.go).
 package engine
 
-import "floorwalker/schema"
+import (
+	"strings"
+
+	"floorwalker/schema"
+)
 
 // Number identifies how this engine folds. It is raised whenever folding changes, and a checkpoint of another number is not
 // restored but rebuilt from raw events.
 const Number = 1
 
+// DefaultHorizonMs is how far behind its contact centre's newest event an event may come unless the configuration says otherwise.
+const DefaultHorizonMs = 60 * 60 * 1000
+
 // Config of an engine; the same for all engines of a topic.
 type Config struct {
 	HorizonMs int64 // how far behind its contact centre's newest event an event may come; 0 = one hour
+	Live      bool  // note what changed for a live view (Changed)
 }
 
 // Outcome says what became of an event. Everything but Applied is counted under its name.
@@ -22,11 +33,15 @@ const (
 	Late               // beyond the horizon: raw history only, or folded in as the newest of its entity
 	Orphan             // of an interaction that nothing has begun
 	OutOfState         // does not fit the state
+	Expired            // applied, and interactions or wraps expired on the way
 )
 
-var outcomeNames = []string{"applied", "duplicate", "late", "orphan", "out_of_state"}
+var outcomeNames = [...]string{"applied", "duplicate", "late", "orphan", "out_of_state", "expired"}
 
 func (o Outcome) String() string { return outcomeNames[o] }
+
+// Outcomes lists all of them, for counters.
+func Outcomes() []Outcome { return []Outcome{Applied, Duplicate, Late, Orphan, OutOfState, Expired} }
 
 // Rows is what changed since the last Drain: every key that Apply touched, deleted facts as tombstones, emptied windows as zeros.
 type Rows struct {
@@ -44,39 +59,235 @@ type Center struct {
 	NewestEvent, CompleteUntil int64
 }
 
-// Piece is a stored part of a checkpoint: a base (the state folded to complete_until) or a segment (the packed events of an
-// offset range). Data is compressed and checksummed.
-type Piece struct {
-	Base   bool
-	Offset int64 // the next offset to apply after it
-	Data   []byte
+// Engine holds the state of one partition. It is not safe for concurrent use.
+type Engine struct {
+	horizon int64
+	live    bool
+	next    int64
+	centers map[string]*center
+	dirty   []*center
+	expired int64
 }
 
-// Engine holds the state of one partition. It is not safe for concurrent use.
-type Engine struct{}
-
 // New returns an empty engine that expects the partition's first record.
-func New(cfg Config) *Engine { return &Engine{} }
-
-// Apply folds one event in. The event's memory is not kept. Offsets must ascend; gaps are fine.
-func (e *Engine) Apply(ev *schema.Event, offset int64) Outcome { return Applied }
-
-// Skip notes an offset that holds no event (a dead letter), so that the position moves on.
-func (e *Engine) Skip(offset int64) {}
+func New(cfg Config) *Engine {
+	if cfg.HorizonMs <= 0 {
+		cfg.HorizonMs = DefaultHorizonMs
+	}
+	return &Engine{horizon: cfg.HorizonMs, live: cfg.Live, centers: map[string]*center{}}
+}
 
 // Position is the next offset to apply.
-func (e *Engine) Position() int64 { return 0 }
+func (e *Engine) Position() int64 { return e.next }
+
+// Skip notes an offset that holds no event (a dead letter), so that the position moves on.
+func (e *Engine) Skip(offset int64) { e.next = max(e.next, offset+1) }
+
+// ExpiredTotal counts the interactions that ended because their end never came.
+func (e *Engine) ExpiredTotal() int64 { return e.expired }
+
+// Apply folds one event in. The event's memory is not kept. Offsets must ascend; gaps are fine.
+func (e *Engine) Apply(ev *schema.Event, offset int64) Outcome {
+	e.next = offset + 1
+	c := e.centers[ev.ContactCenter]
+	if c == nil {
+		c = newCenter(ev.ContactCenter, e.horizon)
+		c.live = e.live
+		e.centers[c.id] = c
+	}
+	if !c.isDirty {
+		c.isDirty = true
+		e.dirty = append(e.dirty, c)
+	}
+	if c.newest == schema.NoTime || ev.Time > c.newest {
+		before := c.expirations
+		c.advance(ev.Time)
+		e.expired += c.expirations - before
+	}
+	late := ev.Time < c.newest-c.horizon
+	if !late && c.seen.seen(ev) {
+		return Duplicate
+	}
+	switch {
+	case ev.Type.OfAgent():
+		return c.applyAgent(ev, late)
+	case ev.Type.OfInteraction():
+		return c.applyInteraction(ev, late)
+	}
+	return Applied
+}
+
+func (c *center) applyAgent(ev *schema.Event, late bool) Outcome {
+	if late {
+		n, ok := c.byAgent[ev.Subject]
+		if !ok || !c.agents[n].own.before(ev) {
+			return Late
+		}
+	}
+	a := c.agents[c.agent(ev.Subject)]
+	in, x := agentInput(ev)
+	x = withSequence(x, ev)
+	if late {
+		x = lateAt(x, c.completeUntil)
+	}
+	a.own.note(ev)
+	t := ev.Time
+	if late {
+		t = max(t, c.completeUntil)
+	}
+	out := c.take()
+	defer c.give(out)
+	c.editAgent(a, nil, []stamped{{t, in, x}}, out)
+	return outcome(late, out)
+}
+
+func outcome(late bool, out *outputs) Outcome {
+	switch {
+	case late:
+		return Late
+	case out.orphans > 0:
+		return Orphan
+	case out.outOfState > 0:
+		return OutOfState
+	}
+	return Applied
+}
+
+func (c *center) applyInteraction(ev *schema.Event, late bool) Outcome {
+	if late {
+		i := c.byID[ev.Subject]
+		if i == nil || !i.own.before(ev) || !i.line.head.Born {
+			return Late
+		}
+	}
+	i := c.interaction(ev.Subject, ev.Time)
+	if i == nil {
+		if ev.Type.Annotation() {
+			return Applied
+		}
+		return OutOfState
+	}
+	in, x := c.interactionInput(ev)
+	x = withSequence(x, ev)
+	if late {
+		x = lateAt(x, c.completeUntil)
+	}
+	i.own.note(ev)
+	out := c.take()
+	defer c.give(out)
+	if ev.Type == schema.InteractionCreated && !late && i.firstCreated(ev.Time, x) {
+		c.create(i, stamped{ev.Time, in, x}, out)
+	} else {
+		c.editInteraction(i, nil, []stamped{{ev.Time, in, x}}, out)
+	}
+	return outcome(late, out)
+}
+
+func withSequence(x *extra, ev *schema.Event) *extra {
+	if !ev.HasSequence {
+		return x
+	}
+	if x == nil {
+		x = &extra{}
+	}
+	x.seq, x.hasSeq = ev.Sequence, true
+	return x
+}
+
+func lateAt(x *extra, t int64) *extra {
+	if x == nil {
+		x = &extra{}
+	}
+	x.late = t
+	return x
+}
+
+// agentInput packs an agent's own event.
+func agentInput(ev *schema.Event) (input, *extra) {
+	in := input{kind: uint8(ev.Type)}
+	switch ev.Type {
+	case schema.AgentLogin:
+		return in, &extra{login: &session{ID: strings.Clone(ev.SessionID), Extension: strings.Clone(ev.Extension),
+			UserType: strings.Clone(ev.UserType), DeviceType: strings.Clone(ev.DeviceType), DeviceURI: strings.Clone(ev.DeviceURI),
+			Capacity: ev.Capacity}}
+	case schema.AgentStatus:
+		in.a = uint8(ev.Status)
+		if ev.ReasonID != "" || ev.ReasonName != "" || ev.Description != "" {
+			return in, &extra{tag: &tag{ID: strings.Clone(ev.ReasonID), Name: strings.Clone(ev.ReasonName),
+				Description: strings.Clone(ev.Description)}}
+		}
+	case schema.AgentSuspended:
+		if ev.Suspended {
+			in.a = 1
+		}
+	case schema.AgentAssignment:
+		const named = schema.HasQueueIDs | schema.HasCampaignIDs | schema.HasSkills | schema.HasQueueID | schema.HasCampaignID
+		a := &assignment{Has: ev.Has & named, Queues: copyNames(ev.QueueIDs), Campaigns: copyNames(ev.CampaignIDs),
+			Skills: copyNames(ev.Skills), Queue: strings.Clone(ev.QueueID), Campaign: strings.Clone(ev.CampaignID)}
+		return in, &extra{assign: a}
+	}
+	return in, nil
+}
+
+func copyNames(in []string) []string {
+	if len(in) == 0 {
+		return nil
+	}
+	out := make([]string, len(in))
+	for i, s := range in {
+		out[i] = strings.Clone(s)
+	}
+	return out
+}
+
+// interactionInput packs an interaction's own event.
+func (c *center) interactionInput(ev *schema.Event) (input, *extra) {
+	in := input{kind: uint8(ev.Type)}
+	switch ev.Type {
+	case schema.InteractionCreated:
+		return in, &extra{attrs: &attributes{Channel: ev.Channel, Direction: ev.Direction, Kind: ev.Kind, Number: ev.Number,
+			CallID: strings.Clone(ev.CallID), ChatID: strings.Clone(ev.ChatID), Campaign: c.name(ev.CampaignID),
+			CallFlow: strings.Clone(ev.CallFlowID), Agent: c.agent(ev.AgentID), Customer: append([]byte(nil), ev.Customer...),
+			ScreenPopURL: strings.Clone(ev.ScreenPopURL), Gruu: strings.Clone(ev.Gruu), CanRecord: ev.CanRecord}}
+	case schema.InteractionUpdated:
+		if ev.Has&schema.HasCampaignID != 0 {
+			in.a, in.ref1 = 1, c.name(ev.CampaignID)
+		}
+	case schema.InteractionQueued:
+		in.ref1 = c.name(ev.QueueID)
+		if ev.Has&(schema.HasPriority|schema.HasSkills) != 0 {
+			return in, &extra{num: ev.Priority, text: copyNames(ev.Skills)}
+		}
+	case schema.InteractionOffered, schema.InteractionConnected:
+		in.ref1, in.ref2, in.a = c.agent(ev.AgentID), c.agent(ev.InitiatingAgentID), uint8(ev.Role)
+	case schema.InteractionDeclined:
+		in.ref1, in.a = c.agent(ev.AgentID), uint8(ev.Decline)
+	case schema.InteractionHeld, schema.InteractionResumed, schema.InteractionParked, schema.InteractionUnparked,
+		schema.InteractionLeft, schema.InteractionWrapStarted, schema.InteractionWrapEnded:
+		in.ref1 = c.agent(ev.AgentID)
+	case schema.InteractionTransferred:
+		in.ref1 = c.agent(ev.AgentID)
+		if ev.ToQueueID != "" {
+			in.ref2, in.b = c.name(ev.ToQueueID), 1
+		} else {
+			in.ref2 = c.agent(ev.ToAgentID)
+		}
+	case schema.InteractionMessage:
+		in.ref1 = c.agent(ev.AgentID)
+		if ev.FromAgent {
+			in.a = 1
+		}
+	case schema.InteractionEnded:
+		in.a, in.b, in.ref2 = uint8(ev.End), uint16(ev.By), uint32(ev.Cause)
+	}
+	return in, nil
+}
 
 // Drain appends to rows what changed since the last Drain.
-func (e *Engine) Drain(rows *Rows) {}
-
-// Segment packs the events applied since the last Segment.
-func (e *Engine) Segment() Piece { return Piece{} }
-
-// Base packs the whole state, folded to complete_until of each contact centre. Together with the segments that reach back to
-// complete_until it restores the engine; Segment is to be called first.
-func (e *Engine) Base() Piece { return Piece{} }
-
-// Restore makes the engine whose newest pieces are given, oldest first. It needs one base and every segment that holds an event
-// after the base's complete_until or offset; it says what is missing or broken.
-func Restore(cfg Config, pieces []Piece) (*Engine, error) { return New(cfg), nil }
+func (e *Engine) Drain(rows *Rows) {
+	for _, c := range e.dirty {
+		c.drain(rows)
+		c.isDirty = false
+	}
+	e.dirty = e.dirty[:0]
+}

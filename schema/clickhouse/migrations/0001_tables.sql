@@ -1,7 +1,9 @@
 -- Every table that holds rows which a replay writes again is a ReplacingMergeTree: its ORDER BY is the row's key, its version
 -- is epoch·2⁴⁸ + offset, and partitions are made of key columns only, so that two versions of a row always meet.
+--
+-- A text/template: create, replacing, merge and distributed make the plain tables, or those of a cluster.
 
-CREATE TABLE IF NOT EXISTS events (
+{{create "events"}} (
     contact_center  LowCardinality(String),
     epoch           UInt16,
     topic           LowCardinality(String),
@@ -18,11 +20,13 @@ CREATE TABLE IF NOT EXISTS events (
     version         UInt64,
     processed_at    DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),
     INDEX by_subject subject TYPE bloom_filter(0.01) GRANULARITY 4,
-    INDEX by_time time TYPE minmax GRANULARITY 1
-) ENGINE = ReplacingMergeTree(version)
+    INDEX by_time time TYPE minmax GRANULARITY 1,
+    INDEX by_offset offset TYPE minmax GRANULARITY 1
+) ENGINE = {{replacing "events" "version"}}
 ORDER BY (contact_center, epoch, topic, partition, offset);
+{{distributed "events" "contact_center"}}
 
-CREATE TABLE IF NOT EXISTS annotations (
+{{create "annotations"}} (
     contact_center  LowCardinality(String),
     interaction     String CODEC(ZSTD(1)),
     time            DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),
@@ -34,11 +38,13 @@ CREATE TABLE IF NOT EXISTS annotations (
     data            String CODEC(ZSTD(1)),
     version         UInt64,
     processed_at    DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1))
-) ENGINE = ReplacingMergeTree(version)
+) ENGINE = {{replacing "annotations" "version"}}
 PARTITION BY toYYYYMM(time)
-ORDER BY (contact_center, interaction, time, source, id);
+ORDER BY (contact_center, interaction, time, source, id)
+{{byMonth}};
+{{distributed "annotations" "contact_center"}}
 
-CREATE TABLE IF NOT EXISTS agent_intervals (
+{{create "agent_intervals"}} (
     contact_center  LowCardinality(String),
     kind            LowCardinality(String),               -- status, presence, workload
     agent           String CODEC(ZSTD(1)),
@@ -57,11 +63,13 @@ CREATE TABLE IF NOT EXISTS agent_intervals (
     deleted         Bool,
     version         UInt64,
     processed_at    DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1))
-) ENGINE = ReplacingMergeTree(version)
+) ENGINE = {{replacing "agent_intervals" "version"}}
 PARTITION BY toYYYYMM(start)
-ORDER BY (contact_center, kind, agent, start, n);
+ORDER BY (contact_center, kind, agent, start, n)
+{{byMonth}};
+{{distributed "agent_intervals" "contact_center"}}
 
-CREATE TABLE IF NOT EXISTS queue_visits (
+{{create "queue_visits"}} (
     contact_center  LowCardinality(String),
     interaction     String CODEC(ZSTD(1)),
     start           DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),
@@ -78,11 +86,13 @@ CREATE TABLE IF NOT EXISTS queue_visits (
     deleted         Bool,
     version         UInt64,
     processed_at    DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1))
-) ENGINE = ReplacingMergeTree(version)
+) ENGINE = {{replacing "queue_visits" "version"}}
 PARTITION BY toYYYYMM(start)
-ORDER BY (contact_center, start, interaction, n);
+ORDER BY (contact_center, start, interaction, n)
+{{byMonth}};
+{{distributed "queue_visits" "contact_center"}}
 
-CREATE TABLE IF NOT EXISTS interaction_parts (
+{{create "interaction_parts"}} (
     contact_center   LowCardinality(String),
     interaction      String CODEC(ZSTD(1)),
     agent            String CODEC(ZSTD(1)),
@@ -120,11 +130,13 @@ CREATE TABLE IF NOT EXISTS interaction_parts (
     deleted          Bool,
     version          UInt64,
     processed_at     DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1))
-) ENGINE = ReplacingMergeTree(version)
+) ENGINE = {{replacing "interaction_parts" "version"}}
 PARTITION BY toYYYYMM(start)
-ORDER BY (contact_center, start, interaction, agent, n);
+ORDER BY (contact_center, start, interaction, agent, n)
+{{byMonth}};
+{{distributed "interaction_parts" "contact_center"}}
 
-CREATE TABLE IF NOT EXISTS interactions (
+{{create "interactions"}} (
     contact_center  LowCardinality(String),
     id              String CODEC(ZSTD(1)),
     start           DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),
@@ -159,13 +171,16 @@ CREATE TABLE IF NOT EXISTS interactions (
     version         UInt64,
     processed_at    DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),
     INDEX by_id id TYPE bloom_filter(0.01) GRANULARITY 4
-) ENGINE = ReplacingMergeTree(version)
+) ENGINE = {{replacing "interactions" "version"}}
 PARTITION BY toYYYYMM(start)
-ORDER BY (contact_center, start, id, n);
+ORDER BY (contact_center, start, id, n)
+{{byMonth}};
+{{distributed "interactions" "contact_center"}}
 
 -- Windows of queues have an empty agent, windows of agents name one. Histograms are sparse maps that sumMap adds up: _log by
 -- logarithmic bucket (1 % of the value), _seconds by 2·⌊ms/1000⌋ + (1 if a fraction is left).
-CREATE TABLE IF NOT EXISTS windows_1m (
+{{- range $table := .WindowTables}}
+{{create $table}} (
     contact_center   LowCardinality(String),
     start            DateTime('UTC') CODEC(Delta, ZSTD(1)),
     agent            String CODEC(ZSTD(1)),
@@ -192,20 +207,20 @@ CREATE TABLE IF NOT EXISTS windows_1m (
     consulted        UInt32 CODEC(T64, ZSTD(1)),
     conferenced      UInt32 CODEC(T64, ZSTD(1)),
     messages_sent    UInt32 CODEC(T64, ZSTD(1)),
-{{- range .Measures}}
+{{- range $.Measures}}
     {{.}}_count UInt32 CODEC(T64, ZSTD(1)), {{.}}_sum Int64 CODEC(T64, ZSTD(1)), {{.}}_max Int64 CODEC(T64, ZSTD(1)), {{.}}_log Map(UInt16, UInt32) CODEC(ZSTD(1)),
 {{- end}}
     wait_seconds         Map(UInt16, UInt32) CODEC(ZSTD(1)),
     abandon_wait_seconds Map(UInt16, UInt32) CODEC(ZSTD(1)),
     version          UInt64,
     processed_at     DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1))
-) ENGINE = ReplacingMergeTree(version)
+) ENGINE = {{replacing $table "version"}}
 PARTITION BY toYYYYMM(start)
-ORDER BY (contact_center, start, agent, queue, campaign, channel, direction);
-
--- windows_15m: the same columns as windows_1m.
-
-CREATE TABLE IF NOT EXISTS directory (
+ORDER BY (contact_center, start, agent, queue, campaign, channel, direction)
+{{byMonth}};
+{{distributed $table "contact_center"}}
+{{end}}
+{{create "directory"}} (
     contact_center  LowCardinality(String),
     kind            LowCardinality(String),
     id              String,
@@ -214,10 +229,11 @@ CREATE TABLE IF NOT EXISTS directory (
     deleted         Bool,
     version         UInt64,
     processed_at    DateTime64(3, 'UTC')
-) ENGINE = ReplacingMergeTree(version)
+) ENGINE = {{replacing "directory" "version"}}
 ORDER BY (contact_center, kind, id);
+{{distributed "directory" "contact_center"}}
 
-CREATE TABLE IF NOT EXISTS dead_letters (
+{{create "dead_letters"}} (
     epoch           UInt16,
     topic           LowCardinality(String),
     partition       UInt32,
@@ -230,12 +246,13 @@ CREATE TABLE IF NOT EXISTS dead_letters (
     headers         Array(Tuple(String, String)),
     version         UInt64,
     processed_at    DateTime64(3, 'UTC')
-) ENGINE = ReplacingMergeTree(version)
+) ENGINE = {{replacing "dead_letters" "version"}}
 ORDER BY (epoch, topic, partition, offset);
+{{distributed "dead_letters" "topic, partition"}}
 
 -- An appended log of what has been flushed. Rows with an empty contact_center speak of the whole partition and are written even
 -- while nothing comes; rows with one carry the newest event time of a contact centre that the flush touched.
-CREATE TABLE IF NOT EXISTS progress (
+{{create "progress"}} (
     contact_center  LowCardinality(String),
     topic           LowCardinality(String),
     partition       UInt32,
@@ -246,10 +263,11 @@ CREATE TABLE IF NOT EXISTS progress (
     caught_up       Bool,
     worker          String,
     written_at      DateTime64(3, 'UTC')
-) ENGINE = MergeTree
+) ENGINE = {{merge "progress"}}
 ORDER BY (contact_center, topic, partition, epoch, offset, written_at);
+{{distributed "progress" "topic, partition"}}
 
-CREATE TABLE IF NOT EXISTS checkpoints (
+{{create "checkpoints"}} (
     topic           LowCardinality(String),
     partition       UInt32,
     epoch           UInt16,
@@ -259,7 +277,50 @@ CREATE TABLE IF NOT EXISTS checkpoints (
     chunks          UInt32,
     engine          UInt32,                                -- the engine's number
     partitions      UInt32,                                -- of the topic when it was written
+    log             UInt16,                                -- the first epoch whose offsets are of the same log
+    since           UInt64,                                -- a segment's first offset; a base's: the first one it needs segments of
     written_at      DateTime64(3, 'UTC'),
     data            String CODEC(NONE)                     -- compressed and checksummed by its writer
-) ENGINE = ReplacingMergeTree
+) ENGINE = {{replacing "checkpoints" "written_at"}}
 ORDER BY (topic, partition, epoch, offset, kind, chunk);
+{{distributed "checkpoints" "topic, partition"}}
+
+-- Why a page was sent, and when it was over: one row per rule and what it watches, from the moment on that it fires.
+{{create "alerts"}} (
+    contact_center  LowCardinality(String),
+    rule            LowCardinality(String),
+    target          String CODEC(ZSTD(1)),                 -- what it watches: a queue, an agent, empty for the whole centre
+    start           DateTime64(3, 'UTC'),
+    end             Nullable(DateTime64(3, 'UTC')),        -- null while it goes on
+    severity        LowCardinality(String),
+    value           Float64,
+    threshold       Float64,
+    data            String CODEC(ZSTD(1)),                 -- JSON object
+    acknowledged_at Nullable(DateTime64(3, 'UTC')),
+    acknowledged_by String,
+    deleted         Bool,
+    version         UInt64,
+    processed_at    DateTime64(3, 'UTC')
+) ENGINE = {{replacing "alerts" "version"}}
+PARTITION BY toYYYYMM(start)
+ORDER BY (contact_center, rule, target, start)
+{{byMonth}};
+{{distributed "alerts" "contact_center"}}
+
+-- What `backfill` has computed anew. A row without finished_at is one that runs or was broken off.
+{{create "backfills"}} (
+    topic           LowCardinality(String),
+    partition       UInt32,
+    epoch           UInt16,
+    offset          UInt64,                                -- its version: the worker's flushed offset at its start + 1
+    contact_center  LowCardinality(String),                -- empty: all of the partition
+    range_from      DateTime64(3, 'UTC'),
+    range_until     DateTime64(3, 'UTC'),
+    started_at      DateTime64(3, 'UTC'),
+    finished_at     Nullable(DateTime64(3, 'UTC')),
+    facts           UInt64,
+    windows         UInt64,
+    written_at      DateTime64(3, 'UTC')
+) ENGINE = {{replacing "backfills" "written_at"}}
+ORDER BY (topic, partition, epoch, offset, contact_center, range_from, range_until);
+{{distributed "backfills" "topic, partition"}}

@@ -1,0 +1,62 @@
+# Floorwalker. `make help` lists the targets. Needed: Go; for the demo and the tests also npm (the ClickHouse library);
+# for the tests also Java 17 and Maven (Apache Kafka). Nothing is installed outside the user's caches and bin/.
+
+GO       ?= go
+BIN      := bin/floorwalker
+# Packages whose tests start servers: too slow under the race detector for every run. `make test-long` races them too.
+HEAVY    := /(cmd|bench|internal/clickhouse|internal/kafkatest|internal/compose|internal/setup)(/|$$)
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: ## fetch everything that building, the demo and the tests need (once)
+	$(GO) mod download
+	$(GO) run ./internal/setup
+
+.PHONY: build
+build: ## build bin/floorwalker, without cgo
+	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN) ./cmd/floorwalker
+
+.PHONY: run
+run: build ## run the demo: broker, ClickHouse, simulator and APIs on this machine
+	@$(GO) run ./internal/setup clickhouse
+	$(BIN) demo
+
+.PHONY: test
+test: vet fmt-check ## vet, format, all tests, and the race detector where it is quick
+	$(GO) test -timeout 10m ./...
+	$(GO) test -race -short -timeout 10m $$($(GO) list ./... | grep -vE '$(HEAVY)')
+
+.PHONY: test-long
+test-long: ## all tests, raced, with the long runs (up to an hour)
+	FLOORWALKER_LONG=1 $(GO) test -race -count=1 -timeout 60m ./...
+
+.PHONY: bench
+bench: ## micro-benchmarks of all packages
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: vet
+vet: ## go vet
+	$(GO) vet ./...
+
+.PHONY: fmt-check
+fmt-check: ## fail if a file is not gofmt'ed
+	@files=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); \
+	if [ -n "$$files" ]; then echo "not formatted (run make fmt):"; echo "$$files"; exit 1; fi
+
+.PHONY: fmt
+fmt: ## gofmt everything
+	gofmt -w $$(git ls-files --cached --others --exclude-standard '*.go')
+
+.PHONY: lint
+lint: vet fmt-check ## vet, format and staticcheck
+	$(GO) run $(STATICCHECK) ./...
+
+.PHONY: clean
+clean: ## remove what was built (data/ and the caches stay)
+	rm -rf bin

@@ -1,0 +1,448 @@
+package engine
+
+import (
+	"slices"
+
+	"floorwalker/schema"
+)
+
+// agent is one agent's timeline: its own events and what its interactions' parts did to it.
+type agent struct {
+	id      string
+	n       uint32 // its number in the centre, from 1
+	c       *center
+	line    timeline[agentState]
+	own     newest
+	logouts []int64 // moments of logouts that ended a session, ascending; those inside the horizon
+	dirty   bool    // open intervals are to be written at the next Drain
+	seen    bool    // live row is to be made again
+}
+
+// tag is what a status event says beside the status. Immutable.
+type tag struct{ ID, Name, Description string }
+
+func sameTag(a, b *tag) bool { return a == b || a != nil && b != nil && *a == *b }
+
+// reason compares without the description.
+func sameReason(a, b *tag) bool {
+	var x, y tag
+	if a != nil {
+		x = *a
+	}
+	if b != nil {
+		y = *b
+	}
+	return x.ID == y.ID && x.Name == y.Name
+}
+
+// session is one login. Immutable.
+type session struct {
+	ID, Extension, UserType, DeviceType, DeviceURI string
+	Since                                          int64
+	Capacity                                       [schema.NumChannels]uint16
+}
+
+func (s *session) capacity(c schema.Channel) int {
+	if n := s.Capacity[c]; n > 0 {
+		return int(n)
+	}
+	return 1
+}
+
+// assignment is what the session's assignment events named so far. Immutable.
+type assignment struct {
+	Has                       schema.Field // what was named
+	Queues, Campaigns, Skills []string
+	Queue, Campaign           string
+}
+
+// openPart is an agent's part as its timeline sees it.
+type openPart struct {
+	Handle       uint32
+	Ord          uint16
+	State        schema.PartState
+	Channel      schema.Channel
+	Role         schema.Role
+	Conf         bool // two or more agents speak
+	WrapSince    int64
+	Began, Since int64 // of the part, of its state
+}
+
+func (p *openPart) talking() bool {
+	return p.State == schema.StateConnected || p.State == schema.StateHeld && p.Channel.Spoken()
+}
+
+// mark is a declined or failed part that is shown until the agent's next change.
+type mark struct {
+	Handle uint32
+	Ord    uint16
+	At     int64
+}
+
+// intervalKey is what must stay the same inside an interval.
+type intervalKey struct {
+	Status    schema.Status
+	Load      [3]uint16
+	Suspended bool
+	Off       bool // no rows: logged out
+	Tag       *tag
+}
+
+func (k *intervalKey) same(o *intervalKey) bool {
+	return k.Status == o.Status && k.Load == o.Load && k.Suspended == o.Suspended && k.Off == o.Off && sameTag(k.Tag, o.Tag)
+}
+
+// stretch is an interval that goes on.
+type stretch struct {
+	Start     int64
+	Key       intervalKey
+	Continued bool
+}
+
+// The three kinds of intervals, as indices.
+const (
+	ofStatus = iota
+	ofPresence
+	ofWorkload
+	numKinds
+)
+
+var intervalKinds = [numKinds]schema.IntervalKind{schema.IntervalStatus, schema.IntervalPresence, schema.IntervalWorkload}
+
+// agentState is the state of an agent's fold after its inputs up to Now.
+type agentState struct {
+	Now           int64 // NoTime before the first input
+	Session       *session
+	Presence      schema.Status // zero: no event has named the agent
+	PresenceSince int64
+	Tag           *tag // of the presence
+	Activity      schema.Status
+	ActivityTag   *tag
+	HadPart       bool // a part was open during the activity
+	Suspended     bool
+	Rona          bool
+	Assign        *assignment
+	Parts         []openPart // open ones, in order of Began
+	Marks         []mark
+
+	Status      schema.Status // effective
+	StatusSince int64
+	Load        [3]uint16
+	LoadSince   int64
+	Current     [numKinds]stretch // in force before Now
+	Key         [numKinds]intervalKey
+}
+
+// closedInterval is an interval that ended, not yet cut at midnights.
+type closedInterval struct {
+	kind  int
+	end   int64
+	piece stretch
+}
+
+// wrapEnd tells an interaction that the wrap of one of its parts has ended.
+type wrapEnd struct {
+	handle uint32
+	ord    uint16
+	t      int64
+}
+
+func (a *agent) clone(s *agentState) *agentState {
+	n := *s
+	n.Parts = slices.Clone(s.Parts)
+	n.Marks = slices.Clone(s.Marks)
+	return &n
+}
+
+func (a *agent) equal(x, y *agentState) bool {
+	if x.Now != y.Now || !sameSession(x.Session, y.Session) || x.Presence != y.Presence || x.PresenceSince != y.PresenceSince ||
+		x.Activity != y.Activity || x.HadPart != y.HadPart || x.Suspended != y.Suspended || x.Rona != y.Rona ||
+		!sameAssignment(x.Assign, y.Assign) || x.Status != y.Status || x.StatusSince != y.StatusSince || x.Load != y.Load ||
+		x.LoadSince != y.LoadSince || !sameTag(x.Tag, y.Tag) || !sameTag(x.ActivityTag, y.ActivityTag) {
+		return false
+	}
+	for k := range x.Current {
+		if x.Current[k].Start != y.Current[k].Start || x.Current[k].Continued != y.Current[k].Continued ||
+			!x.Current[k].Key.same(&y.Current[k].Key) {
+			return false
+		}
+	}
+	return slices.Equal(x.Parts, y.Parts) && slices.Equal(x.Marks, y.Marks)
+}
+
+func sameSession(a, b *session) bool { return a == b || a != nil && b != nil && *a == *b }
+
+func sameAssignment(a, b *assignment) bool {
+	return a == b || a != nil && b != nil && a.Queue == b.Queue && a.Campaign == b.Campaign && a.Has == b.Has &&
+		slices.Equal(a.Queues, b.Queues) && slices.Equal(a.Campaigns, b.Campaigns) && slices.Equal(a.Skills, b.Skills)
+}
+
+// less orders a timeline's inputs: time; changes by interactions first, in order of interaction id; own events by sequence.
+func (a *agent) less(x, y *input) bool {
+	if x.dt != y.dt {
+		return x.dt < y.dt
+	}
+	xd, yd := x.kind >= kindTransition, y.kind >= kindTransition
+	if xd != yd {
+		return xd
+	}
+	if xd {
+		if x.kind != kindTransition || y.kind != kindTransition || x.ref1 == y.ref1 {
+			return false
+		}
+		return a.c.idOf(x.ref1) < a.c.idOf(y.ref1)
+	}
+	return lessSequence(a.line.extra(x), a.line.extra(y))
+}
+
+// lessSequence orders events of one entity and time: those with a sequence come first, by it.
+func lessSequence(x, y *extra) bool {
+	xs, ys := x != nil && x.hasSeq, y != nil && y.hasSeq
+	if xs != ys {
+		return xs
+	}
+	return xs && x.seq < y.seq
+}
+
+// apply folds one input in.
+func (a *agent) apply(s *agentState, in *input, out *outputs) {
+	t := a.line.time(in)
+	x := a.line.extra(in)
+	if x != nil && x.late > t {
+		t = x.late // an agent status that it causes begins at complete_until
+	}
+	s.begin(t)
+	a.expireWraps(s, t, out)
+	s.advance(t, out)
+	t = s.Now
+	switch in.kind {
+	case uint8(schema.AgentLogin):
+		s.login(t, x.login)
+	case uint8(schema.AgentLogout):
+		out.ok(s.logout(t, out))
+	case uint8(schema.AgentStatus):
+		out.ok(s.choose(t, schema.Status(in.a), x, out))
+	case uint8(schema.AgentSuspended):
+		s.Suspended = in.a == 1
+	case uint8(schema.AgentAssignment):
+		if s.Session == nil {
+			out.ok(false)
+		} else {
+			s.Assign = s.Assign.with(x.assign)
+		}
+	case kindTransition:
+		s.transition(t, in, out)
+	}
+	s.derive(t)
+}
+
+// begin makes the state of an agent that nothing has named before.
+func (s *agentState) begin(t int64) {
+	if s.Presence != 0 {
+		return
+	}
+	s.Now, s.Presence, s.Status = t, schema.LoggedOut, schema.LoggedOut
+	s.PresenceSince, s.StatusSince, s.LoadSince = schema.NoTime, schema.NoTime, schema.NoTime
+	for k := range s.Current {
+		s.Key[k] = intervalKey{Status: schema.LoggedOut, Off: true}
+		s.Current[k] = stretch{Start: t, Key: s.Key[k]}
+	}
+}
+
+// expireWraps ends wraps that nothing has ended 24 h after they began, at that moment.
+func (a *agent) expireWraps(s *agentState, t int64, out *outputs) {
+	for {
+		at, which := int64(schema.Open), -1
+		for i := range s.Parts {
+			if p := &s.Parts[i]; p.State == schema.StateWrap && p.WrapSince+wrapLimitMs <= t && p.WrapSince+wrapLimitMs < at {
+				at, which = p.WrapSince+wrapLimitMs, i
+			}
+		}
+		if which < 0 {
+			return
+		}
+		s.advance(at, out)
+		s.endWrap(which, at, out)
+		s.derive(at)
+	}
+}
+
+// advance closes the intervals that the inputs up to Now ended, and moves on to t.
+func (s *agentState) advance(t int64, out *outputs) {
+	if t <= s.Now {
+		return
+	}
+	for k := range s.Current {
+		cur := &s.Current[k]
+		if cur.Key.same(&s.Key[k]) {
+			continue
+		}
+		if cur.Start < s.Now && !cur.Key.Off {
+			out.closed = append(out.closed, closedInterval{kind: k, end: s.Now, piece: *cur})
+		}
+		*cur = s.next(k)
+	}
+	s.Now = t
+}
+
+// next is the stretch that begins at Now.
+func (s *agentState) next(k int) stretch {
+	was, key := &s.Current[k], s.Key[k]
+	cont := !was.Key.Off && !key.Off && was.Key.Status == key.Status && was.Key.Load == key.Load
+	if k == ofPresence && cont {
+		cont = sameReason(was.Key.Tag, key.Tag) // a new reason is a new presence
+	}
+	return stretch{Start: s.Now, Key: key, Continued: cont}
+}
+
+// open returns the stretch of kind k that goes on now, and whether it begins at Now, its predecessor ending there.
+func (s *agentState) open(k int) (stretch, bool) {
+	if s.Current[k].Key.same(&s.Key[k]) {
+		return s.Current[k], false
+	}
+	return s.next(k), true
+}
+
+func (s *agentState) login(t int64, l *session) {
+	n := *l
+	n.Since = t
+	s.Session = &n
+	s.LoadSince = t
+	s.Presence, s.PresenceSince, s.Tag = schema.Away, t, nil
+	s.Activity, s.ActivityTag, s.Rona, s.Assign = 0, nil, false, nil
+}
+
+func (s *agentState) logout(t int64, out *outputs) bool {
+	if s.Session == nil {
+		return false
+	}
+	out.logouts = append(out.logouts, t)
+	s.endWraps(t, out)
+	s.Session, s.Assign = nil, nil
+	s.Presence, s.PresenceSince, s.Tag = schema.LoggedOut, t, nil
+	s.Activity, s.ActivityTag, s.Rona = 0, nil, false
+	return true
+}
+
+// choose folds a status event in.
+func (s *agentState) choose(t int64, st schema.Status, x *extra, out *outputs) bool {
+	if st == schema.LoggedOut {
+		return s.logout(t, out)
+	}
+	if s.Session == nil {
+		s.login(t, &session{})
+	}
+	var tg *tag
+	if x != nil {
+		tg = x.tag
+	}
+	s.Activity, s.ActivityTag, s.Rona = 0, nil, false
+	if st.IsActivity() {
+		s.Activity, s.ActivityTag, s.HadPart = st, tg, len(s.Parts) > 0
+		return true
+	}
+	if s.Presence != st || !sameReason(s.Tag, tg) {
+		s.PresenceSince = t
+	}
+	s.Presence, s.Tag = st, tg
+	if st == schema.Available {
+		s.endWraps(t, out)
+	}
+	return true
+}
+
+func (s *agentState) endWraps(t int64, out *outputs) {
+	for i := 0; i < len(s.Parts); {
+		if s.Parts[i].State == schema.StateWrap {
+			s.endWrap(i, t, out)
+		} else {
+			i++
+		}
+	}
+}
+
+// endWrap finishes the part at i and tells its interaction.
+func (s *agentState) endWrap(i int, t int64, out *outputs) {
+	out.wrapEnds = append(out.wrapEnds, wrapEnd{handle: s.Parts[i].Handle, ord: s.Parts[i].Ord, t: t})
+	s.remove(i)
+}
+
+func (s *agentState) remove(i int) {
+	s.Parts = slices.Delete(s.Parts, i, i+1)
+	if s.Activity != 0 && s.HadPart && len(s.Parts) == 0 {
+		s.Activity, s.ActivityTag = 0, nil
+	}
+}
+
+// transition folds a change of one of the agent's parts in.
+func (s *agentState) transition(t int64, in *input, out *outputs) {
+	tr := unpackTransition(in)
+	s.Marks = slices.DeleteFunc(s.Marks, func(m mark) bool { return m.At < t })
+	i := slices.IndexFunc(s.Parts, func(p openPart) bool { return p.Handle == tr.handle && p.Ord == tr.ord })
+	switch tr.state {
+	case schema.StateEnded, schema.StateDeclined, schema.StateFailed:
+		if i >= 0 {
+			if s.Parts[i].State == schema.StateWrap {
+				s.endWrap(i, t, out)
+			} else {
+				s.remove(i)
+			}
+		}
+		if tr.state != schema.StateEnded {
+			s.Marks = append(s.Marks, mark{Handle: tr.handle, Ord: tr.ord, At: t})
+		}
+		if tr.rona {
+			s.Rona = true
+		}
+		return
+	}
+	if i < 0 {
+		if tr.state != schema.StateWrap {
+			s.Rona = false // an offer or an interaction
+		}
+		s.Parts = append(s.Parts, openPart{Handle: tr.handle, Ord: tr.ord, Began: t})
+		i = len(s.Parts) - 1
+		s.HadPart = true
+	}
+	p := &s.Parts[i]
+	was := p.State
+	p.Channel, p.Role, p.Conf = tr.channel, tr.role, tr.conf
+	if was == tr.state {
+		return
+	}
+	p.State, p.Since = tr.state, t
+	switch {
+	case tr.state == schema.StateWrap:
+		p.WrapSince = t
+	case tr.state == schema.StateConnected && tr.channel.Spoken() && was != schema.StateHeld:
+		s.Rona = false
+		s.endWraps(t, out) // the next connected voice or video part ends a wrap
+	case tr.state == schema.StateConnected:
+		s.Rona = false
+	}
+}
+
+// with lays what an assignment event names over what was named before.
+func (a *assignment) with(n *assignment) *assignment {
+	var out assignment
+	if a != nil {
+		out = *a
+	}
+	if n.Has&schema.HasQueueIDs != 0 {
+		out.Queues = n.Queues
+	}
+	if n.Has&schema.HasCampaignIDs != 0 {
+		out.Campaigns = n.Campaigns
+	}
+	if n.Has&schema.HasSkills != 0 {
+		out.Skills = n.Skills
+	}
+	if n.Has&schema.HasQueueID != 0 {
+		out.Queue = n.Queue
+	}
+	if n.Has&schema.HasCampaignID != 0 {
+		out.Campaign = n.Campaign
+	}
+	out.Has |= n.Has
+	return &out
+}

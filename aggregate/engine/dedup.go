@@ -1,0 +1,85 @@
+package engine
+
+import (
+	"github.com/cespare/xxhash/v2"
+
+	"floorwalker/schema"
+)
+
+// dedup remembers which events were seen: one set of hashes per event-time minute, consulted only in the event's own minute and
+// dropped whole, so that forgetting costs nothing per event.
+type dedup struct{ minutes map[int64]*hashSet }
+
+// seen reports whether an event was seen before, and notes it.
+func (d *dedup) seen(ev *schema.Event) bool {
+	m := floorTo(ev.Time, minuteMs)
+	if d.minutes == nil {
+		d.minutes = map[int64]*hashSet{}
+	}
+	s := d.minutes[m]
+	if s == nil {
+		s = &hashSet{slots: make([]uint64, 8)}
+		d.minutes[m] = s
+	}
+	return !s.add(identity(ev))
+}
+
+// drop forgets the minutes that end before t.
+func (d *dedup) drop(t int64) {
+	for m := range d.minutes {
+		if m+minuteMs < t {
+			delete(d.minutes, m)
+		}
+	}
+}
+
+// identity hashes (source, id, time).
+func identity(ev *schema.Event) uint64 {
+	h := xxhash.Sum64String(ev.ID)*0x9e3779b97f4a7c15 ^ xxhash.Sum64String(ev.Source)
+	h = (h^uint64(ev.Time))*0xff51afd7ed558ccd ^ h>>31
+	return h ^ h>>33
+}
+
+// hashSet is a set of hashes with open addressing: 8 bytes a slot, at most three quarters full.
+type hashSet struct {
+	slots []uint64
+	n     int
+	zero  bool
+}
+
+// add reports whether h was new.
+func (s *hashSet) add(h uint64) bool {
+	if h == 0 {
+		was := s.zero
+		s.zero = true
+		return !was
+	}
+	if s.n*4 >= len(s.slots)*3 {
+		s.grow()
+	}
+	return s.put(h)
+}
+
+func (s *hashSet) put(h uint64) bool {
+	mask := uint64(len(s.slots) - 1)
+	for i := h & mask; ; i = (i + 1) & mask {
+		switch s.slots[i] {
+		case 0:
+			s.slots[i] = h
+			s.n++
+			return true
+		case h:
+			return false
+		}
+	}
+}
+
+func (s *hashSet) grow() {
+	old := s.slots
+	s.slots, s.n = make([]uint64, 2*len(old)), 0
+	for _, h := range old {
+		if h != 0 {
+			s.put(h)
+		}
+	}
+}

@@ -1,0 +1,317 @@
+package engine
+
+import (
+	"floorwalker/schema"
+)
+
+const dayMs = 24 * 60 * minuteMs
+
+// changes collects the facts to be written at the next Drain; a later word on a key replaces an earlier one.
+type changes struct {
+	intervals    map[intervalID]int
+	intervalRows []schema.Interval
+	parts        []schema.Part // tombstones
+	visits       []schema.Visit
+	interactions []schema.Interaction
+}
+
+type intervalID struct {
+	agent uint32
+	kind  int
+	start int64
+}
+
+func (f *changes) put(id intervalID, row schema.Interval) {
+	if k, ok := f.intervals[id]; ok {
+		f.intervalRows[k] = row
+		return
+	}
+	if f.intervals == nil {
+		f.intervals = map[intervalID]int{}
+	}
+	f.intervals[id] = len(f.intervalRows)
+	f.intervalRows = append(f.intervalRows, row)
+}
+
+// removeInterval notes that no interval of this kind begins there any more. Agent and kind are filled in at Drain.
+func (f *changes) removeInterval(agent uint32, kind int, start int64) {
+	f.put(intervalID{agent, kind, start}, schema.Interval{Start: start, Deleted: true})
+}
+
+// closeInterval writes an interval that ended, cut at each UTC midnight. Logged-out presence is one uncut row.
+func (c *center) closeInterval(a *agent, iv *closedInterval) {
+	c.pieces(iv, func(row schema.Interval) {
+		c.facts.put(intervalID{a.n, iv.kind, row.Start}, row)
+	})
+}
+
+// pieces cuts an interval at midnights.
+func (c *center) pieces(iv *closedInterval, add func(schema.Interval)) {
+	row := interval(iv.kind, &iv.piece, iv.end)
+	if iv.kind == ofPresence && row.Status == schema.LoggedOut {
+		add(row)
+		return
+	}
+	for start := row.Start; start < iv.end; {
+		end := min(iv.end, floorTo(start, dayMs)+dayMs)
+		row.Start, row.End = start, end
+		add(row)
+		row.Continued = true
+		start = end
+	}
+}
+
+// interval makes a row without contact centre and agent.
+func interval(kind int, s *stretch, end int64) schema.Interval {
+	row := schema.Interval{Kind: intervalKinds[kind], Start: s.Start, End: end, Status: s.Key.Status, Live: s.Key.Load[0],
+		SemiLive: s.Key.Load[1], NonLive: s.Key.Load[2], Suspended: s.Key.Suspended, Continued: s.Continued}
+	if t := s.Key.Tag; t != nil {
+		row.ReasonID, row.ReasonName, row.Description = t.ID, t.Name, t.Description
+	}
+	return row
+}
+
+// openRows makes the rows of a state's intervals that go on: the one that goes on, and its predecessor where it ended just now.
+func (c *center) openRows(s *agentState, add func(kind int, row schema.Interval)) {
+	if s.Presence == 0 {
+		return
+	}
+	for k := range s.Current {
+		st, fresh := s.open(k)
+		if cur := &s.Current[k]; fresh && !cur.Key.Off && cur.Start < s.Now {
+			c.pieces(&closedInterval{kind: k, end: s.Now, piece: *cur}, func(row schema.Interval) { add(k, row) })
+		}
+		if !st.Key.Off {
+			add(k, interval(k, &st, schema.Open))
+		}
+	}
+}
+
+// correctIntervals replaces what an agent's old course had put out by what the new one does.
+func (c *center) correctIntervals(a *agent, old *agentState, headChanged bool, was, is *outputs) {
+	gone := map[intervalID]bool{}
+	note := func(kind int, row schema.Interval) { gone[intervalID{a.n, kind, row.Start}] = true }
+	for k := range was.closed {
+		c.pieces(&was.closed[k], func(row schema.Interval) { note(was.closed[k].kind, row) })
+	}
+	if headChanged {
+		c.openRows(old, note)
+	}
+	for k := range is.closed {
+		iv := &is.closed[k]
+		c.pieces(iv, func(row schema.Interval) {
+			id := intervalID{a.n, iv.kind, row.Start}
+			delete(gone, id)
+			c.facts.put(id, row)
+		})
+	}
+	if headChanged {
+		c.openRows(&a.line.head, func(kind int, row schema.Interval) { delete(gone, intervalID{a.n, kind, row.Start}) })
+	}
+	for id := range gone {
+		c.facts.removeInterval(id.agent, id.kind, id.start)
+	}
+}
+
+// keys are the facts of an interaction that a refold may undo.
+type keys struct {
+	born   bool
+	start  int64
+	visits []int64
+	parts  []partKey
+}
+
+type partKey struct {
+	agent uint32
+	start int64
+	n     uint16
+}
+
+func factKeys(i *interaction) keys {
+	s := &i.line.head
+	k := keys{born: s.Born, start: s.Start}
+	for v := range s.Visits {
+		k.visits = append(k.visits, s.Visits[v].Start)
+	}
+	for p := range s.Parts {
+		k.parts = append(k.parts, partKey{s.Parts[p].Agent, s.Parts[p].Start, s.partN(p)})
+	}
+	return k
+}
+
+// partN numbers the parts of one agent with equal start.
+func (s *course) partN(p int) (n uint16) {
+	for q := 0; q < p; q++ {
+		if s.Parts[q].Agent == s.Parts[p].Agent && s.Parts[q].Start == s.Parts[p].Start {
+			n++
+		}
+	}
+	return n
+}
+
+// visitN numbers the visits with equal start.
+func (s *course) visitN(v int) (n uint16) {
+	for u := 0; u < v; u++ {
+		if s.Visits[u].Start == s.Visits[v].Start {
+			n++
+		}
+	}
+	return n
+}
+
+// tombstone notes the facts that the interaction had before and has no more.
+func (c *center) tombstone(i *interaction, old keys) {
+	now := factKeys(i)
+	if old.born && (!now.born || now.start != old.start) {
+		c.facts.interactions = append(c.facts.interactions, schema.Interaction{ContactCenter: c.id, ID: i.id, Start: old.start,
+			StateSince: old.start, Deleted: true})
+	}
+	have := map[partKey]bool{}
+	for _, k := range now.parts {
+		have[k] = true
+	}
+	for _, k := range old.parts {
+		if !have[k] {
+			c.facts.parts = append(c.facts.parts, schema.Part{ContactCenter: c.id, Interaction: i.id, Agent: c.agentID(k.agent),
+				Start: k.start, N: k.n, Deleted: true})
+		}
+	}
+	count := map[int64]int{}
+	for _, t := range now.visits {
+		count[t]++
+	}
+	seen := map[int64]int{}
+	for _, t := range old.visits {
+		if seen[t]++; seen[t] > count[t] {
+			c.facts.visits = append(c.facts.visits, schema.Visit{ContactCenter: c.id, Interaction: i.id, Start: t,
+				N: uint16(seen[t] - 1), Deleted: true})
+		}
+	}
+}
+
+// drain makes the rows of what changed.
+func (c *center) drain(rows *Rows) {
+	for _, a := range c.dirtyAgents {
+		c.openRows(&a.line.head, func(kind int, row schema.Interval) {
+			c.facts.put(intervalID{a.n, kind, row.Start}, row)
+		})
+		a.dirty = false
+	}
+	c.dirtyAgents = c.dirtyAgents[:0]
+	for id, k := range c.facts.intervals {
+		row := &c.facts.intervalRows[k]
+		row.ContactCenter, row.Agent, row.Kind = c.id, c.agents[id.agent].id, intervalKinds[id.kind]
+	}
+	rows.Intervals = append(rows.Intervals, c.facts.intervalRows...)
+	c.facts.intervalRows = c.facts.intervalRows[:0]
+	clear(c.facts.intervals)
+
+	written := map[rowKey]bool{}
+	for _, i := range c.dirtyInteractions {
+		c.interactionRows(i, rows, func(k rowKey) {
+			if len(c.facts.parts)+len(c.facts.visits)+len(c.facts.interactions) > 0 {
+				written[k] = true
+			}
+		})
+		i.dirty = false
+	}
+	c.dirtyInteractions = c.dirtyInteractions[:0]
+	c.tombstones(rows, written)
+	rows.Windows = c.windowRows(rows.Windows)
+	rows.Centers = append(rows.Centers, Center{ContactCenter: c.id, NewestEvent: c.newest, CompleteUntil: c.completeUntil})
+}
+
+// rowKey names a fact of an interaction; agent is empty for visits, n is -1 for the interaction itself.
+type rowKey struct {
+	interaction, agent string
+	visit              bool
+	start              int64
+	n                  int
+}
+
+// tombstones writes each fact that was undone and did not come back.
+func (c *center) tombstones(rows *Rows, written map[rowKey]bool) {
+	for _, p := range c.facts.parts {
+		if k := (rowKey{p.Interaction, p.Agent, false, p.Start, int(p.N)}); !written[k] {
+			written[k] = true
+			rows.Parts = append(rows.Parts, p)
+		}
+	}
+	for _, v := range c.facts.visits {
+		if k := (rowKey{v.Interaction, "", true, v.Start, int(v.N)}); !written[k] {
+			written[k] = true
+			rows.Visits = append(rows.Visits, v)
+		}
+	}
+	for _, i := range c.facts.interactions {
+		if k := (rowKey{i.ID, "", false, i.Start, -1}); !written[k] {
+			written[k] = true
+			rows.Interactions = append(rows.Interactions, i)
+		}
+	}
+	c.facts.parts, c.facts.visits, c.facts.interactions = c.facts.parts[:0], c.facts.visits[:0], c.facts.interactions[:0]
+}
+
+func (c *center) interactionRows(i *interaction, rows *Rows, note func(rowKey)) {
+	s := &i.line.head
+	if !s.Born {
+		return
+	}
+	rows.Interactions = append(rows.Interactions, c.interactionRow(i))
+	note(rowKey{i.id, "", false, s.Start, -1})
+	for v := range s.Visits {
+		rows.Visits = append(rows.Visits, c.visitRow(i, v))
+		note(rowKey{i.id, "", true, s.Visits[v].Start, int(s.visitN(v))})
+	}
+	for p := range s.Parts {
+		row := c.partRow(i, p)
+		rows.Parts = append(rows.Parts, row)
+		note(rowKey{i.id, row.Agent, false, row.Start, int(row.N)})
+	}
+}
+
+func (c *center) interactionRow(i *interaction) schema.Interaction {
+	s := &i.line.head
+	row := schema.Interaction{ContactCenter: c.id, ID: i.id, Start: s.Start, Channel: i.channel(), Direction: i.direction(),
+		Kind: s.Kind, Campaign: c.names[s.Campaign], Priority: s.Priority, Skills: s.Skills, State: s.State,
+		StateSince: s.StateSince, Queued: s.Queued, Connected: s.Connected, Ended: s.Ended, EndReason: s.EndReason,
+		EndedBy: s.EndedBy, EndCause: s.EndCause, FirstAgent: c.agentID(s.FirstAgent), CanRecord: true}
+	if a := i.attrs; a != nil {
+		row.Number, row.CallID, row.ChatID, row.CallFlow, row.Customer = a.Number, a.CallID, a.ChatID, a.CallFlow, a.Customer
+		row.ScreenPopURL, row.Gruu, row.CanRecord = a.ScreenPopURL, a.Gruu, a.CanRecord
+	}
+	if row.Kind == 0 {
+		row.Kind = (&walk{i: i, s: s, t: schema.Open}).kind()
+	}
+	if n := len(s.Visits); n > 0 {
+		row.FirstQueue, row.Queue = c.names[s.Visits[0].Queue], c.names[s.Visits[n-1].Queue]
+	}
+	if s.Primary != 0 {
+		row.PrimaryAgent = c.agentID(s.Parts[s.Primary-1].Agent)
+	}
+	return row
+}
+
+func (c *center) visitRow(i *interaction, v int) schema.Visit {
+	s := &i.line.head
+	x := &s.Visits[v]
+	return schema.Visit{ContactCenter: c.id, Interaction: i.id, Start: x.Start, N: s.visitN(v), Queue: c.names[x.Queue],
+		Campaign: c.names[x.Campaign], Channel: i.channel(), Direction: i.direction(), Kind: x.Kind, End: x.End,
+		Outcome: x.Outcome, Agent: c.agentID(x.Agent), Priority: x.Priority}
+}
+
+func (c *center) partRow(i *interaction, p int) schema.Part {
+	s := &i.line.head
+	x := &s.Parts[p]
+	row := schema.Part{ContactCenter: c.id, Interaction: i.id, Agent: c.agentID(x.Agent), Start: x.Start, N: s.partN(p),
+		Queue: c.names[x.Queue], Campaign: c.names[x.Campaign], Channel: i.channel(), Direction: i.direction(), Kind: s.Kind,
+		Role: x.Role, InitiatingAgent: c.agentID(x.Initiating), Offered: x.Offered, Connected: x.Connected, Ended: x.Ended,
+		WrapStarted: x.WrapStarted, Finished: x.Finished, RingMs: x.Ring, TalkMs: x.Talk, HoldMs: x.Hold, ParkedMs: x.Parked,
+		WrapMs: x.Wrap, Declined: x.Declined, DeclinedAt: x.DeclinedAt, Failed: x.Failed, MessagesSent: int64(x.Messages),
+		FirstMessage: x.FirstMessage, Primary: s.Primary == int32(p+1), PrimarySince: schema.NoTime}
+	if row.Primary {
+		row.PrimarySince = s.PrimarySince
+	}
+	row.Segments = append([]schema.Segment(nil), x.Segments...)
+	return row
+}

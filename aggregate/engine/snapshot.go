@@ -1,0 +1,370 @@
+package engine
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/gob"
+	"errors"
+	"fmt"
+	"io"
+	"unsafe"
+
+	"github.com/cespare/xxhash/v2"
+	"github.com/klauspost/compress/zstd"
+
+	"floorwalker/schema"
+)
+
+// A snapshot is the engine's whole state: what Restore makes of it goes on exactly as the engine that wrote it. Its form is a
+// magic word, the engine's number, the length and the checksum of the body, and the body: gob, compressed with zstd.
+
+const snapshotMagic = 0x46574531 // "FWE1"
+
+// ErrSnapshot is what all snapshots that cannot be read have in common.
+var ErrSnapshot = errors.New("snapshot cannot be read")
+
+// ErrUndrained says that a snapshot was asked for while rows of the same state are not written yet.
+var ErrUndrained = errors.New("snapshot of an engine that has undrained changes")
+
+type dumpHeader struct {
+	Horizon, Next, Expired int64
+	Centers                int
+}
+
+type dumpCenter struct {
+	ID                              string
+	Newest, CompleteUntil, Swept    int64
+	Expirations                     int64
+	Names                           []string
+	Agents, Slab, Series, Deadlines int
+	Free                            []uint32
+	Gone                            map[string]int64
+	Minutes                         []dumpMinute
+}
+
+type dumpMinute struct {
+	Minute int64
+	N      int
+	Zero   bool
+	Slots  []byte
+}
+
+type dumpAgent struct {
+	ID      string
+	Own     newest
+	Logouts []int64
+	Line    dumpTimeline[agentState]
+}
+
+type dumpInteraction struct {
+	Present  bool // false: a free handle
+	ID       string
+	Attrs    *attributes
+	CreatedT int64
+	CreatedX *dumpExtra
+	Own      newest
+	Line     dumpTimeline[course]
+}
+
+type dumpTimeline[S any] struct {
+	Base   int64
+	In     []byte
+	Extras []dumpExtra
+	First  *S
+	At     []int
+	States []S
+	Head   S
+}
+
+type dumpExtra struct {
+	Seq    int64
+	HasSeq bool
+	Late   int64
+	Login  *session
+	Assign *assignment
+	Tag    *tag
+	Attrs  *attributes
+	Text   []string
+	Num    int64
+}
+
+type dumpSeries struct {
+	Agent, Queue, Campaign uint32
+	Channel, Direction     uint8
+	Starts                 []int64
+	Entries                [][]byte
+}
+
+type dumpDeadline struct {
+	At            int64
+	Handle, Agent uint32
+	ID            string
+}
+
+// Snapshot packs the whole state, directly after a Drain: rows of a state that a snapshot holds are never written again.
+func (e *Engine) Snapshot() ([]byte, error) {
+	if len(e.dirty) > 0 {
+		return nil, ErrUndrained
+	}
+	var body bytes.Buffer
+	z, err := zstd.NewWriter(&body, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
+	if err != nil {
+		return nil, err
+	}
+	g := gob.NewEncoder(z)
+	if err := e.dump(g); err != nil {
+		return nil, fmt.Errorf("snapshot at offset %d: %w", e.next, err)
+	}
+	if err := z.Close(); err != nil {
+		return nil, err
+	}
+	head := make([]byte, 24, 24+body.Len())
+	binary.LittleEndian.PutUint32(head[0:], snapshotMagic)
+	binary.LittleEndian.PutUint32(head[4:], Number)
+	binary.LittleEndian.PutUint64(head[8:], uint64(body.Len()))
+	binary.LittleEndian.PutUint64(head[16:], xxhash.Sum64(body.Bytes()))
+	return append(head, body.Bytes()...), nil
+}
+
+// Restore makes the engine that a snapshot was taken of. cfg.Live may differ. Errors wrap ErrSnapshot.
+func RestoreSnapshot(cfg Config, snapshot []byte) (*Engine, error) {
+	if len(snapshot) < 24 || binary.LittleEndian.Uint32(snapshot) != snapshotMagic {
+		return nil, fmt.Errorf("%w: no snapshot, %d bytes", ErrSnapshot, len(snapshot))
+	}
+	if n := binary.LittleEndian.Uint32(snapshot[4:]); n != Number {
+		return nil, fmt.Errorf("%w: written by engine %d, this is engine %d", ErrSnapshot, n, Number)
+	}
+	body := snapshot[24:]
+	if n := binary.LittleEndian.Uint64(snapshot[8:]); n != uint64(len(body)) {
+		return nil, fmt.Errorf("%w: body of %d bytes, %d expected", ErrSnapshot, len(body), n)
+	}
+	if xxhash.Sum64(body) != binary.LittleEndian.Uint64(snapshot[16:]) {
+		return nil, fmt.Errorf("%w: checksum does not match", ErrSnapshot)
+	}
+	z, err := zstd.NewReader(bytes.NewReader(body), zstd.WithDecoderConcurrency(1))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrSnapshot, err)
+	}
+	defer z.Close()
+	e := New(cfg)
+	if err := e.load(gob.NewDecoder(io.Reader(z))); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrSnapshot, err)
+	}
+	return e, nil
+}
+
+func (e *Engine) dump(g *gob.Encoder) error {
+	if err := g.Encode(dumpHeader{e.horizon, e.next, e.expired, len(e.centers)}); err != nil {
+		return err
+	}
+	for _, c := range e.centers {
+		if err := c.dump(g); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *Engine) load(g *gob.Decoder) error {
+	var h dumpHeader
+	if err := g.Decode(&h); err != nil {
+		return err
+	}
+	if h.Horizon != e.horizon {
+		return fmt.Errorf("horizon of %d ms, %d ms configured", h.Horizon, e.horizon)
+	}
+	e.next, e.expired = h.Next, h.Expired
+	for range h.Centers {
+		c, err := loadCenter(g, e.horizon, e.live)
+		if err != nil {
+			return err
+		}
+		e.centers[c.id] = c
+	}
+	return nil
+}
+
+func (c *center) dump(g *gob.Encoder) error {
+	d := dumpCenter{ID: c.id, Newest: c.newest, CompleteUntil: c.completeUntil, Swept: c.swept, Expirations: c.expirations,
+		Names: c.names, Agents: len(c.agents) - 1, Slab: len(c.slab), Series: len(c.series), Deadlines: len(c.deadlines),
+		Free: c.free, Gone: c.gone}
+	for m, s := range c.seen.minutes {
+		d.Minutes = append(d.Minutes, dumpMinute{Minute: m, N: s.n, Zero: s.zero, Slots: bytesOf(s.slots)})
+	}
+	if err := g.Encode(d); err != nil {
+		return err
+	}
+	for _, a := range c.agents[1:] {
+		if err := g.Encode(dumpAgent{ID: a.id, Own: a.own, Logouts: a.logouts, Line: dumpLine(&a.line)}); err != nil {
+			return err
+		}
+	}
+	for _, i := range c.slab {
+		if err := g.Encode(dumpOne(i)); err != nil {
+			return err
+		}
+	}
+	for k, s := range c.series {
+		ds := dumpSeries{Agent: k.agent, Queue: k.queue, Campaign: k.campaign, Channel: uint8(k.channel), Direction: uint8(k.direction)}
+		for _, p := range s.panes {
+			ds.Starts = append(ds.Starts, p.start)
+			ds.Entries = append(ds.Entries, bytesOf(p.entries))
+		}
+		if err := g.Encode(ds); err != nil {
+			return err
+		}
+	}
+	for _, dl := range c.deadlines {
+		if err := g.Encode(dumpDeadline{dl.at, dl.handle, dl.agent, dl.id}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func dumpOne(i *interaction) dumpInteraction {
+	if i == nil {
+		return dumpInteraction{}
+	}
+	d := dumpInteraction{Present: true, ID: i.id, Attrs: i.attrs, CreatedT: i.created.t, Own: i.own, Line: dumpLine(&i.line)}
+	if i.created.x != nil {
+		x := dumpOf(i.created.x)
+		d.CreatedX = &x
+	}
+	return d
+}
+
+func loadCenter(g *gob.Decoder, horizon int64, live bool) (*center, error) {
+	var d dumpCenter
+	if err := g.Decode(&d); err != nil {
+		return nil, err
+	}
+	c := newCenter(d.ID, horizon)
+	c.live, c.newest, c.completeUntil, c.swept, c.expirations = live, d.Newest, d.CompleteUntil, d.Swept, d.Expirations
+	c.names = d.Names
+	for n, s := range c.names {
+		c.byName[s] = uint32(n)
+	}
+	c.free = d.Free
+	if d.Gone != nil {
+		c.gone = d.Gone
+	}
+	c.seen.minutes = map[int64]*hashSet{}
+	for _, m := range d.Minutes {
+		c.seen.minutes[m.Minute] = &hashSet{slots: wordsOf(m.Slots), n: m.N, zero: m.Zero}
+	}
+	for range d.Agents {
+		var da dumpAgent
+		if err := g.Decode(&da); err != nil {
+			return nil, err
+		}
+		a := c.agents[c.agent(da.ID)]
+		a.own, a.logouts = da.Own, da.Logouts
+		loadLine(&a.line, &da.Line)
+		c.changed(a)
+	}
+	for h := range d.Slab {
+		var di dumpInteraction
+		if err := g.Decode(&di); err != nil {
+			return nil, err
+		}
+		c.loadInteraction(uint32(h), &di)
+	}
+	if err := c.loadSeries(g, d.Series); err != nil {
+		return nil, err
+	}
+	for range d.Deadlines {
+		var dl dumpDeadline
+		if err := g.Decode(&dl); err != nil {
+			return nil, err
+		}
+		c.deadlines = append(c.deadlines, deadline{dl.At, dl.Handle, dl.Agent, dl.ID})
+	}
+	return c, nil
+}
+
+func (c *center) loadInteraction(h uint32, d *dumpInteraction) {
+	if !d.Present {
+		c.slab = append(c.slab, nil)
+		return
+	}
+	i := &interaction{id: d.ID, handle: h, c: c, attrs: d.Attrs, own: d.Own, created: created{t: d.CreatedT}}
+	if d.CreatedX != nil {
+		i.created.x = extraOf(d.CreatedX)
+	}
+	loadLine(&i.line, &d.Line)
+	c.slab = append(c.slab, i)
+	c.byID[i.id] = i
+	c.changedInteraction(i)
+}
+
+func (c *center) loadSeries(g *gob.Decoder, n int) error {
+	for range n {
+		var d dumpSeries
+		if err := g.Decode(&d); err != nil {
+			return err
+		}
+		s := &series{key: seriesKey{d.Agent, d.Queue, d.Campaign, schema.Channel(d.Channel), schema.Direction(d.Direction)}}
+		for k := range d.Starts {
+			p := &pane{start: d.Starts[k], of: s}
+			if k < len(d.Entries) {
+				p.entries = wordsOf(d.Entries[k])
+			}
+			s.panes = append(s.panes, p)
+		}
+		c.series[s.key] = s
+	}
+	return nil
+}
+
+func dumpLine[S any](l *timeline[S]) dumpTimeline[S] {
+	d := dumpTimeline[S]{Base: l.base, First: l.first, Head: l.head}
+	if len(l.in) > 0 {
+		d.In = unsafe.Slice((*byte)(unsafe.Pointer(&l.in[0])), len(l.in)*int(unsafe.Sizeof(input{})))
+	}
+	for _, x := range l.extras {
+		d.Extras = append(d.Extras, dumpOf(x))
+	}
+	for _, s := range l.snaps {
+		d.At = append(d.At, s.at)
+		d.States = append(d.States, *s.state)
+	}
+	return d
+}
+
+func loadLine[S any](l *timeline[S], d *dumpTimeline[S]) {
+	l.base, l.first, l.head = d.Base, d.First, d.Head
+	if n := len(d.In) / int(unsafe.Sizeof(input{})); n > 0 {
+		l.in = make([]input, n)
+		copy(unsafe.Slice((*byte)(unsafe.Pointer(&l.in[0])), len(d.In)), d.In)
+	}
+	for k := range d.Extras {
+		l.extras = append(l.extras, extraOf(&d.Extras[k]))
+	}
+	for k := range d.At {
+		l.snaps = append(l.snaps, snapshot[S]{at: d.At[k], state: &d.States[k]})
+	}
+}
+
+func dumpOf(x *extra) dumpExtra {
+	return dumpExtra{x.seq, x.hasSeq, x.late, x.login, x.assign, x.tag, x.attrs, x.text, x.num}
+}
+
+func extraOf(d *dumpExtra) *extra {
+	return &extra{d.Seq, d.HasSeq, d.Late, d.Login, d.Assign, d.Tag, d.Attrs, d.Text, d.Num}
+}
+
+func bytesOf(words []uint64) []byte {
+	if len(words) == 0 {
+		return nil
+	}
+	return unsafe.Slice((*byte)(unsafe.Pointer(&words[0])), len(words)*8)
+}
+
+func wordsOf(b []byte) []uint64 {
+	w := make([]uint64, len(b)/8)
+	for k := range w {
+		w[k] = binary.NativeEndian.Uint64(b[8*k:])
+	}
+	return w
+}

@@ -1,0 +1,119 @@
+package engine
+
+import (
+	"slices"
+
+	"floorwalker/schema"
+)
+
+// derive brings effective status, workload and interval keys up to date after an input at t.
+func (s *agentState) derive(t int64) {
+	status, tg := s.effective()
+	if status != s.Status {
+		s.Status, s.StatusSince = status, t
+		s.dropMarks(t)
+	}
+	if load := s.workload(); load != s.Load {
+		s.Load, s.LoadSince = load, t
+		s.dropMarks(t)
+	}
+	if s.PresenceSince == t {
+		s.dropMarks(t)
+	}
+	off := s.Session == nil
+	s.Key[ofStatus] = intervalKey{Status: status, Suspended: s.Suspended, Off: off, Tag: tg}
+	s.Key[ofPresence] = intervalKey{Status: s.Presence, Suspended: s.Suspended, Tag: s.Tag}
+	s.Key[ofWorkload] = intervalKey{Load: s.Load, Suspended: s.Suspended, Off: off, Tag: s.Tag}
+	if off {
+		s.Key[ofPresence].Suspended = false // as a presence, logged-out time is one uncut row
+		s.Key[ofPresence].Off = s.PresenceSince == schema.NoTime
+	}
+}
+
+func (s *agentState) dropMarks(t int64) {
+	if len(s.Marks) > 0 {
+		s.Marks = slices.DeleteFunc(s.Marks, func(m mark) bool { return m.At < t })
+	}
+}
+
+// effective is the status that the APIs show, by the event contract's order of precedence, with the reason that goes with it.
+func (s *agentState) effective() (schema.Status, *tag) {
+	if s.Session == nil {
+		return schema.LoggedOut, nil
+	}
+	if len(s.Parts) == 0 && s.Activity == 0 && !s.Rona { // most agents at most moments
+		return s.Presence, s.Tag
+	}
+	var speaking, conf, ringing, dialing, wrap bool
+	var busy [schema.NumChannels]int
+	for i := range s.Parts {
+		p := &s.Parts[i]
+		switch {
+		case p.talking() && p.Channel.Spoken():
+			speaking = true
+			conf = conf || p.Conf
+		case p.State == schema.StateConnected:
+			busy[p.Channel]++
+		case p.State == schema.StateRinging:
+			ringing = true
+		case p.State == schema.StateDialing:
+			dialing = true
+		case p.State == schema.StateWrap:
+			wrap = true
+		}
+	}
+	switch {
+	case conf:
+		return schema.Conference, nil
+	case speaking:
+		return schema.OnCall, nil
+	case ringing:
+		return schema.Ringing, nil
+	case dialing:
+		return schema.Dialing, nil
+	case wrap:
+		return schema.Wrap, nil
+	case s.Activity != 0:
+		return s.Activity, s.ActivityTag
+	case s.Rona:
+		return schema.Rona, nil
+	}
+	for ch := schema.ChannelChat; int(ch) < schema.NumChannels; ch++ {
+		if busy[ch] > 0 && busy[ch] >= s.Session.capacity(ch) {
+			return schema.InChat, nil
+		}
+	}
+	return s.Presence, s.Tag
+}
+
+// workload counts the agent's parts that are live (voice, video), semi-live (chat) and non-live (message, e-mail, task).
+func (s *agentState) workload() [3]uint16 {
+	var w [3]uint16
+	for i := range s.Parts {
+		p := &s.Parts[i]
+		if p.State == schema.StateParked || p.State == schema.StateHeld && !p.Channel.Spoken() {
+			continue
+		}
+		w[loadOf(p.Channel)]++
+	}
+	if len(s.Parts) > 0 {
+		return w
+	}
+	switch s.Activity {
+	case schema.Ringing, schema.Dialing, schema.OnCall, schema.Conference, schema.Wrap:
+		w[0] = 1
+	case schema.InChat:
+		w[1] = 1
+	}
+	return w
+}
+
+func loadOf(c schema.Channel) int {
+	switch c {
+	case schema.ChannelVoice, schema.ChannelVideo:
+		return 0
+	case schema.ChannelChat:
+		return 1
+	}
+	return 2
+}

@@ -1,0 +1,86 @@
+package history
+
+import (
+	"context"
+	"fmt"
+
+	ch "github.com/ClickHouse/clickhouse-go/v2"
+
+	"floorwalker/schema"
+)
+
+// Stored returns the highest offset of the partition whose raw event is stored, in whichever epoch of the same log (log is its
+// first), or -1. Only offsets from the given one on are looked at, which keeps the search short.
+func (s *Sink) Stored(ctx context.Context, topic string, partition int, log uint16, from int64) (int64, error) {
+	var highest int64
+	err := s.conn.QueryRow(ctx, `SELECT if(count() = 0, -1, toInt64(max(offset))) FROM events
+		WHERE topic = {topic:String} AND partition = {partition:UInt32} AND epoch >= {log:UInt16} AND offset >= {from:UInt64}`,
+		ch.Named("topic", topic), ch.Named("partition", partition), ch.Named("log", log), ch.Named("from", from)).Scan(&highest)
+	if err != nil {
+		return 0, fmt.Errorf("read the highest stored offset of %s/%d: %w", topic, partition, err)
+	}
+	return highest, nil
+}
+
+// Progress returns the newest event time that was flushed of the partition's log (log is its first epoch), and up to which event
+// time it was complete; NoTime where nothing was.
+func (s *Sink) Progress(ctx context.Context, topic string, partition int, log uint16) (newest, complete int64, err error) {
+	err = s.conn.QueryRow(ctx, `SELECT toUnixTimestamp64Milli(max(newest_event)), toUnixTimestamp64Milli(max(complete_until)) FROM progress
+		WHERE contact_center = '' AND topic = {topic:String} AND partition = {partition:UInt32} AND epoch >= {log:UInt16}`,
+		ch.Named("topic", topic), ch.Named("partition", partition), ch.Named("log", log)).Scan(&newest, &complete)
+	if err != nil {
+		return 0, 0, fmt.Errorf("read the progress of %s/%d: %w", topic, partition, err)
+	}
+	return orNoTime(newest), orNoTime(complete), nil
+}
+
+// orNoTime undoes what the sink writes for a time that is not there.
+func orNoTime(ms int64) int64 {
+	if ms <= 0 {
+		return schema.NoTime
+	}
+	return ms
+}
+
+// rawStep is how many offsets one query of Raw covers: what has to be sorted at once.
+const rawStep = 500_000
+
+// Raw calls handle with the stored raw events of the partition's log in [from, until), in offset order, each offset once.
+func (s *Sink) Raw(ctx context.Context, topic string, partition int, log uint16, from, until int64, handle func(*schema.RawEvent) error) error {
+	for ; from < until; from += rawStep {
+		if err := s.rawRange(ctx, topic, partition, log, from, min(from+rawStep, until), handle); err != nil {
+			return fmt.Errorf("raw events of %s/%d from offset %d: %w", topic, partition, from, err)
+		}
+	}
+	return nil
+}
+
+func (s *Sink) rawRange(ctx context.Context, topic string, partition int, log uint16, from, until int64, handle func(*schema.RawEvent) error) error {
+	rows, err := s.conn.Query(ctx, `SELECT contact_center, toInt64(offset), toUnixTimestamp64Milli(record_time), toUnixTimestamp64Milli(time),
+			type, subject, source, id, isNotNull(sequence), ifNull(sequence, 0), data FROM events
+		WHERE topic = {topic:String} AND partition = {partition:UInt32} AND epoch >= {log:UInt16}
+			AND offset >= {from:UInt64} AND offset < {until:UInt64}
+		ORDER BY offset LIMIT 1 BY offset`,
+		ch.Named("topic", topic), ch.Named("partition", partition), ch.Named("log", log), ch.Named("from", from), ch.Named("until", until))
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		r := schema.RawEvent{Partition: partition}
+		var kind, data string
+		var has uint8
+		if err := rows.Scan(&r.ContactCenter, &r.Offset, &r.RecordTime, &r.Time, &kind, &r.Subject, &r.Source, &r.ID, &has, &r.Sequence, &data); err != nil {
+			return err
+		}
+		var known bool
+		if r.Type, known = schema.ParseEventType(kind); !known {
+			return fmt.Errorf("offset %d: type %q is not known", r.Offset, kind)
+		}
+		r.Data, r.HasSequence = []byte(data), has != 0
+		if err := handle(&r); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}

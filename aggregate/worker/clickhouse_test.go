@@ -1,0 +1,199 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/VictoriaMetrics/metrics"
+	"github.com/stretchr/testify/require"
+
+	"floorwalker/aggregate/engine"
+	"floorwalker/aggregate/history"
+	"floorwalker/internal/clickhouse/clickhousetest"
+	"floorwalker/schema"
+	"floorwalker/schema/clickhouse"
+)
+
+func TestMain(m *testing.M) { clickhousetest.Main(m) }
+
+// switched is a connection whose INSERTs fail while it is off.
+type switched struct {
+	driver.Conn
+	off atomic.Bool
+}
+
+func (s *switched) PrepareBatch(ctx context.Context, query string, opts ...driver.PrepareBatchOption) (driver.Batch, error) {
+	if s.off.Load() {
+		return nil, errors.New("switched off")
+	}
+	return s.Conn.PrepareBatch(ctx, query, opts...)
+}
+
+// bench is a worker on a real ClickHouse.
+type bench struct {
+	*memory
+	conn *switched
+}
+
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	conn, _ := clickhousetest.Database(t)
+	_, err := clickhouse.Migrate(context.Background(), conn, clickhouse.Options{})
+	require.NoError(t, err)
+	return &bench{memory: newMemory(), conn: &switched{Conn: conn}}
+}
+
+func (b *bench) worker(t *testing.T, e Engines, d func() Decoder, change func(*Config)) *Worker {
+	t.Helper()
+	quiet := slog.New(slog.DiscardHandler)
+	set := metrics.NewSet()
+	cfg := history.Config{Worker: "w", MinPause: time.Millisecond, MaxPause: 10 * time.Millisecond, Log: quiet}
+	sink, err := history.NewSink(b.conn, set, cfg)
+	require.NoError(t, err)
+	store, err := history.NewStore(b.conn, set, cfg)
+	require.NoError(t, err)
+	c := Config{Topic: topic, AnyPartitioner: true, Flush: 5 * time.Millisecond, MinPause: time.Millisecond, BaseEvery: 2, Now: b.clock, Log: quiet}
+	if change != nil {
+		change(&c)
+	}
+	w, err := New(c, Parts{Engines: e, Decoder: d, Sink: sink, Checkpoints: store, DeadLetters: b.writeLetters, Metrics: set})
+	require.NoError(t, err)
+	return w
+}
+
+func plainDecoder() Decoder { return plain{} }
+
+func (b *bench) number(t *testing.T, query string) (n int64) {
+	t.Helper()
+	require.NoError(t, b.conn.QueryRow(context.Background(), "SELECT toInt64(("+query+"))").Scan(&n))
+	return n
+}
+
+func (b *bench) eventually(t *testing.T, want int64, query string) {
+	t.Helper()
+	require.Eventually(t, func() bool { return b.number(t, query) == want }, 30*time.Second, 10*time.Millisecond, query)
+}
+
+const (
+	seenA = "SELECT sum(number) FROM interactions FINAL WHERE id = 'a'"
+	raws  = "SELECT count() FROM events"
+)
+
+// Through restarts, an outage and a broken checkpoint every record is stored once and counted once.
+func TestClickHouse_RestartsAndOutage(t *testing.T) {
+	b := newBench(t)
+	l := newLog(0, 0, "a", "bad", "a", "note1")
+	o := b.own(b.worker(t, engines(), plainDecoder, nil), 1, l)
+	b.eventually(t, 2, seenA)
+	o.end(t)
+
+	l.add("a", "b")
+	w := b.worker(t, engines(), plainDecoder, nil)
+	failures := w.parts.Metrics.GetOrCreateCounter("floorwalker_sink_failures_total")
+	o = b.own(w, 1, l)
+	b.eventually(t, 3, seenA)
+	b.conn.off.Store(true)
+	l.add(numbered("s", 3000)...)
+	l.add("a")
+	require.Eventually(t, func() bool { return failures.Get() > 2 }, 30*time.Second, time.Millisecond)
+	require.EqualValues(t, 3, b.number(t, seenA))
+	b.conn.off.Store(false)
+	b.eventually(t, 4, seenA)
+	o.end(t)
+	require.EqualValues(t, 4, l.from)
+
+	require.NoError(t, b.conn.Exec(context.Background(),
+		"ALTER TABLE checkpoints UPDATE data = 'broken' WHERE offset = (SELECT max(offset) FROM checkpoints) SETTINGS mutations_sync = 1"))
+	l.add("a")
+	o = b.own(b.worker(t, engines(), plainDecoder, nil), 1, l)
+	b.eventually(t, 5, seenA)
+	o.end(t)
+	require.EqualValues(t, 4, l.from, "the checkpoint before the broken one")
+	total := int64(len(l.records))
+	require.Equal(t, total-1, b.number(t, raws))
+	require.Equal(t, total-1, b.number(t, "SELECT uniqExact(offset) FROM events"))
+	require.EqualValues(t, 1, b.number(t, "SELECT count() FROM dead_letters FINAL"))
+	require.EqualValues(t, 1, b.number(t, "SELECT count() FROM annotations FINAL"))
+	require.Equal(t, total, b.number(t, "SELECT max(offset) FROM progress WHERE contact_center = '' AND caught_up"))
+	require.Zero(t, b.number(t, "SELECT count() FROM (SELECT offset, lagInFrame(offset, 1, 0) OVER (ORDER BY rowNumberInAllBlocks()) AS before FROM events) WHERE before > offset"))
+}
+
+// Two generations that overlap write the same rows: what counts is the higher offset.
+func TestClickHouse_Zombie(t *testing.T) {
+	b := newBench(t)
+	first := newLog(0, 0, "a", "a")
+	zombie := b.own(b.worker(t, engines(), plainDecoder, nil), 1, first)
+	b.eventually(t, 2, seenA)
+	owner := b.own(b.worker(t, engines(), plainDecoder, nil), 1, newLog(0, 0, "a", "a", "a", "a"))
+	b.eventually(t, 4, seenA)
+	first.add("a")
+	require.Eventually(t, func() bool { return b.number(t, "SELECT count() FROM interactions WHERE id = 'a'") >= 3 }, 30*time.Second, 10*time.Millisecond)
+	zombie.end(t)
+	owner.end(t)
+	require.EqualValues(t, 4, b.number(t, seenA))
+	require.EqualValues(t, 4, b.number(t, "SELECT count() FROM events FINAL"))
+}
+
+// The real engine's facts and windows of a small story arrive in their tables.
+func TestClickHouse_RealEngine(t *testing.T) {
+	b := newBench(t)
+	l := newLog(0, 0)
+	event := func(id, kind, subject, at, data string) {
+		l.add(fmt.Sprintf(`{"specversion":"1.0","id":%q,"source":"/acd","type":"cc.%s","subject":%q,"time":"2026-09-21T%sZ","contactcenter":"6","data":%s}`, id, kind, subject, at, data))
+	}
+	event("1", "agent.login", "a1", "12:00:00", `{}`)
+	event("2", "agent.status", "a1", "12:00:10", `{"status":"available"}`)
+	event("3", "interaction.queued", "i1", "12:00:20", `{"queue_id":"q1"}`)
+	event("4", "interaction.offered", "i1", "12:00:25", `{"agent_id":"a1"}`)
+	event("5", "interaction.connected", "i1", "12:00:30", `{"agent_id":"a1"}`)
+	event("6", "interaction.note", "i1", "12:00:40", `{"note":"n"}`)
+	event("7", "interaction.ended", "i1", "12:01:30", `{"reason":"completed"}`)
+	event("7", "interaction.ended", "i1", "12:01:30", `{"reason":"completed"}`)
+	w := b.worker(t, Real(engine.Config{}), func() Decoder { return &schema.Decoder{} }, nil)
+	o := b.own(w, 1, l)
+	b.eventually(t, 8, "SELECT max(offset) FROM progress")
+	o.end(t)
+	require.Empty(t, b.letters)
+	require.EqualValues(t, 1, outcome(w, "duplicate"))
+	require.EqualValues(t, 8, b.number(t, raws))
+	require.EqualValues(t, 10_000, b.number(t, "SELECT dateDiff('ms', start, end) FROM queue_visits FINAL WHERE queue = 'q1' AND outcome = 'answered' AND NOT deleted"))
+	require.EqualValues(t, 60_000, b.number(t, "SELECT talk_ms FROM interaction_parts FINAL WHERE agent = 'a1' AND NOT deleted"))
+	require.EqualValues(t, 1, b.number(t, "SELECT count() FROM interactions FINAL WHERE id = 'i1' AND end_reason = 'completed'"))
+	require.EqualValues(t, 1, b.number(t, "SELECT sum(answered) FROM windows_1m FINAL WHERE agent = '' AND queue = 'q1'"))
+	require.EqualValues(t, 1, b.number(t, "SELECT sum(answered) FROM windows_15m FINAL WHERE agent = '' AND queue = 'q1'"))
+	require.Positive(t, b.number(t, "SELECT count() FROM agent_intervals FINAL WHERE agent = 'a1' AND kind = 'status' AND status = 'on_call' AND NOT deleted"))
+
+	event("8", "agent.logout", "a1", "12:05:00", `{}`)
+	o = b.own(b.worker(t, Real(engine.Config{}), func() Decoder { return &schema.Decoder{} }, nil), 1, l)
+	b.eventually(t, 9, "SELECT max(offset) FROM progress")
+	o.end(t)
+	require.EqualValues(t, 8, l.from, "it went on from the checkpoint")
+	require.EqualValues(t, 1, b.number(t, "SELECT sum(answered) FROM windows_1m FINAL WHERE agent = '' AND queue = 'q1'"))
+	require.EqualValues(t, 9, b.number(t, raws))
+	require.Zero(t, b.number(t, "SELECT count() FROM agent_intervals FINAL WHERE agent = 'a1' AND end IS NULL AND kind != 'presence' AND NOT deleted"))
+}
+
+// The real decoder and a record made again from its raw row agree.
+func TestRecordOfRaw_DecodesTheSame(t *testing.T) {
+	var d schema.Decoder
+	for i, value := range []string{
+		`{"specversion":"1.0","id":"e é","source":"/acd","type":"cc.agent.status","subject":"a1","time":"2026-09-21T12:00:00.123+02:00","contactcenter":"6","sequence":"7","data":{"status":"busy","description":"x\u00e9"}}`,
+		`{"specversion":"1.0","id":"2","source":"/acd","type":"cc.interaction.ended","subject":"i1","time":"2026-09-21T12:00:00Z","contactcenter":"6","data":{"reason":"completed"}}`,
+	} {
+		rec := schema.Record{Topic: topic, Partition: 3, Offset: int64(i), Timestamp: noon, Key: []byte("6"), Value: []byte(value)}
+		var ev schema.Event
+		require.NoError(t, d.Decode(&rec, &ev), fmt.Sprint(i))
+		want := ev.Clone()
+		p := &pending{}
+		p.addRaw(&ev, &rec)
+		again := raw2record(topic, &p.raw[0])
+		require.NoError(t, d.Decode(&again, &ev))
+		require.Equal(t, want, ev.Clone())
+	}
+}

@@ -1,0 +1,375 @@
+package worker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+	"github.com/stretchr/testify/require"
+
+	"floorwalker/aggregate/engine"
+	"floorwalker/aggregate/history"
+	"floorwalker/schema"
+)
+
+const (
+	topic = "cc.events"
+	noon  = int64(1_790_000_000_000)
+)
+
+// counting is an engine whose only fact is how often each subject was seen.
+type counting struct {
+	Seen   map[string]int64
+	Next   int64
+	packed int64
+	dirty  map[string]bool
+}
+
+func newCounting() *counting { return &counting{Seen: map[string]int64{}, dirty: map[string]bool{}} }
+
+func (c *counting) Apply(ev *schema.Event, offset int64) engine.Outcome {
+	c.Next = offset + 1
+	if strings.HasPrefix(ev.Subject, "orphan") {
+		return engine.Orphan
+	}
+	subject := strings.Clone(ev.Subject)
+	c.Seen[subject]++
+	c.dirty[subject] = true
+	return engine.Applied
+}
+func (c *counting) Skip(offset int64) { c.Next = max(c.Next, offset+1) }
+func (c *counting) Position() int64   { return c.Next }
+func (c *counting) Needs() int64      { return c.Next }
+func (c *counting) Drain(rows *engine.Rows) {
+	for s := range c.dirty {
+		rows.Interactions = append(rows.Interactions, schema.Interaction{ContactCenter: "6", ID: s, Start: noon, Number: c.Seen[s]})
+	}
+	if len(c.dirty) > 0 {
+		rows.Centers = append(rows.Centers, engine.Center{ContactCenter: "6", NewestEvent: noon + c.Next, CompleteUntil: noon})
+	}
+	clear(c.dirty)
+}
+
+// Segment is the whole state too: enough to see that the newest piece was restored.
+func (c *counting) Segment() engine.Piece { return engine.Piece{Offset: c.Next, Data: c.pack()} }
+func (c *counting) Base() engine.Piece {
+	return engine.Piece{Base: true, Offset: c.Next, Data: c.pack()}
+}
+func (c *counting) pack() []byte {
+	b, err := json.Marshal(c)
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+func engines() Engines {
+	return Engines{Number: 1, New: func() Engine { return newCounting() }, Restore: func(pieces []engine.Piece) (Engine, error) {
+		c := newCounting()
+		if err := json.Unmarshal(pieces[len(pieces)-1].Data, c); err != nil {
+			return nil, err
+		}
+		if !slices.ContainsFunc(pieces, func(p engine.Piece) bool { return p.Base }) {
+			return nil, errors.New("no base")
+		}
+		return c, nil
+	}}
+}
+
+// plain decodes records whose value is the subject; the event's time is the record's unless the key says "ahead".
+type plain struct{}
+
+func (plain) Decode(rec *schema.Record, ev *schema.Event) error {
+	if string(rec.Value) == "bad" {
+		return &schema.Violation{Code: schema.CodeMalformedJSON}
+	}
+	*ev = schema.Event{ID: fmt.Sprint(rec.Offset), Source: "s", Subject: string(rec.Value), ContactCenter: "6", Type: schema.InteractionQueued, Time: rec.Timestamp, Data: rec.Value}
+	for _, h := range rec.Headers {
+		if h.Key == "ce_subject" {
+			ev.Subject = string(h.Value)
+		}
+	}
+	switch {
+	case strings.HasPrefix(ev.Subject, "note"):
+		ev.Type = schema.InteractionNote
+	case strings.HasPrefix(ev.Subject, "ahead"):
+		ev.Time += 5*60_000 + 1
+	}
+	return nil
+}
+
+// log is a partition in memory.
+type log struct {
+	id      int
+	first   int64
+	mu      sync.Mutex
+	cond    *sync.Cond
+	records []schema.Record // the first one has offset first
+	failure error
+	from    int64 // where the last Read began
+}
+
+func newLog(id int, first int64, values ...string) *log {
+	l := &log{id: id, first: first, from: -1}
+	l.cond = sync.NewCond(&l.mu)
+	l.add(values...)
+	return l
+}
+
+func (l *log) add(values ...string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, v := range values {
+		l.records = append(l.records, schema.Record{Topic: topic, Partition: l.id, Offset: l.first + int64(len(l.records)), Timestamp: noon, Key: []byte("6"), Value: []byte(v)})
+	}
+	l.cond.Broadcast()
+}
+
+func (l *log) ID() int { return l.id }
+func (l *log) Bounds(context.Context) (int64, int64, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.first, l.first + int64(len(l.records)), nil
+}
+
+func (l *log) Read(ctx context.Context, from int64, handle func([]schema.Record, int64) error) error {
+	stop := context.AfterFunc(ctx, func() { l.mu.Lock(); defer l.mu.Unlock(); l.cond.Broadcast() })
+	defer stop()
+	l.mu.Lock()
+	l.from = from
+	l.mu.Unlock()
+	for {
+		l.mu.Lock()
+		end := l.first + int64(len(l.records))
+		batch := slices.Clone(l.records[min(from, end)-l.first:])
+		failure := l.failure
+		l.mu.Unlock()
+		if failure != nil {
+			return failure
+		}
+		if err := handle(batch, end); err != nil {
+			return err
+		}
+		from = max(from, end)
+		l.mu.Lock()
+		for l.first+int64(len(l.records)) <= from && ctx.Err() == nil && l.failure == nil {
+			l.cond.Wait()
+		}
+		l.mu.Unlock()
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+}
+
+func (l *log) fail(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.failure = err
+	l.cond.Broadcast()
+}
+
+// memory is a sink and a checkpoint store that note the order of what happens.
+type memory struct {
+	mu          sync.Mutex
+	steps       []string
+	raw         map[int][]int64 // offsets by partition, in the order written
+	rawSubjects map[int64]string
+	dead        []string
+	letters     []string
+	numbers     map[string]int64 // the fact: by subject
+	annotations int
+	flushes     [][]history.Flushed
+	progress    map[int]history.Flushed
+	maxPending  int
+	saved       []history.Checkpoint
+	committed   map[int]int64
+	failFlush   error
+	failSave    error
+	failCommit  error
+	brokenBase  map[int64]bool
+	stored      int64
+	now         time.Time
+}
+
+func newMemory() *memory {
+	return &memory{raw: map[int][]int64{}, rawSubjects: map[int64]string{}, numbers: map[string]int64{}, committed: map[int]int64{},
+		progress: map[int]history.Flushed{}, brokenBase: map[int64]bool{}, stored: -1, now: time.UnixMilli(noon)}
+}
+
+func (m *memory) with(f func()) { m.mu.Lock(); defer m.mu.Unlock(); f() }
+
+func (m *memory) Flush(ctx context.Context, all []history.Flushed) error {
+	return history.Retry(ctx, time.Millisecond, time.Millisecond, func() error { return m.flush(all) }, func(error) {})
+}
+
+func (m *memory) flush(all []history.Flushed) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, f := range all {
+		m.maxPending = max(m.maxPending, len(f.Raw))
+	}
+	if m.failFlush != nil {
+		return m.failFlush
+	}
+	for _, f := range all {
+		for _, r := range f.Raw {
+			m.raw[f.Stamp.Partition] = append(m.raw[f.Stamp.Partition], r.Offset)
+			m.rawSubjects[r.Offset] = strings.Clone(r.Subject)
+		}
+		for _, d := range f.DeadLetters {
+			m.dead = append(m.dead, d.Code)
+		}
+		for _, r := range f.Rows.Interactions {
+			m.numbers[r.ID] = r.Number
+		}
+		m.annotations += len(f.Annotations)
+		m.progress[f.Stamp.Partition] = history.Flushed{Stamp: f.Stamp, CaughtUp: f.CaughtUp, Newest: f.Newest}
+	}
+	m.steps = append(m.steps, "flush")
+	return nil
+}
+
+func (m *memory) Stored(context.Context, string, int, uint16, int64) (int64, error) {
+	return m.stored, nil
+}
+func (m *memory) Progress(context.Context, string, int, uint16) (int64, int64, error) {
+	return schema.NoTime, schema.NoTime, nil
+}
+func (m *memory) Raw(_ context.Context, _ string, partition int, _ uint16, from, until int64, handle func(*schema.RawEvent) error) error {
+	for o := from; o < until; o++ {
+		if s, ok := m.rawSubjects[o]; ok {
+			if err := handle(&schema.RawEvent{ContactCenter: "6", Offset: o, Partition: partition, Subject: s, Time: noon, RecordTime: noon, Type: schema.InteractionQueued}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (m *memory) Save(_ context.Context, all []history.Checkpoint) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.failSave != nil {
+		return m.failSave
+	}
+	m.saved = append(m.saved, all...)
+	m.steps = append(m.steps, "save")
+	return nil
+}
+func (m *memory) Prune(context.Context, string, int) error { return nil }
+
+// Marks takes each saved checkpoint with a base for one; its segments are all later pieces.
+func (m *memory) Marks(_ context.Context, _ string, partition int) ([]history.Mark, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var out []history.Mark
+	for _, c := range slices.Backward(m.saved) {
+		if c.Partition != partition || !c.Pieces[len(c.Pieces)-1].Base {
+			continue
+		}
+		out = append(out, history.Mark{Topic: topic, Partition: partition, Epoch: c.Epoch, Log: c.Log, Engine: c.Engine, Partitions: c.Partitions,
+			Offset: c.Pieces[0].Offset})
+	}
+	return out, nil
+}
+
+func (m *memory) Load(_ context.Context, mark history.Mark) ([]engine.Piece, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.brokenBase[mark.Offset] {
+		return nil, fmt.Errorf("base at %d: %w", mark.Offset, history.ErrBroken)
+	}
+	var out []engine.Piece
+	for _, c := range m.saved {
+		for _, p := range c.Pieces {
+			if c.Partition == mark.Partition && c.Epoch == mark.Epoch && (p.Offset == mark.Offset || len(out) > 0 && p.Offset > mark.Offset) {
+				out = append(out, p.Piece)
+			}
+		}
+	}
+	return out, nil
+}
+
+func (m *memory) writeLetters(_ context.Context, letters []schema.DeadLetter) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, l := range letters {
+		m.letters = append(m.letters, l.Code)
+	}
+	m.steps = append(m.steps, "letters")
+	return nil
+}
+
+func (m *memory) commit(_ context.Context, next map[int]int64) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.steps = append(m.steps, "commit")
+	if m.failCommit != nil {
+		return m.failCommit
+	}
+	for p, o := range next {
+		m.committed[p] = o
+	}
+	return nil
+}
+
+// clock is moved by tests.
+func (m *memory) clock() time.Time { m.mu.Lock(); defer m.mu.Unlock(); return m.now }
+
+func (m *memory) worker(t *testing.T, change func(*Config)) *Worker {
+	t.Helper()
+	cfg := Config{Topic: topic, AnyPartitioner: true, Flush: time.Millisecond, Final: 2 * time.Second, MinPause: time.Millisecond,
+		MaxPause: time.Millisecond, BaseEvery: 2, Now: m.clock, Log: slog.New(slog.DiscardHandler)}
+	if change != nil {
+		change(&cfg)
+	}
+	w, err := New(cfg, Parts{Engines: engines(), Decoder: func() Decoder { return plain{} }, Sink: m, Checkpoints: m, DeadLetters: m.writeLetters, Metrics: metrics.NewSet()})
+	require.NoError(t, err)
+	return w
+}
+
+// owning is a call of Own that runs.
+type owning struct {
+	stop context.CancelFunc
+	done chan error
+}
+
+func (m *memory) own(w *Worker, total int, partitions ...Partition) *owning {
+	ctx, cancel := context.WithCancel(context.Background())
+	o := &owning{stop: cancel, done: make(chan error, 1)}
+	go func() { o.done <- w.Own(ctx, Generation{Partitions: partitions, Total: total, Commit: m.commit}) }()
+	return o
+}
+
+func (o *owning) wait(t *testing.T) error {
+	t.Helper()
+	select {
+	case err := <-o.done:
+		return err
+	case <-time.After(20 * time.Second):
+		require.FailNow(t, "Own does not return")
+		return nil
+	}
+}
+
+func (o *owning) end(t *testing.T) {
+	t.Helper()
+	o.stop()
+	require.NoError(t, o.wait(t))
+}
+
+func (m *memory) until(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	require.Eventually(t, func() bool { m.mu.Lock(); defer m.mu.Unlock(); return ok() }, 20*time.Second, time.Millisecond, what)
+}
+
+func outcome(w *Worker, name string) uint64 { return w.count.outcome(name).Get() }

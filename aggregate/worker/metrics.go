@@ -1,0 +1,41 @@
+package worker
+
+import (
+	"fmt"
+
+	"github.com/VictoriaMetrics/metrics"
+
+	"floorwalker/aggregate/engine"
+)
+
+// counters are the worker's metrics, looked up once.
+type counters struct {
+	set         *metrics.Set
+	outcomes    map[engine.Outcome]*metrics.Counter
+	gaps        *metrics.Counter
+	broken      *metrics.Counter
+	commits     *metrics.Counter
+	waits       *metrics.Counter
+	checkpoints *metrics.Counter
+}
+
+func newCounters(set *metrics.Set) counters {
+	c := counters{
+		set:         set,
+		outcomes:    map[engine.Outcome]*metrics.Counter{},
+		gaps:        set.GetOrCreateCounter("floorwalker_worker_gaps_total"),
+		broken:      set.GetOrCreateCounter("floorwalker_worker_broken_checkpoints_total"),
+		commits:     set.GetOrCreateCounter("floorwalker_worker_failed_commits_total"),
+		waits:       set.GetOrCreateCounter("floorwalker_worker_backpressure_waits_total"),
+		checkpoints: set.GetOrCreateCounter("floorwalker_worker_checkpoints_total"),
+	}
+	for o := engine.Applied; o <= engine.Expired; o++ {
+		c.outcomes[o] = c.outcome(o.String())
+	}
+	return c
+}
+
+// outcome is the counter of what became of an event. Dead letters are counted under their code.
+func (c counters) outcome(name string) *metrics.Counter {
+	return c.set.GetOrCreateCounter(fmt.Sprintf("floorwalker_worker_events_total{outcome=%q}", name))
+}

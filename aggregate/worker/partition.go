@@ -1,0 +1,188 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"floorwalker/aggregate/engine"
+	"floorwalker/schema"
+	"floorwalker/schema/clickhouse"
+)
+
+// applyStep is how many events are applied before the flusher gets a chance to take the lock.
+const applyStep = 256
+
+// partition is one owned partition: its reader applies, the flusher drains, both under the lock.
+type partition struct {
+	w     *Worker
+	from  Partition
+	id    int
+	total int // partitions of the topic
+	kick  chan<- struct{}
+	room  chan struct{} // gets a value when the flusher has taken what was pending
+
+	mu       sync.Mutex
+	eng      Engine // nil until restored
+	dec      Decoder
+	ev       schema.Event // decoded into again and again
+	epoch    uint16
+	log      uint16
+	stored   int64 // highest offset whose raw event is stored
+	end      int64 // Kafka's, as last told
+	caughtUp bool
+	newest   int64
+	complete int64
+	pending  *pending
+	spare    *pending
+	expired  int64
+
+	// Of the flusher alone.
+	saved     int64 // position of the newest checkpoint
+	sinceBase int   // checkpoints since the last base; negative: there is none
+	segmentAt int64 // where the next segment begins
+}
+
+func newPartition(w *Worker, from Partition, total int, kick chan<- struct{}) *partition {
+	return &partition{w: w, from: from, id: from.ID(), total: total, kick: kick, room: make(chan struct{}, 1), dec: w.parts.Decoder(),
+		newest: schema.NoTime, complete: schema.NoTime, stored: -1, pending: &pending{}, spare: &pending{}}
+}
+
+// run restores the partition and applies its records until ctx ends (then it returns ctx's error) or it cannot go on.
+func (p *partition) run(ctx context.Context) error {
+	first, next, err := p.from.Bounds(ctx)
+	if err != nil {
+		return fmt.Errorf("bounds of partition %d: %w", p.id, err)
+	}
+	if err := p.restore(ctx, first, next); err != nil {
+		return fmt.Errorf("restore partition %d: %w", p.id, err)
+	}
+	from := max(p.position(), first)
+	return p.from.Read(ctx, from, func(batch []schema.Record, next int64) error { return p.handle(ctx, batch, next) })
+}
+
+func (p *partition) position() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.eng.Position()
+}
+
+// handle applies a batch step by step, and waits where as much is pending as may be. Nothing is dropped.
+func (p *partition) handle(ctx context.Context, batch []schema.Record, next int64) error {
+	if len(batch) == 0 {
+		p.mu.Lock()
+		p.end, p.caughtUp = next, true
+		p.mu.Unlock()
+		return nil
+	}
+	for len(batch) > 0 {
+		if err := p.waitForRoom(ctx); err != nil {
+			return err
+		}
+		n := min(applyStep, len(batch))
+		p.mu.Lock()
+		for i := range batch[:n] {
+			p.record(&batch[i])
+		}
+		p.end = next
+		p.caughtUp = n == len(batch) && p.eng.Position() >= next
+		p.mu.Unlock()
+		batch = batch[n:]
+	}
+	return nil
+}
+
+func (p *partition) waitForRoom(ctx context.Context) error {
+	for p.full() {
+		p.w.count.waits.Inc()
+		select {
+		case p.kick <- struct{}{}:
+		default:
+		}
+		select {
+		case <-p.room:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+func (p *partition) full() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.pending.events >= p.w.cfg.MaxEvents || p.pending.arena.used >= p.w.cfg.MaxBytes
+}
+
+// record takes one record in. The lock is held.
+func (p *partition) record(rec *schema.Record) {
+	p.pending.events++
+	ev := &p.ev
+	if err := p.judge(rec, ev); err != nil {
+		p.deadLetter(rec, err)
+		return
+	}
+	if rec.Offset > p.stored {
+		p.pending.addRaw(ev, rec)
+	}
+	if ev.Type.Annotation() {
+		p.pending.addAnnotation(ev, rec.Offset)
+	}
+	p.apply(ev, rec.Offset)
+}
+
+// judge decodes the record and checks what only the stream knows: its partition and its timestamp.
+func (p *partition) judge(rec *schema.Record, ev *schema.Event) error {
+	if err := p.dec.Decode(rec, ev); err != nil {
+		return err
+	}
+	if !p.w.cfg.AnyPartitioner {
+		if err := schema.CheckPartition(ev, p.id, p.total); err != nil {
+			return err
+		}
+	}
+	limit := rec.Timestamp
+	if p.w.cfg.CheckClock {
+		limit = min(limit, p.w.cfg.Now().UnixMilli())
+	}
+	return schema.CheckTime(ev, limit+p.w.cfg.MaxAhead.Milliseconds())
+}
+
+func (p *partition) deadLetter(rec *schema.Record, err error) {
+	code := "unreadable"
+	var v *schema.Violation
+	if errors.As(err, &v) {
+		code = v.Code
+	}
+	p.w.count.outcome(code).Inc()
+	p.pending.addDead(rec, code, err.Error())
+	p.eng.Skip(rec.Offset)
+}
+
+func (p *partition) apply(ev *schema.Event, offset int64) {
+	outcome := p.eng.Apply(ev, offset)
+	if c := p.w.count.outcomes[outcome]; c != nil {
+		c.Inc()
+	}
+	if e, ok := p.eng.(interface{ ExpiredTotal() int64 }); ok {
+		if n := e.ExpiredTotal(); n > p.expired {
+			p.w.count.outcomes[engine.Expired].Add(int(n - p.expired))
+			p.expired = n
+		}
+	}
+}
+
+// take gives away what is pending and leaves room for more. The lock is held.
+func (p *partition) take() (*pending, clickhouse.Stamp) {
+	out := p.pending
+	p.pending, p.spare = p.spare, nil
+	if p.pending == nil {
+		p.pending = &pending{}
+	}
+	select {
+	case p.room <- struct{}{}:
+	default:
+	}
+	return out, clickhouse.Stamp{Topic: p.w.cfg.Topic, Partition: p.id, Epoch: p.epoch, Position: p.eng.Position()}
+}

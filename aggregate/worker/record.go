@@ -1,0 +1,26 @@
+package worker
+
+import (
+	"strconv"
+
+	"floorwalker/schema"
+)
+
+// raw2record makes the record again of which the raw event was read, in CloudEvents' binary mode (events.md, Envelope).
+func raw2record(topic string, r *schema.RawEvent) schema.Record {
+	rec := schema.Record{Topic: topic, Partition: r.Partition, Offset: r.Offset, Timestamp: r.RecordTime, Key: []byte(r.ContactCenter), Value: r.Data}
+	add := func(name, value string) {
+		rec.Headers = append(rec.Headers, schema.Header{Key: "ce_" + name, Value: []byte(value)})
+	}
+	add("specversion", "1.0")
+	add("id", r.ID)
+	add("source", r.Source)
+	add("type", r.Type.String())
+	add("subject", r.Subject)
+	add("time", schema.FormatTime(r.Time))
+	add("contactcenter", r.ContactCenter)
+	if r.HasSequence {
+		add("sequence", strconv.FormatInt(r.Sequence, 10))
+	}
+	return rec
+}

@@ -1,0 +1,122 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"floorwalker/aggregate/history"
+	"floorwalker/schema"
+)
+
+// restore makes the partition's engine: from the newest checkpoint that can be read, else an empty one that is fed with the raw
+// events that ClickHouse has. first and next are Kafka's bounds.
+func (p *partition) restore(ctx context.Context, first, next int64) error {
+	marks, err := p.w.parts.Checkpoints.Marks(ctx, p.w.cfg.Topic, p.id)
+	if err != nil {
+		return err
+	}
+	if err := p.begin(marks, next); err != nil {
+		return err
+	}
+	eng, from, err := p.fromMarks(ctx, marks)
+	if err != nil {
+		return err
+	}
+	stored, err := p.w.parts.Sink.Stored(ctx, p.w.cfg.Topic, p.id, p.log, from)
+	if err != nil {
+		return err
+	}
+	if stored >= next {
+		return fmt.Errorf("raw events are stored up to offset %d, Kafka's next is %d: %w", stored, next, ErrNewEpoch)
+	}
+	newest, complete, err := p.w.parts.Sink.Progress(ctx, p.w.cfg.Topic, p.id, p.log)
+	if err != nil {
+		return err
+	}
+	unread := len(marks) > 0 && p.sinceBase < 0 // there were checkpoints, but this epoch has none to go on from
+	p.mu.Lock()
+	p.eng, p.stored, p.saved, p.segmentAt, p.newest, p.complete = eng, stored, from, from, newest, complete
+	p.mu.Unlock()
+	if from < first || unread {
+		if err := p.rebuild(ctx, from, stored+1); err != nil {
+			return err
+		}
+	}
+	if at := p.position(); at < first && (len(marks) > 0 || stored >= 0) {
+		p.w.count.gaps.Inc()
+		p.w.cfg.Log.Error("GAP: records are lost, Kafka no longer has them and they were never stored", "topic", p.w.cfg.Topic,
+			"partition", p.id, "from_offset", at, "until_offset", first)
+	}
+	return nil
+}
+
+// begin finds the epoch, and refuses a topic that does not continue what the newest checkpoint has seen.
+func (p *partition) begin(marks []history.Mark, next int64) error {
+	p.sinceBase = -1
+	if len(marks) == 0 {
+		return nil
+	}
+	m := marks[0]
+	p.epoch, p.log = m.Epoch, m.Log
+	if m.Partitions != p.total {
+		return fmt.Errorf("the topic has %d partitions, had %d at the last checkpoint: %w", p.total, m.Partitions, ErrNewEpoch)
+	}
+	if m.Offset > next {
+		return fmt.Errorf("the checkpoint's offset is %d, Kafka's next is %d: %w", m.Offset, next, ErrNewEpoch)
+	}
+	if m.Engine != p.w.parts.Engines.Number {
+		p.epoch++ // rows of the new engine win over those of the old one
+	}
+	return nil
+}
+
+// fromMarks restores the first checkpoint that can be: of this engine and log. Without one it returns an empty engine and 0.
+func (p *partition) fromMarks(ctx context.Context, marks []history.Mark) (Engine, int64, error) {
+	for _, m := range marks {
+		if m.Engine != p.w.parts.Engines.Number || m.Log != p.log {
+			continue
+		}
+		pieces, err := p.w.parts.Checkpoints.Load(ctx, m)
+		if err != nil && !errors.Is(err, history.ErrBroken) {
+			return nil, 0, err
+		}
+		var eng Engine
+		if err == nil {
+			eng, err = p.w.parts.Engines.Restore(pieces)
+		}
+		if err != nil {
+			p.w.count.broken.Inc()
+			p.w.cfg.Log.Error("checkpoint cannot be restored, the one before is taken", "topic", p.w.cfg.Topic, "partition", p.id,
+				"epoch", m.Epoch, "offset", m.Offset, "error", err)
+			continue
+		}
+		if m.Epoch == p.epoch {
+			p.sinceBase = 0
+		}
+		return eng, eng.Position(), nil
+	}
+	return p.w.parts.Engines.New(), 0, nil
+}
+
+// rebuild applies stored raw events in [from, until): their rows and annotations are stored, what they change is flushed.
+func (p *partition) rebuild(ctx context.Context, from, until int64) error {
+	if from >= until {
+		return nil
+	}
+	p.w.cfg.Log.Warn("rebuilding from stored raw events", "topic", p.w.cfg.Topic, "partition", p.id, "from_offset", from, "until_offset", until)
+	return p.w.parts.Sink.Raw(ctx, p.w.cfg.Topic, p.id, p.log, from, until, func(raw *schema.RawEvent) error {
+		if err := p.waitForRoom(ctx); err != nil {
+			return err
+		}
+		rec := raw2record(p.w.cfg.Topic, raw)
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if err := p.dec.Decode(&rec, &p.ev); err != nil {
+			return fmt.Errorf("stored raw event at offset %d: %w", raw.Offset, err)
+		}
+		p.pending.events++
+		p.apply(&p.ev, raw.Offset)
+		return nil
+	})
+}

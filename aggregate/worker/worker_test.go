@@ -1,0 +1,327 @@
+package worker
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"floorwalker/aggregate/history"
+	"floorwalker/schema"
+)
+
+// numbered makes n distinct values.
+func numbered(prefix string, n int) []string {
+	out := make([]string, n)
+	for i := range out {
+		out[i] = fmt.Sprintf("%s%04d", prefix, i)
+	}
+	return out
+}
+
+// Every record becomes what it is: a raw row, an annotation, a dead letter in table and topic; each is counted once.
+func TestRecords_SortedAndCounted(t *testing.T) {
+	m := newMemory()
+	w := m.worker(t, nil)
+	o := m.own(w, 1, newLog(0, 0, "a", "bad", "note1", "orphan1", "ahead", "a"))
+	m.until(t, "flushed", func() bool { return m.numbers["a"] == 2 })
+	o.end(t)
+	require.Equal(t, []int64{0, 2, 3, 5}, m.raw[0])
+	require.Equal(t, 1, m.annotations)
+	require.Equal(t, []string{schema.CodeMalformedJSON, schema.CodeTimeAhead}, m.dead)
+	require.Equal(t, m.dead, m.letters)
+	require.Equal(t, map[int]int64{0: 6}, m.committed)
+	for name, n := range map[string]uint64{"applied": 3, "orphan": 1, schema.CodeMalformedJSON: 1, schema.CodeTimeAhead: 1} {
+		require.Equal(t, n, outcome(w, name), name)
+	}
+}
+
+// A record in another partition than its contact centre's is a dead letter.
+func TestRecords_WrongPartition(t *testing.T) {
+	const total = 7
+	home := schema.Murmur2Partition([]byte("6"), total)
+	m := newMemory()
+	w := m.worker(t, func(c *Config) { c.AnyPartitioner = false })
+	o := m.own(w, total, newLog(home, 0, "a"), newLog((home+1)%total, 0, "b"))
+	m.until(t, "flushed", func() bool { return len(m.dead) == 1 && m.numbers["a"] == 1 })
+	o.end(t)
+	require.Equal(t, []string{schema.CodeWrongPartition}, m.dead)
+	require.NotContains(t, m.numbers, "b")
+}
+
+// Where the broker does not bound timestamps, an event ahead of the clock is a dead letter although its record agrees.
+func TestRecords_AheadOfTheClock(t *testing.T) {
+	m := newMemory()
+	m.now = time.UnixMilli(noon).Add(-6 * time.Minute)
+	w := m.worker(t, func(c *Config) { c.CheckClock = true })
+	o := m.own(w, 1, newLog(0, 0, "a"))
+	m.until(t, "flushed", func() bool { return len(m.dead) == 1 })
+	o.end(t)
+	require.Equal(t, []string{schema.CodeTimeAhead}, m.dead)
+}
+
+// Rows first, then the topic of dead letters, then the checkpoint, and only then the commit.
+func TestOrder_CommitLast(t *testing.T) {
+	m := newMemory()
+	o := m.own(m.worker(t, nil), 1, newLog(0, 0, "a", "bad"))
+	m.until(t, "flushed", func() bool { return m.numbers["a"] == 1 && len(m.letters) == 1 })
+	m.with(func() {
+		require.NotContains(t, m.steps, "commit")
+		require.NotContains(t, m.steps, "save")
+		m.steps = nil
+	})
+	m.with(func() { m.now = m.now.Add(31 * time.Second) })
+	m.until(t, "committed", func() bool { return slices.Contains(m.steps, "commit") })
+	m.with(func() {
+		at := slices.Index(m.steps, "save")
+		require.Equal(t, []string{"flush", "save", "commit"}, m.steps[at-1:at+2])
+		require.EqualValues(t, 2, m.committed[0])
+		require.True(t, m.saved[0].Pieces[1].Base, "the first checkpoint has a base")
+	})
+	o.end(t)
+}
+
+// While the flush fails, partitions stop at their bound and nothing is committed; afterwards nothing is missing or doubled.
+func TestFlushFails_BoundedAndNothingLost(t *testing.T) {
+	m := newMemory()
+	m.failFlush = errors.New("down")
+	const bound = 2 * applyStep
+	w := m.worker(t, func(c *Config) { c.MaxEvents = bound })
+	l := newLog(0, 0, numbered("s", 5000)...)
+	o := m.own(w, 1, l)
+	require.Eventually(t, func() bool { return w.count.waits.Get() > 0 }, 20*time.Second, time.Millisecond)
+	m.with(func() {
+		require.Empty(t, m.raw[0])
+		require.Empty(t, m.steps)
+	})
+	m.with(func() { m.failFlush = nil })
+	m.until(t, "all flushed", func() bool { return len(m.raw[0]) == 5000 })
+	o.end(t)
+	require.True(t, slices.IsSorted(m.raw[0]))
+	require.Len(t, slices.Compact(slices.Clone(m.raw[0])), 5000)
+	require.Len(t, m.numbers, 5000)
+	require.LessOrEqual(t, m.maxPending, bound+applyStep)
+	require.EqualValues(t, 5000, outcome(w, "applied"))
+}
+
+// A checkpoint that fails is saved again as it was, and commit waits for it.
+func TestSaveFails_CommitWaits(t *testing.T) {
+	m := newMemory()
+	m.failSave = errors.New("down")
+	o := m.own(m.worker(t, nil), 1, newLog(0, 0, "a"))
+	m.until(t, "flushed", func() bool { return m.numbers["a"] == 1 })
+	m.with(func() { m.now = m.now.Add(31 * time.Second) })
+	o.stop()
+	m.with(func() { require.Empty(t, m.committed); m.failSave = nil })
+	require.NoError(t, o.wait(t))
+	require.NotEmpty(t, m.saved)
+	require.EqualValues(t, 1, m.committed[0])
+}
+
+// A failed commit stops nothing: a start uses the checkpoint.
+func TestCommitFails_GoesOn(t *testing.T) {
+	m := newMemory()
+	m.failCommit = errors.New("generation is over")
+	w := m.worker(t, nil)
+	o := m.own(w, 1, newLog(0, 0, "a"))
+	m.until(t, "flushed", func() bool { return m.numbers["a"] == 1 })
+	o.end(t)
+	require.NotEmpty(t, m.saved)
+	require.EqualValues(t, 1, w.count.commits.Get())
+}
+
+// The end is bounded: with ClickHouse away Own returns within Config.Final, says why, and has committed nothing.
+func TestEnd_Bounded(t *testing.T) {
+	before := goleak.IgnoreCurrent()
+	m := newMemory()
+	m.failFlush = errors.New("down")
+	w := m.worker(t, func(c *Config) { c.Final = 20 * time.Millisecond })
+	o := m.own(w, 1, newLog(0, 0, "a"))
+	require.Eventually(t, func() bool { return outcome(w, "applied") == 1 }, 20*time.Second, time.Millisecond)
+	o.stop()
+	require.ErrorIs(t, o.wait(t), m.failFlush)
+	require.Empty(t, m.committed)
+	goleak.VerifyNone(t, before)
+}
+
+// A start goes on at the checkpoint's offset with the checkpoint's state: what was seen before is not counted again.
+func TestRestart_ResumesAtCheckpoint(t *testing.T) {
+	m := newMemory()
+	l := newLog(0, 0, "a", "a", "b")
+	o := m.own(m.worker(t, nil), 1, l)
+	m.until(t, "flushed", func() bool { return m.numbers["b"] == 1 })
+	o.end(t)
+	l.add("a", "c")
+	o = m.own(m.worker(t, nil), 1, l)
+	m.until(t, "flushed", func() bool { return m.numbers["c"] == 1 })
+	o.end(t)
+	require.EqualValues(t, 3, l.from)
+	require.EqualValues(t, 3, m.numbers["a"])
+	require.Equal(t, []int64{0, 1, 2, 3, 4}, m.raw[0])
+}
+
+// Raw events that were stored after the last checkpoint are applied again but not written again.
+func TestRestart_StoredRawNotWrittenAgain(t *testing.T) {
+	m := newMemory()
+	m.stored = 2
+	o := m.own(m.worker(t, nil), 1, newLog(0, 0, "a", "a", "b", "a"))
+	m.until(t, "flushed", func() bool { return m.numbers["a"] == 3 })
+	o.end(t)
+	require.Equal(t, []int64{3}, m.raw[0])
+}
+
+// A newest checkpoint that is broken costs time, not data: the one before it is taken and the rest read again.
+func TestRestart_BrokenNewest_OlderOne(t *testing.T) {
+	m := newMemory()
+	l := newLog(0, 0, "a")
+	run := func(until int64) {
+		o := m.own(m.worker(t, func(c *Config) { c.BaseEvery = 1 }), 1, l)
+		m.until(t, "flushed", func() bool { return m.numbers["a"] == until })
+		o.end(t)
+	}
+	run(1)
+	l.add("a", "a")
+	run(3)
+	m.with(func() { m.brokenBase[3] = true; m.stored = 2 })
+	l.add("a")
+	run(4)
+	require.EqualValues(t, 3, l.from, "the segment beside the broken base counts")
+	require.Equal(t, []int64{0, 1, 2, 3}, m.raw[0])
+	require.Empty(t, m.annotations)
+}
+
+// Without any readable checkpoint the state is made again from stored raw events, then from Kafka.
+func TestRestart_NoCheckpointReadable_RebuiltFromRaw(t *testing.T) {
+	m := newMemory()
+	l := newLog(0, 0, "a", "a")
+	o := m.own(m.worker(t, nil), 1, l)
+	m.until(t, "flushed", func() bool { return m.numbers["a"] == 2 })
+	o.end(t)
+	m.with(func() { m.brokenBase[2] = true; m.stored = 1 })
+	l2 := newLog(0, 2, "a") // Kafka has forgotten the first two
+	w := m.worker(t, nil)
+	o = m.own(w, 1, l2)
+	m.until(t, "flushed", func() bool { return m.numbers["a"] == 3 })
+	o.end(t)
+	require.EqualValues(t, 1, w.count.broken.Get())
+	require.Zero(t, w.count.gaps.Get())
+	require.Equal(t, []int64{0, 1, 2}, m.raw[0])
+}
+
+// Records that neither Kafka nor ClickHouse has are a gap, counted; the worker goes on after it.
+func TestRestart_Gap(t *testing.T) {
+	m := newMemory()
+	o := m.own(m.worker(t, nil), 1, newLog(0, 0, "a"))
+	m.until(t, "flushed", func() bool { return m.numbers["a"] == 1 })
+	o.end(t)
+	w := m.worker(t, nil)
+	l := newLog(0, 10, "a")
+	o = m.own(w, 1, l)
+	m.until(t, "flushed", func() bool { return m.numbers["a"] == 2 })
+	o.end(t)
+	require.EqualValues(t, 1, w.count.gaps.Get())
+	require.EqualValues(t, 10, l.from)
+}
+
+// A topic that is not the checkpoint's any more is refused, by name of the command that decides.
+func TestStart_OtherTopicRefused(t *testing.T) {
+	m := newMemory()
+	o := m.own(m.worker(t, nil), 1, newLog(0, 0, "a", "b"))
+	m.until(t, "flushed", func() bool { return m.numbers["b"] == 1 })
+	o.end(t)
+	for name, start := range map[string]func() *owning{
+		"end below the checkpoint":   func() *owning { return m.own(m.worker(t, nil), 1, newLog(0, 0, "a")) },
+		"other number of partitions": func() *owning { return m.own(m.worker(t, nil), 2, newLog(0, 0, "a", "b")) },
+	} {
+		err := start().wait(t)
+		require.ErrorIs(t, err, ErrNewEpoch, name)
+		require.ErrorContains(t, err, "floorwalker new-epoch", name)
+	}
+	m.with(func() { m.saved = nil; m.stored = 5 })
+	require.ErrorIs(t, m.own(m.worker(t, nil), 1, newLog(0, 0, "a", "b")).wait(t), ErrNewEpoch, "stored raw events beyond the end")
+}
+
+// An engine that folds otherwise begins an epoch of its own, so that its rows win.
+func TestStart_OtherEngine_NewEpoch(t *testing.T) {
+	m := newMemory()
+	l := newLog(0, 0, "a", "a")
+	o := m.own(m.worker(t, nil), 1, l)
+	m.until(t, "flushed", func() bool { return m.numbers["a"] == 2 })
+	o.end(t)
+	m.with(func() { m.stored = 1; m.numbers = map[string]int64{} })
+	w := m.worker(t, nil)
+	w.parts.Engines.Number = 2
+	o = m.own(w, 1, l)
+	m.until(t, "flushed", func() bool { return m.numbers["a"] == 2 })
+	o.end(t)
+	last := m.saved[len(m.saved)-1]
+	require.Equal(t, []uint16{1, 0}, []uint16{last.Epoch, last.Log})
+	require.True(t, last.Pieces[len(last.Pieces)-1].Base)
+	require.EqualValues(t, 1, m.progress[0].Stamp.Epoch)
+}
+
+// Progress goes on while nothing comes, and says that the partition is caught up.
+func TestIdle_ProgressGoesOn(t *testing.T) {
+	m := newMemory()
+	o := m.own(m.worker(t, nil), 1, newLog(0, 0, "a"))
+	m.until(t, "caught up", func() bool { return m.progress[0].CaughtUp && m.progress[0].Newest == noon+1 })
+	var before int
+	m.with(func() { before = len(m.steps) })
+	m.until(t, "flushed again", func() bool { return len(m.steps) > before+3 })
+	o.end(t)
+}
+
+// A partition whose reader fails ends the generation; what the others had is flushed first.
+func TestReaderFails_OthersFlushed(t *testing.T) {
+	m := newMemory()
+	broken := newLog(1, 0, "b")
+	o := m.own(m.worker(t, nil), 2, newLog(0, 0, "a"), broken)
+	m.until(t, "flushed", func() bool { return m.numbers["a"] == 1 && m.numbers["b"] == 1 })
+	down := errors.New("broker is gone")
+	broken.fail(down)
+	require.ErrorIs(t, o.wait(t), down)
+	require.Equal(t, map[int]int64{0: 1, 1: 1}, m.committed)
+}
+
+// Bases come every few checkpoints, segments follow one another without a hole.
+func TestCheckpoints_Chain(t *testing.T) {
+	m := newMemory()
+	l := newLog(0, 0)
+	o := m.own(m.worker(t, func(c *Config) { c.BaseEvery = 3 }), 1, l)
+	for i := range 7 {
+		l.add("a")
+		m.until(t, "flushed", func() bool { return m.numbers["a"] == int64(i+1) })
+		m.with(func() { m.now = m.now.Add(31 * time.Second) })
+		m.until(t, "saved", func() bool { return m.committed[0] == int64(i+1) })
+	}
+	o.end(t)
+	var pieces []history.Piece
+	var bases []int64
+	at := int64(0)
+	for _, c := range m.saved {
+		pieces = append(pieces, c.Pieces...)
+	}
+	for _, p := range pieces {
+		if p.Base {
+			bases = append(bases, p.Offset)
+			continue
+		}
+		require.Equal(t, at, p.Since)
+		at = p.Offset
+	}
+	require.EqualValues(t, 7, at)
+	require.Len(t, bases, 3)
+}
+
+func TestNew_Faults(t *testing.T) {
+	_, err := New(Config{}, Parts{})
+	require.ErrorContains(t, err, "topic")
+	_, err = New(Config{Topic: "t", Flush: -1}, Parts{})
+	require.ErrorContains(t, err, "flush is -1ns")
+	_, err = New(Config{Topic: "t"}, Parts{})
+	require.ErrorContains(t, err, "required")
+}

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+	"github.com/spf13/cobra"
+
+	"floorwalker/cmd/floorwalker/config"
+	"floorwalker/ingest"
+	"floorwalker/schema/clickhouse"
+)
+
+func newCheck() *cobra.Command {
+	var file string
+	var offline bool
+	var timeout time.Duration
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "Check a configuration, and what it points to",
+		Long: "Reports every fault of a configuration with its line, path, value and what is allowed; then whether Kafka can be reached and its\n" +
+			"topics have the settings that are needed, and whether ClickHouse can be reached. Exit code 0 if nothing is wrong.",
+		Example: "  floorwalker check --config floorwalker.yaml\n  floorwalker check --offline --config floorwalker.yaml",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			out := cmd.OutOrStdout()
+			c, err := config.Load(file)
+			if err != nil {
+				return report(out, err)
+			}
+			fmt.Fprintln(out, "configuration: fine")
+			if offline {
+				return nil
+			}
+			ctx, cancel := context.WithTimeout(cmd.Context(), timeout)
+			defer cancel()
+			return report(out, errors.Join(checkKafka(ctx, out, c.Kafka), checkClickHouse(ctx, out, c.ClickHouse)))
+		},
+	}
+	configFlag(cmd, &file)
+	cmd.Flags().BoolVar(&offline, "offline", false, "look at the file only")
+	cmd.Flags().DurationVar(&timeout, "timeout", 20*time.Second, "how long Kafka and ClickHouse may take to answer")
+	return cmd
+}
+
+var errFaults = errors.New("not fine, see above")
+
+// report prints one fault per line.
+func report(out io.Writer, err error) error {
+	if err == nil {
+		return nil
+	}
+	fmt.Fprintln(out, err)
+	return errFaults
+}
+
+func checkKafka(ctx context.Context, out io.Writer, k config.Kafka) error {
+	options, err := kafkaConfig(k)
+	if err != nil {
+		return err
+	}
+	client, err := ingest.NewClient(options, metrics.NewSet(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	if err := client.Ping(ctx); err != nil {
+		return fmt.Errorf("kafka.brokers: %v: %w", k.Brokers, err)
+	}
+	fmt.Fprintln(out, "kafka: reached")
+	found, err := client.CheckTopics(ctx, 0)
+	if err != nil {
+		return fmt.Errorf("kafka: topics: %w", err)
+	}
+	faults := topicFaults(found, k.CreateTopics)
+	if len(faults) == 0 {
+		fmt.Fprintln(out, "kafka: topics are fine, or will be created at the start")
+	}
+	if !found.EnforcesTimestamps {
+		fmt.Fprintln(out, "kafka: the broker does not bound timestamps of events; events are judged by the clock when they are read")
+	}
+	return errors.Join(faults...)
+}
+
+// topicFaults leaves out topics that the start will create.
+func topicFaults(found ingest.TopicReport, create bool) []error {
+	var out []error
+	for _, f := range found.Faults {
+		if _, exists := found.Partitions[f.Topic]; exists || !create {
+			out = append(out, errors.New(f.String()))
+		}
+	}
+	return out
+}
+
+func checkClickHouse(ctx context.Context, out io.Writer, c config.ClickHouse) error {
+	options, err := clickHouseConfig(c)
+	if err != nil {
+		return err
+	}
+	// A check makes nothing: the database of the file may not exist yet.
+	options.Database = "default"
+	conn, err := clickhouse.Open(ctx, options)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	fmt.Fprintln(out, "clickhouse: reached")
+	return nil
+}

@@ -1,0 +1,280 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"floorwalker/cmd/floorwalker/config"
+	"floorwalker/ingest/simulate"
+	"floorwalker/internal/broker"
+	"floorwalker/internal/clickhouse"
+	"floorwalker/query/auth"
+)
+
+const (
+	demoFileName        = "demo.json"
+	credentialsFileName = "credentials.json"
+)
+
+// demoFile tells scripts, and the other commands, where a running demo is.
+type demoFile struct {
+	URL           string            `json:"url"`
+	Tokens        map[string]string `json:"tokens"` // by role
+	ContactCenter string            `json:"contact_center"`
+	Surfaces      demoSurfaces      `json:"surfaces"`
+	Kafka         string            `json:"kafka"`
+	ClickHouse    string            `json:"clickhouse"`
+}
+
+// demoSurfaces are the vendors' credentials.
+type demoSurfaces struct {
+	Ameyo   demoLogin         `json:"ameyo"`
+	Convoso map[string]string `json:"convoso"`
+	Exotel  map[string]string `json:"exotel"`
+	Vonage  map[string]string `json:"vonage"`
+	Clarity map[string]string `json:"clarity"`
+}
+
+type demoLogin struct {
+	User     string `json:"user"`
+	Password string `json:"password"`
+}
+
+type demoOptions struct {
+	data, listen string
+	noSimulator  bool
+	simulate     simulateOptions
+}
+
+func newDemo() *cobra.Command {
+	var o demoOptions
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Run everything on this machine: broker, ClickHouse, simulator and APIs",
+		Long: "Starts a broker and a ClickHouse of its own in a data directory, a simulated contact centre, and then the same server as serve.\n" +
+			"Nothing needs to be installed or configured. URLs and credentials are printed and stand in DATA/" + demoFileName + "; the credentials stay the\n" +
+			"same from start to start, and so do the data.",
+		Example: "  floorwalker demo\n  floorwalker demo --data /tmp/floor --listen 127.0.0.1:0 --agents 500",
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), cmd.OutOrStdout()) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.data, "data", "./data", "directory for everything that is kept")
+	f.StringVar(&o.listen, "listen", "127.0.0.1:8080", "host:port of the APIs; port 0: one that is free")
+	f.BoolVar(&o.noSimulator, "no-simulator", false, "no invented contact centre; replay or POST events instead")
+	o.simulate.flags(f)
+	return cmd
+}
+
+func (o *demoOptions) run(ctx context.Context, out io.Writer) (err error) {
+	if err := os.MkdirAll(o.data, 0o700); err != nil {
+		return fmt.Errorf("data directory: %w", err)
+	}
+	lock, err := lockDir(o.data)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	// A file of an earlier run would send scripts to where nobody listens.
+	if err := os.Remove(filepath.Join(o.data, demoFileName)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("data directory: %w", err)
+	}
+	log := newLogger("info", "text")
+	secrets, err := loadCredentials(o.data)
+	if err != nil {
+		return err
+	}
+	b, err := broker.Start(broker.Config{Dir: filepath.Join(o.data, "broker"), Log: log})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, b.Close()) }()
+	db, err := o.startClickHouse(ctx, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Stop(context.Background())) }()
+	return o.serve(ctx, out, log, secrets, b.Addr(), db)
+}
+
+func (o *demoOptions) startClickHouse(ctx context.Context, log *slog.Logger) (*clickhouse.Server, error) {
+	db, err := clickhouse.Start(ctx, clickhouse.Config{Dir: filepath.Join(o.data, "clickhouse"), Log: log})
+	if clickhouse.IsMissing(err) {
+		return nil, fmt.Errorf("%w; `floorwalker fetch-clickhouse` fetches one", err)
+	}
+	return db, err
+}
+
+func (o *demoOptions) serve(ctx context.Context, out io.Writer, log *slog.Logger, secrets *credentials, kafka string, db *clickhouse.Server) (err error) {
+	cfg, err := o.config(secrets, kafka, db.Addr())
+	if err != nil {
+		return err
+	}
+	s, err := startServer(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.components.stop()) }()
+	s.components.start("clickhouse", db.Keep)
+	if !o.noSimulator {
+		if err := o.startSimulator(s); err != nil {
+			return err
+		}
+	}
+	file := secrets.demoFile(s.url, o.simulate.contactCenter, kafka, db.Addr())
+	if err := writeJSON(filepath.Join(o.data, demoFileName), file); err != nil {
+		return err
+	}
+	defer os.Remove(filepath.Join(o.data, demoFileName))
+	introduce(out, o.data, file)
+	return s.components.wait(ctx)
+}
+
+// startSimulator comes last and is stopped first: what it ends then is still folded.
+func (o *demoOptions) startSimulator(s *server) error {
+	cfg, err := o.simulate.config(filepath.Join(o.data, "simulator.json"))
+	if err != nil {
+		return err
+	}
+	kafka, err := kafkaConfig(s.cfg.Kafka)
+	if err != nil {
+		return err
+	}
+	w, err := newEventWriter(kafka, s.log)
+	if err != nil {
+		return err
+	}
+	r, err := simulate.NewRunner(cfg, w, s.log)
+	if err != nil {
+		return errors.Join(err, w.Close())
+	}
+	s.components.start("simulator", func(ctx context.Context) error { return errors.Join(r.Run(ctx), w.Close()) })
+	return nil
+}
+
+// config is what somebody would write into a file for this.
+func (o *demoOptions) config(c *credentials, kafka, clickHouse string) (config.Config, error) {
+	cfg := config.Default()
+	cfg.Listen, cfg.DataDir = o.listen, filepath.Join(o.data, "node")
+	cfg.Kafka.Brokers, cfg.Kafka.Partitions, cfg.Kafka.Replication = []string{kafka}, 4, 1
+	cfg.ClickHouse.Addresses = []string{clickHouse}
+	for _, role := range config.NativeRoles() {
+		cfg.Tokens = append(cfg.Tokens, config.Token{Name: role, Role: role, TokenSHA256: config.TokenSum(c.Tokens[role])})
+	}
+	hash, err := auth.HashPassword(c.Password)
+	if err != nil {
+		return cfg, err
+	}
+	cfg.ContactCenters = []config.ContactCenter{{ID: o.simulate.contactCenter, Surfaces: config.Surfaces{
+		Ameyo:   config.Ameyo{Users: []config.Login{{Name: demoUser, PasswordHash: hash}}},
+		Convoso: config.Convoso{AuthTokens: []config.SurfaceToken{{Name: demoUser, TokenSHA256: config.TokenSum(c.Surfaces["convoso"])}}},
+		Exotel:  config.Exotel{Tokens: []config.Token{{Name: demoUser, Role: "supervisor", TokenSHA256: config.TokenSum(c.Surfaces["exotel"])}}},
+		Vonage:  config.Vonage{Clients: []config.VonageClient{{ClientID: demoUser, SecretSHA256: config.TokenSum(c.Surfaces["vonage"])}}},
+		Clarity: config.Clarity{ClientIDs: []string{c.Surfaces["clarity"]}, Users: []config.Login{{Name: demoUser, PasswordHash: hash}}},
+	}}}
+	return cfg, cfg.Validate()
+}
+
+const demoUser = "demo"
+
+// credentials of a demo; made once and kept.
+type credentials struct {
+	Tokens   map[string]string `json:"tokens"`   // by role
+	Surfaces map[string]string `json:"surfaces"` // token, secret or client id by vendor
+	Password string            `json:"password"`
+}
+
+func loadCredentials(dir string) (*credentials, error) {
+	name := filepath.Join(dir, credentialsFileName)
+	c := &credentials{}
+	data, err := os.ReadFile(name)
+	switch {
+	case err == nil:
+		if err := json.Unmarshal(data, c); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+	case !errors.Is(err, os.ErrNotExist):
+		return nil, err
+	}
+	c.complete()
+	return c, writeJSON(name, c)
+}
+
+// complete makes what an earlier release did not know.
+func (c *credentials) complete() {
+	if c.Tokens == nil {
+		c.Tokens = map[string]string{}
+	}
+	if c.Surfaces == nil {
+		c.Surfaces = map[string]string{}
+	}
+	for _, role := range config.NativeRoles() {
+		if c.Tokens[role] == "" {
+			c.Tokens[role] = config.NewToken()
+		}
+	}
+	for _, vendor := range []string{"convoso", "exotel", "vonage", "clarity"} {
+		if c.Surfaces[vendor] == "" {
+			c.Surfaces[vendor] = config.NewToken()
+		}
+	}
+	if c.Password == "" {
+		c.Password = config.NewToken()
+	}
+}
+
+func (c *credentials) demoFile(url, contactCenter, kafka, clickHouse string) demoFile {
+	return demoFile{
+		URL: url, Tokens: c.Tokens, ContactCenter: contactCenter, Kafka: kafka, ClickHouse: clickHouse,
+		Surfaces: demoSurfaces{
+			Ameyo:   demoLogin{demoUser, c.Password},
+			Convoso: map[string]string{"auth_token": c.Surfaces["convoso"]},
+			Exotel:  map[string]string{"account_sid": contactCenter, "token": c.Surfaces["exotel"]},
+			Vonage:  map[string]string{"client_id": demoUser, "client_secret": c.Surfaces["vonage"]},
+			Clarity: map[string]string{"client_id": c.Surfaces["clarity"], "user": demoUser, "password": c.Password},
+		},
+	}
+}
+
+// writeJSON replaces a file that only its owner may read; nobody sees half of it.
+func writeJSON(name string, v any) error {
+	data, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return err
+	}
+	temp := filepath.Join(filepath.Dir(name), "."+filepath.Base(name)+".tmp")
+	if err := os.WriteFile(temp, append(data, '\n'), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(temp, name)
+}
+
+func introduce(out io.Writer, dir string, d demoFile) {
+	fmt.Fprintf(out, `
+Floorwalker's demo is running. Stop it with Ctrl-C.
+
+  API         %s
+  contact centre %q
+  Kafka       %s
+  ClickHouse  %s (native protocol)
+  details     %s
+
+  supervisor  %s
+  admin       %s
+  producer    %s
+  reader      %s
+
+Who is on a call?
+  curl -H 'Authorization: Bearer %s' '%s/api/v1/contact-centers/%s/agents?status=on_call&limit=5'
+
+`, d.URL, d.ContactCenter, d.Kafka, d.ClickHouse, filepath.Join(dir, demoFileName), d.Tokens["supervisor"], d.Tokens["admin"],
+		d.Tokens["producer"], d.Tokens["reader"], d.Tokens["reader"], d.URL, d.ContactCenter)
+}

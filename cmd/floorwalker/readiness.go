@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+
+	"floorwalker/cmd/floorwalker/config"
+	"floorwalker/query"
+)
+
+// probeTimeout is how long one part may take to say that it is there.
+const probeTimeout = 2 * time.Second
+
+// readiness asks every part.
+func (s *server) readiness(ctx context.Context) query.Readiness {
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	var r query.Readiness
+	add := func(name string, err error) {
+		p := query.Part{Name: name, Ready: err == nil}
+		if err != nil {
+			p.Detail = err.Error()
+		}
+		r.Parts = append(r.Parts, p)
+	}
+	if s.cfg.Has(config.RoleQuery) {
+		add("live view", s.viewReadiness(&r))
+	}
+	add("kafka", s.kafka.Ping(ctx))
+	add("clickhouse", s.history.Ping(ctx))
+	return r
+}
+
+func (s *server) viewReadiness(r *query.Readiness) error {
+	behind := 0
+	var errs []error
+	for _, p := range s.view.Status() {
+		out := query.Partition{Partition: p.Partition, Applied: p.Applied, End: p.End, CaughtUp: p.CaughtUp}
+		if p.Err != nil {
+			out.Error = p.Err.Error()
+			errs = append(errs, fmt.Errorf("partition %d: %w", p.Partition, p.Err))
+		}
+		if !p.CaughtUp {
+			behind++
+		}
+		r.Partitions = append(r.Partitions, out)
+	}
+	if behind > 0 {
+		errs = append(errs, fmt.Errorf("%d of %d partitions are catching up", behind, len(r.Partitions)))
+	}
+	return errors.Join(errs...)
+}
+
+// serveOperation is all that a process without the query role serves: health, readiness and metrics.
+func (s *server) serveOperation(listener net.Listener) error {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, req *http.Request) {
+		r := s.readiness(req.Context())
+		if !r.Ready() {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+		for _, p := range r.Parts {
+			fmt.Fprintf(w, "%s: %s\n", p.Name, strings.TrimSuffix(readyWord(p.Ready)+", "+p.Detail, ", "))
+		}
+	})
+	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
+		s.set.WritePrometheus(w)
+		metrics.WriteProcessMetrics(w)
+	})
+	srv := &http.Server{Handler: mux, ReadTimeout: 10 * time.Second, IdleTimeout: time.Minute}
+	s.components.start("operation", func(ctx context.Context) error {
+		serve := func(l net.Listener) error {
+			if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+				return err
+			}
+			return nil
+		}
+		return serveApp(ctx, serve, srv.Shutdown, listener)
+	})
+	s.log.Info("serving health and metrics", "url", s.url)
+	return nil
+}
+
+func readyWord(ready bool) string {
+	if ready {
+		return "ready"
+	}
+	return "not ready"
+}

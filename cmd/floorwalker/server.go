@@ -1,0 +1,352 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/VictoriaMetrics/metrics"
+
+	"floorwalker/aggregate/engine"
+	"floorwalker/aggregate/history"
+	"floorwalker/aggregate/view"
+	"floorwalker/aggregate/worker"
+	"floorwalker/cmd/floorwalker/config"
+	"floorwalker/ingest"
+	"floorwalker/query"
+	"floorwalker/query/auth"
+	reader "floorwalker/query/history"
+	"floorwalker/schema"
+	"floorwalker/schema/clickhouse"
+	"floorwalker/schema/directory"
+	"floorwalker/schema/metric"
+)
+
+// startTimeout is how long Kafka and ClickHouse may take to come up beside us.
+const startTimeout = 2 * time.Minute
+
+// server is Floorwalker with the roles of its configuration: the same for serve and demo.
+type server struct {
+	cfg        config.Config
+	log        *slog.Logger
+	components *components
+	set        *metrics.Set
+
+	kafka     *ingest.Client
+	producer  *ingest.Producer
+	topics    ingest.TopicReport
+	history   driver.Conn
+	directory *directory.Store
+	view      *view.View
+	url       string // of the API
+}
+
+// startServer starts everything in the order of the data's way. On an error nothing is left running.
+func startServer(ctx context.Context, cfg config.Config, log *slog.Logger) (s *server, err error) {
+	s = &server{cfg: cfg, log: log, components: newComponents(log), set: metrics.NewSet(), directory: directory.NewStore()}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.components.stop())
+		}
+	}()
+	for _, part := range []struct {
+		name string
+		on   bool
+		run  func(ctx context.Context) error
+	}{
+		{"kafka", true, s.startKafka},
+		{"clickhouse", true, s.startClickHouse},
+		{"worker", cfg.Has(config.RoleWorker), s.startWorker},
+		{"directory", cfg.Has(config.RoleQuery), s.startDirectory},
+		{"live view", cfg.Has(config.RoleQuery), s.startView},
+		{"api", true, s.startAPI},
+	} {
+		if !part.on {
+			continue
+		}
+		if err := part.run(ctx); err != nil {
+			return nil, fmt.Errorf("starting %s: %w", part.name, err)
+		}
+	}
+	return s, nil
+}
+
+// retry tries until it works, ctx ends or startTimeout has passed.
+func (s *server) retry(ctx context.Context, what string, try func(ctx context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	for pause := 200 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
+		err := try(ctx)
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		s.log.Warn("waiting", "for", what, "error", err)
+		t := time.NewTimer(pause)
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return err
+		case <-t.C:
+		}
+	}
+}
+
+func (s *server) startKafka(ctx context.Context) error {
+	options, err := kafkaConfig(s.cfg.Kafka)
+	if err != nil {
+		return err
+	}
+	if s.kafka, err = ingest.NewClient(options, s.set, s.log); err != nil {
+		return err
+	}
+	s.components.closeLast(func() error { s.kafka.Close(); return nil })
+	if err := s.retry(ctx, "kafka", s.kafka.Ping); err != nil {
+		return err
+	}
+	if err := s.kafka.EnsureTopics(ctx, topicSettings(s.cfg.Kafka)); err != nil {
+		return err
+	}
+	if s.topics, err = s.kafka.CheckTopics(ctx, 0); err != nil {
+		return err
+	}
+	if faults := topicFaults(s.topics, false); len(faults) > 0 {
+		return errors.Join(faults...)
+	}
+	s.producer = s.kafka.Producer()
+	s.components.closeLast(func() error { s.producer.Close(); return nil })
+	return nil
+}
+
+func (s *server) startClickHouse(ctx context.Context) error {
+	options, err := clickHouseConfig(s.cfg.ClickHouse)
+	if err != nil {
+		return err
+	}
+	err = s.retry(ctx, "clickhouse", func(ctx context.Context) (err error) {
+		s.history, err = clickhouse.Open(ctx, options)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	s.components.closeLast(s.history.Close)
+	applied, err := clickhouse.Migrate(ctx, s.history, migrateOptions(s.cfg.ClickHouse))
+	if len(applied) > 0 {
+		s.log.Info("clickhouse migrated", "applied", applied)
+	}
+	return err
+}
+
+func (s *server) engineConfig() engine.Config {
+	return engine.Config{HorizonMs: s.cfg.Engine.Horizon.Milliseconds()}
+}
+
+func (s *server) startWorker(context.Context) error {
+	cfg := history.Config{Worker: workerName(), Cluster: s.cfg.ClickHouse.Cluster, RawDays: config.Days(s.cfg.ClickHouse.Retention.Raw), Log: s.log}
+	sink, err := history.NewSink(s.history, s.set, cfg)
+	if err != nil {
+		return err
+	}
+	store, err := history.NewStore(s.history, s.set, cfg)
+	if err != nil {
+		return err
+	}
+	w, err := worker.New(worker.Config{
+		Topic: s.cfg.Kafka.Topics.Events, AnyPartitioner: s.cfg.Kafka.Partitioner == config.PartitionerAny, MaxAhead: s.cfg.Kafka.FutureLimit,
+		CheckClock: !s.topics.EnforcesTimestamps, Flush: s.cfg.Engine.FlushInterval, Checkpoint: s.cfg.Engine.CheckpointInterval, Log: s.log,
+	}, worker.Parts{
+		Engines: worker.Real(s.engineConfig()), Decoder: func() worker.Decoder { return &schema.Decoder{} }, Sink: sink, Checkpoints: store,
+		DeadLetters: s.writeDeadLetters, Metrics: s.set,
+	})
+	if err != nil {
+		return err
+	}
+	options := ingest.DefaultGroupConfig()
+	options.ID = s.cfg.Kafka.Group
+	group, err := s.kafka.Group(options)
+	if err != nil {
+		return err
+	}
+	s.components.start("worker", func(ctx context.Context) error {
+		return group.Run(ctx, func(ctx context.Context, gen *ingest.Generation) error { return w.Own(ctx, generation(gen)) })
+	})
+	return nil
+}
+
+// generation is a group's generation as the worker knows it.
+func generation(gen *ingest.Generation) worker.Generation {
+	out := worker.Generation{Total: gen.Count, Commit: func(_ context.Context, next map[int]int64) error { return gen.Commit(next) }}
+	for _, p := range gen.Partitions {
+		out.Partitions = append(out.Partitions, p)
+	}
+	return out
+}
+
+func (s *server) writeDeadLetters(ctx context.Context, letters []schema.DeadLetter) error {
+	out := make([]ingest.DeadLetter, len(letters))
+	for i, l := range letters {
+		out[i] = ingest.DeadLetter{Reason: l.Code + ": " + l.Error, Record: schema.Record{Topic: l.Topic, Partition: l.Partition, Offset: l.Offset,
+			Timestamp: l.RecordTime, Key: l.Key, Value: l.Value, Headers: l.Headers}}
+	}
+	return s.producer.DeadLetters().Write(ctx, out)
+}
+
+// startDirectory reads what the topic holds before anything is answered: without names and teams answers would be wrong.
+func (s *server) startDirectory(ctx context.Context) error {
+	reader := s.kafka.DirectoryReader()
+	var dec schema.Decoder
+	var ev schema.Event
+	s.components.start("directory", func(ctx context.Context) error {
+		return reader.Run(ctx, func(rec *schema.Record) error {
+			err := dec.DecodeDirectoryRecord(rec, &ev)
+			if err == nil {
+				err = s.directory.Apply(&ev)
+			}
+			if err != nil {
+				s.log.Warn("directory record refused", "partition", rec.Partition, "offset", rec.Offset, "error", err)
+			}
+			return nil
+		})
+	})
+	select {
+	case <-reader.Ready():
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(startTimeout):
+		return fmt.Errorf("the directory topic %q was not read to its end within %s", s.cfg.Kafka.Topics.Directory, startTimeout)
+	}
+}
+
+func (s *server) startView(ctx context.Context) error {
+	partitions, err := s.kafka.Partitions(ctx, s.cfg.Kafka.Topics.Events)
+	if err != nil {
+		return err
+	}
+	var list []view.Partition
+	for _, p := range partitions {
+		list = append(list, p)
+	}
+	s.view = &view.View{}
+	s.components.start("live view", func(ctx context.Context) error {
+		err := s.view.Run(ctx, list)
+		if err == nil {
+			<-ctx.Done()
+		}
+		return err
+	})
+	return nil
+}
+
+func (s *server) startAPI(ctx context.Context) error {
+	listener, err := s.listen(s.cfg.Listen)
+	if err != nil {
+		return err
+	}
+	s.url = s.publicURL(listener)
+	if !s.cfg.Has(config.RoleQuery) {
+		return s.serveOperation(listener)
+	}
+	app, err := s.newApp()
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	if s.cfg.MetricsListen != "" {
+		if err := s.serveMetrics(app); err != nil {
+			return errors.Join(err, listener.Close())
+		}
+	}
+	s.components.start("api", func(ctx context.Context) error { return serveApp(ctx, app.Serve, app.Shutdown, listener) })
+	s.log.Info("serving", "url", s.url)
+	return nil
+}
+
+func (s *server) newApp() (*query.App, error) {
+	list, err := accounts(&s.cfg)
+	if err != nil {
+		return nil, err
+	}
+	authenticator, err := auth.New(list, auth.Options{})
+	if err != nil {
+		return nil, err
+	}
+	catalogue := metric.NewCatalogue()
+	return query.New(query.Config{ContactCenters: contactCenters(&s.cfg), BodyLimit: s.cfg.Query.Limits.BodyBytes, MetricsElsewhere: s.cfg.MetricsListen != ""},
+		query.Deps{
+			Live: s.view, Directory: s.directory, Catalogue: catalogue, Authenticator: authenticator,
+			Collector: collector{s.producer.Collector(s.cfg.Kafka.FutureLimit, 0)},
+			History:   reader.New(s.history, catalogue, reader.Config{}),
+			Readiness: s.readiness, Sets: []*metrics.Set{s.set}, Set: s.set, Logger: s.log,
+		})
+}
+
+func (s *server) serveMetrics(app *query.App) error {
+	listener, err := s.listen(s.cfg.MetricsListen)
+	if err != nil {
+		return err
+	}
+	m := app.MetricsApp()
+	s.components.start("metrics", func(ctx context.Context) error { return serveApp(ctx, m.Listener, m.ShutdownWithContext, listener) })
+	return nil
+}
+
+// listen opens a port, with TLS where that is configured.
+func (s *server) listen(address string) (net.Listener, error) {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("listening on %q: %w", address, err)
+	}
+	if s.cfg.TLS.CertFile == "" {
+		return listener, nil
+	}
+	pair, err := tls.LoadX509KeyPair(s.cfg.TLS.CertFile, s.cfg.TLS.KeyFile)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("tls: %w", err), listener.Close())
+	}
+	return tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}), nil
+}
+
+func (s *server) publicURL(listener net.Listener) string {
+	if s.cfg.PublicURL != "" {
+		return s.cfg.PublicURL
+	}
+	scheme := "http"
+	if s.cfg.TLS.CertFile != "" {
+		scheme = "https"
+	}
+	host, port, _ := net.SplitHostPort(listener.Addr().String()) // a listener's address has both
+	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return scheme + "://" + net.JoinHostPort(host, port)
+}
+
+// shutdownTimeout is how long running requests may take after the end was asked for.
+const shutdownTimeout = 5 * time.Second
+
+// serveApp serves until ctx ends and then lets requests finish.
+func serveApp(ctx context.Context, serve func(net.Listener) error, shutdown func(context.Context) error, listener net.Listener) error {
+	ended := make(chan error, 1)
+	go func() { ended <- serve(listener) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	limit, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
+	defer cancel()
+	err := shutdown(limit)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return nil // clients that still listen are cut off
+	}
+	return errors.Join(err, <-ended)
+}
+
+// stateDir is a directory of a component below data_dir.
+func stateDir(cfg *config.Config, name string) string { return filepath.Join(cfg.DataDir, name) }

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"cmp"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"strings"
+
+	"floorwalker/cmd/floorwalker/config"
+	"floorwalker/ingest"
+	"floorwalker/query/auth"
+	"floorwalker/schema/clickhouse"
+)
+
+// What the file says, as each component wants it.
+
+func kafkaConfig(k config.Kafka) (ingest.Config, error) {
+	out := ingest.DefaultConfig()
+	out.Brokers = k.Brokers
+	out.Topics = ingest.Topics{Events: k.Topics.Events, Directory: k.Topics.Directory, Commands: k.Topics.Commands, DeadLetters: k.Topics.DeadLetters}
+	password, err := k.SASL.Password()
+	if err != nil {
+		return out, fmt.Errorf("kafka.sasl: %w", err)
+	}
+	out.SASL = ingest.SASL{Mechanism: strings.ToUpper(k.SASL.Mechanism), Username: k.SASL.Username, Password: password}
+	out.TLS = ingest.TLS{Enabled: k.TLS.Enabled, CAFile: k.TLS.CAFile, CertFile: k.TLS.CertFile, KeyFile: k.TLS.KeyFile, ServerName: k.TLS.ServerName}
+	return out, nil
+}
+
+func topicSettings(k config.Kafka) ingest.TopicSettings {
+	out := ingest.DefaultTopicSettings()
+	out.Create, out.Partitions, out.Replication, out.Retention = k.CreateTopics, k.Partitions, k.Replication, k.Retention
+	return out
+}
+
+func clickHouseConfig(c config.ClickHouse) (clickhouse.Config, error) {
+	out := clickhouse.Config{Addresses: c.Addresses, Database: c.Database, User: c.User, DialTimeout: c.DialTimeout, Cluster: c.Cluster}
+	var err error
+	if out.Password, err = c.Password(); err != nil {
+		return out, fmt.Errorf("clickhouse: %w", err)
+	}
+	if out.TLS, err = clientTLS(c.TLS); err != nil {
+		return out, fmt.Errorf("clickhouse.tls: %w", err)
+	}
+	return out, nil
+}
+
+func migrateOptions(c config.ClickHouse) clickhouse.Options {
+	return clickhouse.Options{Cluster: c.Cluster, RawDays: config.Days(c.Retention.Raw), FactDays: config.Days(c.Retention.Facts),
+		WindowDays: config.Days(c.Retention.Windows)}
+}
+
+func clientTLS(t config.ClientTLS) (*tls.Config, error) {
+	if !t.Enabled {
+		return nil, nil
+	}
+	out := &tls.Config{ServerName: t.ServerName, MinVersion: tls.VersionTLS12}
+	if t.CAFile != "" {
+		pem, err := os.ReadFile(t.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("ca_file: %w", err)
+		}
+		out.RootCAs = x509.NewCertPool()
+		if !out.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("ca_file %q holds no certificate in PEM", t.CAFile)
+		}
+	}
+	if t.CertFile != "" {
+		pair, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("cert_file, key_file: %w", err)
+		}
+		out.Certificates = []tls.Certificate{pair}
+	}
+	return out, nil
+}
+
+// accounts are the principals of the native API. A token's account carries its contact centre in its id, because names of
+// tokens are unique only within one.
+func accounts(c *config.Config) ([]auth.Account, error) {
+	var out []auth.Account
+	add := func(contactCenter string, tokens []config.Token) error {
+		for _, t := range tokens {
+			sum, err := t.Sum()
+			if err != nil {
+				return fmt.Errorf("token %q of contact centre %q: %w", t.Name, contactCenter, err)
+			}
+			out = append(out, auth.Account{ID: contactCenter + "/" + t.Name, ContactCenter: contactCenter, Role: auth.Role(t.Role),
+				TokenSHA256: []string{hex.EncodeToString(sum[:])}})
+		}
+		return nil
+	}
+	if err := add(auth.AllContactCenters, c.Tokens); err != nil {
+		return nil, err
+	}
+	for _, cc := range c.ContactCenters {
+		if err := add(cc.ID, cc.Tokens); err != nil {
+			return nil, err
+		}
+		for _, u := range cc.Users {
+			out = append(out, auth.Account{ID: u.Name, ContactCenter: cc.ID, Role: auth.Role(u.Role), PasswordHash: u.PasswordHash})
+		}
+	}
+	return out, nil
+}
+
+func contactCenters(c *config.Config) []string {
+	out := make([]string, len(c.ContactCenters))
+	for i, cc := range c.ContactCenters {
+		out[i] = cc.ID
+	}
+	return out
+}
+
+// workerName tells the workers' progress rows apart.
+func workerName() string {
+	host, _ := os.Hostname() // a name for people; any will do
+	return fmt.Sprintf("%s/%d", cmp.Or(host, "worker"), os.Getpid())
+}

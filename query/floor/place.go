@@ -1,0 +1,103 @@
+package floor
+
+import (
+	"slices"
+
+	"floorwalker/schema"
+	"floorwalker/schema/directory"
+)
+
+// placer joins agents with the directory; agents of one team that nothing else is said of share one place.
+type placer struct {
+	v      *View
+	ofTeam map[string]*Place
+}
+
+func (p *placer) join(id string, live *schema.LiveAgent) Agent {
+	entry := p.v.Directory.Agents[id]
+	if entry == nil {
+		entry = &directory.Agent{Entity: directory.Entity{ID: id, Name: id}}
+	}
+	silent := live == nil
+	if silent {
+		live = &schema.LiveAgent{ID: id, Status: schema.LoggedOut, StatusSince: schema.NoTime, WorkloadSince: schema.NoTime,
+			Presence: schema.LivePresence{Status: schema.LoggedOut, Since: schema.NoTime}}
+	}
+	return Agent{ID: id, Live: live, Entry: entry, Place: p.place(entry, live.Assignment), silent: silent}
+}
+
+func (p *placer) place(entry *directory.Agent, named *schema.LiveAssignment) *Place {
+	team := p.team(entry.TeamID)
+	own := len(entry.QueueIDs) > 0 || len(entry.CampaignIDs) > 0 || len(entry.Skills) > 0
+	if !own && named == nil {
+		return team
+	}
+	place := *team
+	place.QueueIDs = ordered(union(entry.QueueIDs, team.QueueIDs))
+	place.CampaignIDs, place.Skills = entry.CampaignIDs, entry.Skills
+	if named != nil {
+		place.QueueIDs = orElse(named.QueueIDs, place.QueueIDs)
+		place.CampaignIDs = orElse(named.CampaignIDs, place.CampaignIDs)
+		place.Skills = orElse(named.Skills, place.Skills)
+	}
+	place.CampaignIDs = p.served(place.CampaignIDs, place.QueueIDs)
+	return &place
+}
+
+func (p *placer) team(id string) *Place {
+	if place := p.ofTeam[id]; place != nil {
+		return place
+	}
+	place := &Place{}
+	d := p.v.Directory
+	if id != "" {
+		place.Team = d.Teams[id]
+		if place.Team == nil {
+			place.Team = &directory.Team{Entity: directory.Entity{ID: id, Name: id}}
+		}
+		place.GroupIDs = d.GroupsOfTeam(id)
+		place.BusinessUnitID = d.BusinessUnitOfTeam(id)
+		place.QueueIDs = d.QueuesOfTeam(id)
+		place.CampaignIDs = p.served(nil, place.QueueIDs)
+	}
+	p.ofTeam[id] = place
+	return place
+}
+
+// served adds the campaigns of the queues: serving one of a campaign's queues assigns to the campaign.
+func (p *placer) served(campaigns, queues []string) []string {
+	for _, queue := range queues {
+		campaigns = union(campaigns, p.v.Directory.CampaignsOfQueue(queue))
+	}
+	return ordered(campaigns)
+}
+
+func orElse(named, otherwise []string) []string {
+	if named == nil {
+		return otherwise
+	}
+	return named
+}
+
+func ordered(ids []string) []string {
+	if slices.IsSorted(ids) {
+		return ids
+	}
+	return slices.Sorted(slices.Values(ids))
+}
+
+// union keeps the order of first mention and never changes its arguments.
+func union(a, b []string) []string {
+	out := a
+	copied := false
+	for _, s := range b {
+		if slices.Contains(out, s) {
+			continue
+		}
+		if !copied {
+			out, copied = slices.Clone(out), true
+		}
+		out = append(out, s)
+	}
+	return out
+}

@@ -1,0 +1,209 @@
+package history
+
+import (
+	"context"
+	"sort"
+
+	"floorwalker/schema"
+	"floorwalker/schema/metric"
+)
+
+const quarterMs = 15 * minuteMs
+
+// stretch is a part of the range that is read from one windows table.
+type stretch struct {
+	table    string
+	from, to int64
+}
+
+// stretches divides the range: windows of 15 minutes wherever none of them would straddle an interval's edge, windows of one
+// minute for the ragged ends, and for everything where intervals are finer or begin between quarters.
+func stretches(edges []int64) []stretch {
+	from, to := edges[0], edges[len(edges)-1]
+	for _, e := range edges[1 : len(edges)-1] {
+		if e%quarterMs != 0 {
+			return []stretch{{"windows_1m", from, to}}
+		}
+	}
+	first, last := (from+quarterMs-1)/quarterMs*quarterMs, to/quarterMs*quarterMs
+	if first >= last {
+		return []stretch{{"windows_1m", from, to}}
+	}
+	out := []stretch{{"windows_15m", first, last}}
+	if from < first {
+		out = append(out, stretch{"windows_1m", from, first})
+	}
+	if last < to {
+		out = append(out, stretch{"windows_1m", last, to})
+	}
+	return out
+}
+
+// windowRow is where a row of windows is scanned into.
+type windowRow struct {
+	key    key
+	begin  uint32 // of the interval, in seconds
+	counts [schema.NumCounts]uint64
+	number [schema.NumMeasures]uint64
+	sum    [schema.NumMeasures]int64
+	max    [schema.NumMeasures]int64
+	log    [schema.NumMeasures]map[uint16]uint64
+
+	answeredIn, abandonedIn, abandonedShort     uint64
+	seconds, secondsMost, shortLeast, shortMost uint16
+	met                                         uint64
+}
+
+// readWindows adds the windows of one family up, by interval and columns.
+func (r *Reader) readWindows(ctx context.Context, p *plan, family metric.Family, needs metric.Needs, t *table) error {
+	s, row := &statement{}, &windowRow{}
+	thresholds := needs.Seconds != 0
+	dest := row.key.scan(p.columns)
+	dest = append(dest, &row.begin)
+
+	s.add("SELECT ", columnList(p.columns), intervalOf(s, p.edges))
+	for c := range schema.NumCounts {
+		if needs.Count(c) {
+			s.add(", sum(", c.String(), ")")
+			dest = append(dest, &row.counts[c])
+		}
+	}
+	for m := range schema.NumMeasures {
+		if needs.Duration(m) {
+			s.add(", sum(", m.String(), "_count), sum(", m.String(), "_sum), max(", m.String(), "_max)")
+			dest = append(dest, &row.number[m], &row.sum[m], &row.max[m])
+		}
+		if needs.Log(m) {
+			s.add(", sumMap(", m.String(), "_log)")
+			dest = append(dest, &row.log[m])
+		}
+	}
+	if thresholds {
+		dest = append(dest, selectThresholds(s, p.Thresholds, row)...)
+	}
+	s.add("\nFROM (")
+	for i, part := range stretches(p.edges) {
+		if i > 0 {
+			s.add("\nUNION ALL")
+		}
+		selectWindows(s, p, family, needs, part)
+	}
+	s.add("\n) GROUP BY ", columnList(p.columns), "begin", settings)
+
+	return r.each(ctx, s, dest, func() error {
+		return t.add(family, &row.key, int64(row.begin)*1000, row.totals(needs, thresholds))
+	})
+}
+
+// intervalOf is the expression for the begin of the interval that a window lies in.
+func intervalOf(s *statement, edges []int64) string {
+	if len(edges) == 2 {
+		return s.bind("UInt32", uint32(edges[0]/1000)) + " AS begin"
+	}
+	seconds := make([]uint32, len(edges)-1)
+	for i := range seconds {
+		seconds[i] = uint32(edges[i] / 1000)
+	}
+	return "toUInt32(roundDown(toUInt32(start), " + s.bind("Array(UInt32)", seconds) + ")) AS begin"
+}
+
+// selectThresholds compares every queue's waits with its own threshold before they are summed, because a sum of histograms no
+// longer tells the queues apart.
+func selectThresholds(s *statement, th metric.Thresholds, row *windowRow) []any {
+	seconds := perQueue(s, th, func(t metric.Threshold) int { return t.Seconds })
+	short := perQueue(s, th, func(t metric.Threshold) int { return t.ShortSeconds })
+	s.add(", sum(arraySum((k, n) -> if(k <= 2 * (", seconds, "), n, 0), mapKeys(wait_seconds), mapValues(wait_seconds)))")
+	s.add(", sum(arraySum((k, n) -> if(k <= 2 * (", seconds, "), n, 0), mapKeys(abandon_wait_seconds), mapValues(abandon_wait_seconds)))")
+	s.add(", sum(arraySum((k, n) -> if(k < 2 * (", short, "), n, 0), mapKeys(abandon_wait_seconds), mapValues(abandon_wait_seconds)))")
+	for _, aggregate := range []string{"minIf(", "maxIf("} {
+		s.add(", ", aggregate, "toUInt16(", seconds, "), answered + abandoned > 0)")
+	}
+	for _, aggregate := range []string{"minIf(", "maxIf("} {
+		s.add(", ", aggregate, "toUInt16(", short, "), answered + abandoned > 0)")
+	}
+	s.add(", countIf(answered + abandoned > 0)")
+	return []any{&row.answeredIn, &row.abandonedIn, &row.abandonedShort,
+		&row.seconds, &row.secondsMost, &row.shortLeast, &row.shortMost, &row.met}
+}
+
+// perQueue is the expression for a number that depends on the row's queue.
+func perQueue(s *statement, th metric.Thresholds, of func(metric.Threshold) int) string {
+	usual := of(th.Fallback())
+	var queues []string
+	for queue := range th.Queues {
+		if of(th.Of(queue)) != usual {
+			queues = append(queues, queue)
+		}
+	}
+	if len(queues) == 0 {
+		return s.bind("UInt32", usual)
+	}
+	sort.Strings(queues)
+	numbers := make([]uint32, len(queues))
+	for i, queue := range queues {
+		numbers[i] = uint32(of(th.Of(queue)))
+	}
+	return "transform(toString(queue), " + s.bind("Array(String)", queues) + ", " + s.bind("Array(UInt32)", numbers) + ", " + s.bind("UInt32", usual) + ")"
+}
+
+// selectWindows reads the newest versions of one table's windows, and of these only the columns that are needed.
+func selectWindows(s *statement, p *plan, family metric.Family, needs metric.Needs, part stretch) {
+	s.add("\nSELECT start, agent, queue, campaign, channel, direction")
+	for c := range schema.NumCounts {
+		threshold := needs.Seconds != 0 && (c == schema.CountAnswered || c == schema.CountAbandoned)
+		if needs.Count(c) || threshold {
+			s.add(", ", c.String())
+		}
+	}
+	for m := range schema.NumMeasures {
+		if needs.Duration(m) {
+			s.add(", ", m.String(), "_count, ", m.String(), "_sum, ", m.String(), "_max")
+		}
+		if needs.Log(m) {
+			s.add(", ", m.String(), "_log")
+		}
+	}
+	if needs.Seconds != 0 {
+		s.add(", wait_seconds, abandon_wait_seconds")
+	}
+	s.add("\nFROM ", part.table, " FINAL WHERE contact_center = ", s.bind("String", p.ContactCenter),
+		" AND start >= toDateTime(", s.bind("UInt32", uint32(part.from/1000)), ", 'UTC')",
+		" AND start < toDateTime(", s.bind("UInt32", uint32(part.to/1000)), ", 'UTC')")
+	if family == metric.FamilyQueue {
+		s.add(" AND agent = ''")
+	} else {
+		s.add(" AND agent != ''")
+	}
+	s.where(p.allowed)
+}
+
+func (w *windowRow) totals(needs metric.Needs, thresholds bool) *metric.Totals {
+	t := &metric.Totals{Counts: w.counts}
+	for m := range schema.NumMeasures {
+		if needs.Duration(m) {
+			t.Measures[m] = metric.Distribution{Count: w.number[m], Sum: w.sum[m], Max: w.max[m], Log: bins(w.log[m])}
+		}
+	}
+	if thresholds {
+		t.ServiceLevel = metric.ServiceLevelInputs{AnsweredIn: w.answeredIn, AbandonedIn: w.abandonedIn, AbandonedShort: w.abandonedShort}
+		if w.met > 0 {
+			t.ServiceLevel.Seconds = metric.Agree(int(w.seconds), int(w.secondsMost))
+			t.ServiceLevel.ShortSeconds = metric.Agree(int(w.shortLeast), int(w.shortMost))
+		}
+	}
+	return t
+}
+
+func bins(log map[uint16]uint64) []metric.Bin {
+	if len(log) == 0 {
+		return nil
+	}
+	out := make([]metric.Bin, 0, len(log))
+	for k, n := range log {
+		if n > 0 {
+			out = append(out, metric.Bin{Key: k, N: n})
+		}
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].Key < out[j].Key })
+	return out
+}

@@ -1,0 +1,117 @@
+package list
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"floorwalker/schema"
+)
+
+func TestEncoder_WritesWhatEncodingJsonReads(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		name, text := rapid.String().Draw(t, "name"), rapid.String().Draw(t, "text")
+		number, float := rapid.Int64().Draw(t, "number"), rapid.Float64().Draw(t, "float")
+		var e Encoder
+		e.Object()
+		e.Name(name + "1")
+		e.String(text)
+		e.Name(name + "2")
+		e.Int(number)
+		e.Name(name + "3")
+		e.Array()
+		e.Float(float)
+		e.Null()
+		e.Object()
+		e.End()
+		e.Texts([]string{text, name})
+		e.EndArray()
+		e.Name(name + "4")
+		e.Raw([]byte(` {"a" : [1, 2]} `))
+		e.End()
+		var got map[string]any
+		if err := json.Unmarshal(e.B, &got); err != nil {
+			t.Fatalf("%s: %v", e.B, err)
+		}
+		if got[name+"1"] != text || got[name+"3"].([]any)[0] != float || len(got) != 4 {
+			t.Fatalf("%s", e.B)
+		}
+	})
+}
+
+func TestEncoder_MendsWhatIsNotUTF8AndShowsNoMomentAsNull(t *testing.T) {
+	var e Encoder
+	e.Array()
+	e.String("a\xffb\x01\u2028")
+	e.Time(schema.NoTime)
+	e.Time(schema.Open)
+	e.Time(1)
+	e.Text("")
+	e.Raw([]byte("{"))
+	e.EndArray()
+	require.Equal(t, "[\"a\uFFFDb\\u0001\u2028\",null,null,\"1970-01-01T00:00:00.001Z\",null,null]", string(e.B))
+}
+
+func TestQuery_ListsTakeCommasAndBackslashes(t *testing.T) {
+	for raw, want := range map[string][]string{
+		"a=x,y":        {"x", "y"},
+		"a=x%2Cy":      {"x", "y"},
+		`a=x\,y,z\\`:   {"x,y", `z\`},
+		"a=%C3%BC+%2B": {"ü +"},
+		"b=1&a=x&&":    {"x"},
+	} {
+		q := ParseQuery(raw)
+		got, ok := q.Strings("a")
+		require.True(t, ok, raw)
+		require.NoError(t, q.Err(), raw)
+		require.Equal(t, want, got, raw)
+	}
+	body := ParseBody([]byte(`{"a":["x,y","z"],"n":5,"t":true,"nothing":null}`))
+	got, _ := body.Strings("a")
+	require.Equal(t, []string{"x,y", "z"}, got)
+	require.Equal(t, 5, body.Int("n", 0, 1, 9))
+	require.False(t, body.Has("nothing"))
+	require.NoError(t, body.Err())
+}
+
+func TestQuery_Times(t *testing.T) {
+	const now = int64(1_000_000_000_000)
+	for text, want := range map[string]int64{"now": now, "now-30m": now - 1_800_000, "now-2d": now - 172_800_000, "2001-09-09T01:46:40Z": now,
+		"2001-09-09T03:46:40.5%2B02:00": now + 500} {
+		q := ParseQuery("t=" + text)
+		got, ok := q.Time("t", now)
+		require.NoError(t, q.Err(), text)
+		require.True(t, ok)
+		require.Equal(t, want, got, text)
+	}
+	for _, text := range []string{"", "yesterday", "now-", "now-5", "now-5y", "now+5m", "now--5m", "2001-09-09", "1000000000"} {
+		q := ParseQuery("t=" + text)
+		q.Time("t", now)
+		require.Error(t, q.Err(), text)
+	}
+}
+
+func TestArrange_KeepsNullsLastInBothDirections(t *testing.T) {
+	type row struct {
+		id string
+		n  *float64
+	}
+	f := func(v float64) *float64 { return &v }
+	table := &Table[row]{ID: func(r row) string { return r.id }, Columns: []Column[row]{{Name: "n", Sort: func(r row) Key {
+		if r.n == nil {
+			return Null()
+		}
+		return Number(*r.n)
+	}}}}
+	for desc, want := range map[bool]string{false: "bdace", true: "abdce"} {
+		rows := []row{{"c", nil}, {"a", f(2)}, {"e", nil}, {"d", f(1)}, {"b", f(1)}}
+		table.Arrange(rows, Page{Sort: []SortKey{{"n", desc}}})
+		got := ""
+		for _, r := range rows {
+			got += r.id
+		}
+		require.Equal(t, want, got)
+	}
+}

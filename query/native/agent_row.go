@@ -1,0 +1,251 @@
+package native
+
+import (
+	"floorwalker/query/list"
+	"floorwalker/schema"
+	"floorwalker/schema/directory"
+)
+
+func agentText(name string, of func(agentRow) string) list.Column[agentRow] {
+	return list.Column[agentRow]{Name: name, Write: func(e *list.Encoder, r agentRow) { e.Text(of(r)) },
+		Sort: func(r agentRow) list.Key { return list.Text(of(r)) }}
+}
+
+func agentTexts(name string, of func(agentRow) []string) list.Column[agentRow] {
+	return list.Column[agentRow]{Name: name, Write: func(e *list.Encoder, r agentRow) { e.Texts(of(r)) }}
+}
+
+func timeKey(ms int64) list.Key {
+	if ms == schema.NoTime || ms == schema.Open {
+		return list.Null()
+	}
+	return list.Number(float64(ms))
+}
+
+// agentTable is the agent of the native API, field by field.
+func agentTable() *list.Table[agentRow] {
+	return &list.Table[agentRow]{
+		ID: func(r agentRow) string { return r.ID },
+		Columns: []list.Column[agentRow]{
+			agentText("id", func(r agentRow) string { return r.ID }),
+			{Name: "number", Write: writeAgentNumber, Sort: func(r agentRow) list.Key {
+				if n, ok := r.s.v.NumberOf(directory.KindAgent, r.ID); ok {
+					return list.Number(float64(n))
+				}
+				return list.Null()
+			}},
+			agentText("name", func(r agentRow) string { return r.Entry.Name }),
+			agentText("first_name", func(r agentRow) string { return r.Entry.FirstName }),
+			agentText("last_name", func(r agentRow) string { return r.Entry.LastName }),
+			agentText("login", func(r agentRow) string { return r.Entry.Login }),
+			agentText("email", func(r agentRow) string { return r.Entry.Email }),
+			agentText("sip", func(r agentRow) string { return r.Entry.SIP }),
+			agentText("phone", func(r agentRow) string { return r.Entry.Phone }),
+			agentText("user_type", userType),
+			agentText("role", func(r agentRow) string { return r.Entry.Role }),
+			{Name: "team", Write: writeTeam, Sort: func(r agentRow) list.Key {
+				if r.Place.Team == nil {
+					return list.Null()
+				}
+				return list.Text(r.Place.Team.Name)
+			}},
+			agentTexts("group_ids", func(r agentRow) []string { return r.Place.GroupIDs }),
+			agentText("business_unit_id", func(r agentRow) string { return r.Place.BusinessUnitID }),
+			agentTexts("skills", func(r agentRow) []string { return r.Place.Skills }),
+			agentTexts("queue_ids", func(r agentRow) []string { return r.Place.QueueIDs }),
+			agentTexts("campaign_ids", func(r agentRow) []string { return r.Place.CampaignIDs }),
+			agentText("queue_id", func(r agentRow) string { return inUse(r).QueueID }),
+			agentText("campaign_id", func(r agentRow) string { return inUse(r).CampaignID }),
+			{Name: "session", Write: writeSession, Sort: func(r agentRow) list.Key {
+				if r.Live.Session == nil {
+					return list.Null()
+				}
+				return timeKey(r.Live.Session.Since)
+			}},
+			{Name: "presence", Write: writePresence, Sort: func(r agentRow) list.Key { return list.Text(r.Live.Presence.Status.String()) }},
+			agentText("status", func(r agentRow) string { return r.Live.Status.String() }),
+			{Name: "status_since", Write: func(e *list.Encoder, r agentRow) { e.Time(r.Live.StatusSince) },
+				Sort: func(r agentRow) list.Key { return timeKey(r.Live.StatusSince) }},
+			{Name: "status_age_ms", Write: writeStatusAge, Sort: func(r agentRow) list.Key {
+				if r.Live.StatusSince == schema.NoTime {
+					return list.Null()
+				}
+				return list.Number(float64(max(0, r.s.v.AsOf-r.Live.StatusSince)))
+			}},
+			{Name: "suspended", Write: func(e *list.Encoder, r agentRow) { e.Bool(r.Live.Suspended) },
+				Sort: func(r agentRow) list.Key { return list.Bool(r.Live.Suspended) }},
+			{Name: "workload", Write: writeWorkload, Sort: func(r agentRow) list.Key {
+				return list.Number(float64(int(r.Live.Live) + int(r.Live.SemiLive) + int(r.Live.NonLive)))
+			}},
+			{Name: "interactions", Write: writeAgentParts, Sort: func(r agentRow) list.Key { return list.Number(float64(len(r.Live.Parts))) }},
+			{Name: "today", Write: writeToday},
+		},
+	}
+}
+
+func userType(r agentRow) string {
+	if r.Live.Session != nil && r.Live.Session.UserType != "" {
+		return r.Live.Session.UserType
+	}
+	return r.Entry.UserType
+}
+
+func inUse(r agentRow) schema.LiveAssignment {
+	if r.Live.Assignment == nil {
+		return schema.LiveAssignment{}
+	}
+	return *r.Live.Assignment
+}
+
+func writeAgentNumber(e *list.Encoder, r agentRow) {
+	n, ok := r.s.v.NumberOf(directory.KindAgent, r.ID)
+	if !ok {
+		e.Null()
+		return
+	}
+	e.Int(int64(n))
+}
+
+func writeTeam(e *list.Encoder, r agentRow) {
+	if r.Place.Team == nil {
+		e.Null()
+		return
+	}
+	writeNamed(e, r.Place.Team.ID, r.Place.Team.Name)
+}
+
+// writeNamed appends {"id","name"}.
+func writeNamed(e *list.Encoder, id, name string) {
+	e.Object()
+	e.Name("id")
+	e.Text(id)
+	e.Name("name")
+	e.Text(name)
+	e.End()
+}
+
+func writeSession(e *list.Encoder, r agentRow) {
+	s := r.Live.Session
+	if s == nil {
+		e.Null()
+		return
+	}
+	e.Object()
+	e.Name("id")
+	e.Text(s.ID)
+	e.Name("since")
+	e.Time(s.Since)
+	e.Name("extension")
+	e.Text(s.Extension)
+	e.Name("device")
+	if s.DeviceType == "" && s.DeviceURI == "" {
+		e.Null()
+	} else {
+		e.Object()
+		e.Name("type")
+		e.Text(s.DeviceType)
+		e.Name("contact_uri")
+		e.Text(s.DeviceURI)
+		e.End()
+	}
+	e.End()
+}
+
+func writePresence(e *list.Encoder, r agentRow) {
+	p := &r.Live.Presence
+	e.Object()
+	e.Name("status")
+	e.Text(p.Status.String())
+	e.Name("since")
+	e.Time(p.Since)
+	e.Name("reason")
+	switch {
+	case p.ReasonID == "" && p.ReasonName == "":
+		e.Null()
+	case p.ReasonName == "":
+		writeNamed(e, p.ReasonID, r.s.v.Directory.Name(directory.KindReasonCode, p.ReasonID))
+	default:
+		writeNamed(e, p.ReasonID, p.ReasonName)
+	}
+	e.Name("description")
+	e.Text(p.Description)
+	e.End()
+}
+
+func writeStatusAge(e *list.Encoder, r agentRow) {
+	if r.Live.StatusSince == schema.NoTime {
+		e.Null()
+		return
+	}
+	e.Age(r.s.v.AsOf - r.Live.StatusSince)
+}
+
+func writeWorkload(e *list.Encoder, r agentRow) {
+	e.Object()
+	e.Name("live")
+	e.Int(int64(r.Live.Live))
+	e.Name("semi_live")
+	e.Int(int64(r.Live.SemiLive))
+	e.Name("non_live")
+	e.Int(int64(r.Live.NonLive))
+	e.Name("since")
+	e.Time(r.Live.WorkloadSince)
+	e.End()
+}
+
+func writeAgentParts(e *list.Encoder, r agentRow) {
+	e.Array()
+	for i := range r.Live.Parts {
+		writeAgentPart(e, r, &r.Live.Parts[i])
+	}
+	e.EndArray()
+}
+
+func writeAgentPart(e *list.Encoder, r agentRow, p *schema.LivePart) {
+	of, ok := r.s.v.Floor.Interactions.Get(p.Interaction)
+	if !ok {
+		of = &schema.LiveInteraction{}
+	}
+	e.Object()
+	e.Name("id")
+	e.String(p.Interaction)
+	e.Name("channel")
+	e.Text(p.Channel.String())
+	e.Name("direction")
+	e.Text(p.Direction.String())
+	e.Name("state")
+	e.Text(p.State.String())
+	e.Name("since")
+	e.Time(p.Since)
+	e.Name("state_since")
+	e.Time(p.StateSince)
+	e.Name("connected")
+	e.Time(p.Connected)
+	e.Name("reason")
+	e.Text(p.Reason)
+	e.Name("role")
+	e.Text(p.Role.String())
+	e.Name("primary")
+	e.Bool(p.Primary)
+	e.Name("initiating_agent_id")
+	e.Text(p.InitiatingAgent)
+	e.Name("queue_id")
+	e.Text(of.Queue)
+	e.Name("campaign_id")
+	e.Text(of.Campaign)
+	e.Name("call_id")
+	e.Text(of.CallID)
+	e.Name("chat_id")
+	e.Text(of.ChatID)
+	e.Name("customer")
+	e.Raw(of.Customer)
+	e.End()
+}
+
+func writeToday(e *list.Encoder, r agentRow) {
+	if r.s.today == nil {
+		e.Null()
+		return
+	}
+	writeValues(e, r.s.fields, r.s.today.AgentTotals(r.ID, r.s.thresholds, e.Ageless), r.s.options)
+}

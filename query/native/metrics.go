@@ -1,0 +1,425 @@
+package native
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"floorwalker/query/floor"
+	"floorwalker/query/history"
+	"floorwalker/query/list"
+	"floorwalker/query/problem"
+	"floorwalker/schema"
+	"floorwalker/schema/metric"
+)
+
+// History answers metrics of the past; *history.Reader does.
+type History interface {
+	// Metrics returns *history.QueryError and *metric.KeyError for what the caller got wrong.
+	Metrics(ctx context.Context, q history.Query) (history.Result, error)
+}
+
+// historyTimeout bounds what one query may cost ClickHouse.
+const historyTimeout = 30 * time.Second
+
+var metricsParameters = []string{"metrics", "group_by", "queue", "agent", "campaign", "channel", "direction", "team", "group", "business_unit",
+	"window", "from", "to", "interval", "time_zone", "as_of", "service_level_seconds", "service_level_formula", "fill",
+	"sort", "offset", "limit", "format", "fields"}
+
+// metricsQuery is one metrics query as it was asked, ids resolved.
+type metricsQuery struct {
+	keys       []string
+	by         []metric.Dimension
+	filters    map[metric.Dimension]map[string]bool
+	window     string // empty for history
+	from, to   int64
+	interval   history.Interval
+	zone       *time.Location
+	asOf       int64
+	hasAsOf    bool
+	seconds    int // 0: the queue's own
+	formula    metric.Formula
+	fill       bool
+	ofQueues   metric.Dimensions
+	thresholds metric.Thresholds
+}
+
+// metricsRow is a line of the answer, live or of the past.
+type metricsRow struct {
+	group    []string
+	from, to int64
+	value    func(metric.Field) any
+	number   func(metric.Field) (float64, bool)
+}
+
+// metricsAnswer is what both sources give.
+type metricsAnswer struct {
+	fields              []metric.Field
+	rows                []metricsRow
+	from, to            int64
+	asOf, completeUntil int64
+}
+
+func (a *API) metrics(r *request) error {
+	if r.Method() == fiber.MethodPost {
+		if err := r.readBody(); err != nil {
+			return err
+		}
+	}
+	r.q.Only(metricsParameters...)
+	p := list.ReadPage(r.q, r.Get(fiber.HeaderAccept))
+	v := a.Source.View(r.contactCenter)
+	q := a.readMetrics(r.q, v)
+	if err := r.q.Err(); err != nil {
+		return err
+	}
+	answer, err := a.answerMetrics(r.UserContext(), v, q)
+	if err != nil {
+		return metricsProblem(err)
+	}
+	t := metricsTable(q, answer.fields, p.Format == list.CSV)
+	if err := t.Check(p); err != nil {
+		return err
+	}
+	return list.Answer(r.Ctx, t, answer.rows, p, list.Metadata{AsOf: answer.asOf, Tag: a.Now().String(), Write: func(e *list.Encoder) {
+		e.Name("from")
+		e.Time(answer.from)
+		e.Name("to")
+		e.Time(answer.to)
+		e.Name("interval")
+		e.String(q.interval.String())
+		e.Name("time_zone")
+		e.String(q.zone.String())
+		e.Name("complete_until")
+		e.Time(answer.completeUntil)
+		if q.window != "" {
+			e.Name("window")
+			e.String(q.window)
+		}
+	}})
+}
+
+// readBody takes the parameters from a JSON body; those of the query string are refused then, so that none is overlooked.
+func (r *request) readBody() error {
+	media, _, _ := strings.Cut(strings.ToLower(r.Get(fiber.HeaderContentType)), ";")
+	if strings.TrimSpace(media) != fiber.MIMEApplicationJSON {
+		return problem.New(fiber.StatusUnsupportedMediaType, "unsupported_media_type", "the body must be application/json")
+	}
+	r.q.Only()
+	if err := r.q.Err(); err != nil {
+		return problem.New(fiber.StatusBadRequest, "parameters_twice", "with a body, the query string must be empty")
+	}
+	r.q = list.ParseBody(r.Body())
+	return nil
+}
+
+func (a *API) readMetrics(q *list.Query, v *floor.View) *metricsQuery {
+	now := a.Now().UnixMilli()
+	m := &metricsQuery{filters: map[metric.Dimension]map[string]bool{}, zone: v.Directory.Location}
+	m.keys, _ = q.Strings("metrics")
+	m.readGroups(q, v)
+	m.readRange(q, now)
+	m.asOf, m.hasAsOf = q.Time("as_of", now)
+	m.seconds = q.Int("service_level_seconds", 0, 1, schema.MaxThresholdSeconds)
+	m.formula = v.Formula()
+	if s := q.Choice("service_level_formula", "", metric.FormulaNames()); s != "" {
+		m.formula, _ = metric.ParseFormula(s)
+	}
+	m.fill, _ = q.Bool("fill")
+	m.thresholds = v.Thresholds(m.seconds)
+	return m
+}
+
+func (m *metricsQuery) readGroups(q *list.Query, v *floor.View) {
+	groups, _ := q.Strings("group_by")
+	for _, s := range groups {
+		d, ok := metric.ParseDimension(s)
+		if !ok {
+			q.Fail(problem.BadValue("group_by", s, strings.Join(metric.DimensionNames(), ", ")))
+			return
+		}
+		for _, other := range m.by {
+			if other == d {
+				q.Fail(problem.Parameter("group_by", "names "+s+" twice"))
+			}
+		}
+		m.by = append(m.by, d)
+	}
+	for d := metric.DimAgent; d <= metric.DimBusinessUnit; d++ {
+		var wanted map[string]bool
+		switch d {
+		case metric.DimChannel:
+			wanted = q.Enum(d.String(), schema.ChannelNames())
+		case metric.DimDirection:
+			wanted = q.Enum(d.String(), schema.DirectionNames())
+		default:
+			wanted = v.IDs(d.String(), q.Set(d.String()))
+		}
+		if wanted != nil {
+			m.filters[d] = wanted
+		}
+	}
+}
+
+func (m *metricsQuery) readRange(q *list.Query, now int64) {
+	past := q.Has("from") || q.Has("to")
+	if !past {
+		m.window = q.Choice("window", "today", floor.WindowNames())
+		for _, name := range []string{"interval", "time_zone"} {
+			if q.Has(name) && q.One(name) != "total" {
+				q.Fail(problem.Parameter(name, name+" goes with from and to"))
+			}
+		}
+		return
+	}
+	if q.Has("window") {
+		q.Fail(problem.Parameter("window", "window is live, from and to are of the past: only one of the two"))
+	}
+	var hasFrom, hasTo bool
+	m.from, hasFrom = q.Time("from", now)
+	m.to, hasTo = q.Time("to", now)
+	if !hasFrom || !hasTo {
+		missing := "from"
+		if hasFrom {
+			missing = "to"
+		}
+		q.Fail(problem.Parameter(missing, "from and to go together"))
+		return
+	}
+	// A moment counted from now is a whole minute only by chance.
+	m.from, m.to = wholeIfRelative(q, "from", m.from), wholeIfRelative(q, "to", m.to)
+	interval, _ := history.ParseInterval(q.Choice("interval", "total", history.IntervalNames()))
+	m.interval = interval
+	if name := q.One("time_zone"); name != "" {
+		zone, err := time.LoadLocation(name)
+		if err != nil || strings.EqualFold(name, "local") {
+			q.Fail(problem.BadValue("time_zone", name, "a name of the IANA time zone database, such as Asia/Jerusalem"))
+			return
+		}
+		m.zone = zone
+	}
+}
+
+func wholeIfRelative(q *list.Query, name string, ms int64) int64 {
+	if strings.HasPrefix(q.One(name), "now") {
+		return ms - ms%60_000
+	}
+	return ms
+}
+
+func (a *API) answerMetrics(ctx context.Context, v *floor.View, q *metricsQuery) (metricsAnswer, error) {
+	answer := a.liveMetrics
+	if q.window == "" {
+		answer = a.pastMetrics
+	}
+	out, err := answer(ctx, v, q)
+	var key *metric.KeyError
+	if !errors.As(err, &key) || !q.hasUnits() {
+		return out, err
+	}
+	// Teams, groups and business units stand for their agents; where the metrics are figures of queues, for their queues.
+	q.ofQueues = metric.Set(metric.DimTeam, metric.DimGroup, metric.DimBusinessUnit)
+	again, errOfQueues := answer(ctx, v, q)
+	if errOfQueues != nil {
+		return out, err
+	}
+	return again, nil
+}
+
+func (q *metricsQuery) hasUnits() bool {
+	for d := range q.filters {
+		if d.Unit() {
+			return true
+		}
+	}
+	for _, d := range q.by {
+		if d.Unit() {
+			return true
+		}
+	}
+	return false
+}
+
+func (a *API) liveMetrics(_ context.Context, v *floor.View, q *metricsQuery) (metricsAnswer, error) {
+	g := metric.Grouping{By: metric.Set(q.by...), OfQueues: q.ofQueues}
+	for d := range q.filters {
+		g.Filters |= metric.Set(d)
+	}
+	fields, err := a.Catalogue.Resolve(q.keys, g, true)
+	if err != nil {
+		return metricsAnswer{}, err
+	}
+	figures := a.Source.Figures(v, q.window)
+	if figures == nil {
+		return metricsAnswer{}, problem.Unavailable("window_not_available",
+			"the live figures of "+q.window+" are not known yet: the live view is still being built or history cannot be reached", 5)
+	}
+	asOf := figures.AsOf
+	if q.hasAsOf && q.asOf < asOf {
+		asOf = q.asOf
+	}
+	rows, err := v.Rows(floor.Query{By: q.by, Filters: q.filters, Fields: fields, Thresholds: q.thresholds, AsOf: asOf, Fill: q.fill},
+		figures, a.Source.Figures(v, "1h"))
+	if err != nil {
+		return metricsAnswer{}, problem.Parameter("fill", err.Error())
+	}
+	out := metricsAnswer{fields: fields, from: figures.From, to: figures.To, asOf: asOf, completeUntil: figures.CompleteUntil}
+	for _, row := range rows {
+		o := q.options(row.Group)
+		out.rows = append(out.rows, metricsRow{row.Group, figures.From, figures.To,
+			func(f metric.Field) any { return f.Value(row.Totals(f), o) },
+			func(f metric.Field) (float64, bool) { return f.Number(row.Totals(f), o) }})
+	}
+	return out, nil
+}
+
+func (q *metricsQuery) options(group []string) metric.Options {
+	o := metric.Options{Formula: q.formula, Threshold: q.thresholds.Fallback()}
+	for i, d := range q.by {
+		if d == metric.DimQueue {
+			o.Threshold = q.thresholds.Of(group[i])
+		}
+	}
+	return o
+}
+
+func (a *API) pastMetrics(ctx context.Context, v *floor.View, q *metricsQuery) (metricsAnswer, error) {
+	if a.History == nil {
+		return metricsAnswer{}, problem.Unavailable("history_unavailable", "this server is not connected to the history", 0)
+	}
+	h := history.Query{ContactCenter: v.ContactCenter, From: q.from, To: q.to, Interval: q.interval, Location: q.zone, GroupBy: q.by,
+		Filters: map[metric.Dimension][]string{}, Units: map[metric.Dimension]history.Membership{}, Metrics: q.keys, AsOf: q.asOf,
+		Thresholds: q.thresholds, Formula: q.formula, Fill: q.fill || len(q.by) == 0 && q.interval == history.Total, Known: map[metric.Dimension][]string{}}
+	for d, wanted := range q.filters {
+		h.Filters[d] = floor.Merge(nil, wanted)
+	}
+	for d := metric.DimTeam; d <= metric.DimBusinessUnit; d++ {
+		if q.mentions(d) {
+			h.Units[d] = history.Membership{OfQueues: q.ofQueues.Has(d), Members: v.Members(d, q.ofQueues.Has(d))}
+		}
+	}
+	if q.fill {
+		for _, d := range q.by {
+			h.Known[d] = v.Values(d)
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, historyTimeout)
+	defer cancel()
+	result, err := a.History.Metrics(ctx, h)
+	if err != nil {
+		return metricsAnswer{}, err
+	}
+	out := metricsAnswer{fields: result.Fields, from: q.from, to: q.to, asOf: result.AsOf, completeUntil: result.CompleteUntil}
+	for i := range result.Rows {
+		row := &result.Rows[i]
+		out.rows = append(out.rows, metricsRow{row.Group, row.From, row.To, row.Value, row.Number})
+	}
+	return out, nil
+}
+
+func (q *metricsQuery) mentions(d metric.Dimension) bool {
+	if q.filters[d] != nil {
+		return true
+	}
+	for _, by := range q.by {
+		if by == d {
+			return true
+		}
+	}
+	return false
+}
+
+// metricsProblem tells the caller's mistakes from failures. What ClickHouse said stays in the log.
+func metricsProblem(err error) error {
+	var key *metric.KeyError
+	var query *history.QueryError
+	var known *problem.Problem
+	switch {
+	case errors.As(err, &known):
+		return known
+	case errors.As(err, &key):
+		return problem.Parameter("metrics", problem.Shown(key.Error()))
+	case errors.As(err, &query):
+		return problem.Parameter(query.Parameter, problem.Shown(query.Detail))
+	case errors.Is(err, context.DeadlineExceeded):
+		p := problem.Unavailable("history_timeout", "the history did not answer in time; ask for less", 5)
+		return p.Because(err)
+	}
+	return problem.Unavailable("history_unavailable", "the history cannot be read at the moment", 5).Because(err)
+}
+
+// metricsTable shows a row as group, interval and values; in CSV with one column for each of their parts.
+func metricsTable(q *metricsQuery, fields []metric.Field, flat bool) *list.Table[metricsRow] {
+	t := &list.Table[metricsRow]{Order: map[string]func(metricsRow) list.Key{},
+		ID: func(r metricsRow) string { return strings.Join(r.group, "\x00") }}
+	for i, d := range q.by {
+		t.Order[d.String()] = func(r metricsRow) list.Key { return list.Text(r.group[i]) }
+	}
+	for i := range fields {
+		f := fields[i]
+		if _, taken := t.Order[f.Key]; taken {
+			continue
+		}
+		t.Order[f.Key] = func(r metricsRow) list.Key {
+			n, ok := r.number(f)
+			if !ok {
+				return list.Null()
+			}
+			return list.Number(n)
+		}
+	}
+	t.Order["from"] = func(r metricsRow) list.Key { return list.Number(float64(r.from)) }
+	if flat {
+		t.Columns = flatColumns(q, fields)
+		return t
+	}
+	t.Columns = []list.Column[metricsRow]{
+		{Name: "group", Write: func(e *list.Encoder, r metricsRow) {
+			e.Object()
+			for i, d := range q.by {
+				e.Name(d.String())
+				e.Text(r.group[i])
+			}
+			e.End()
+		}},
+		{Name: "interval", Write: func(e *list.Encoder, r metricsRow) {
+			e.Object()
+			e.Name("from")
+			e.Time(r.from)
+			e.Name("to")
+			e.Time(r.to)
+			e.End()
+		}},
+		{Name: "values", Write: func(e *list.Encoder, r metricsRow) {
+			e.Object()
+			for i := range fields {
+				e.Name(fields[i].Key)
+				if e.Ageless && fields[i].Key == "longest_wait_ms" {
+					e.Null()
+					continue
+				}
+				writeValue(e, r.value(fields[i]))
+			}
+			e.End()
+		}},
+	}
+	return t
+}
+
+func flatColumns(q *metricsQuery, fields []metric.Field) []list.Column[metricsRow] {
+	var columns []list.Column[metricsRow]
+	for i, d := range q.by {
+		columns = append(columns, list.Column[metricsRow]{Name: d.String(), Write: func(e *list.Encoder, r metricsRow) { e.Text(r.group[i]) }})
+	}
+	columns = append(columns,
+		list.Column[metricsRow]{Name: "from", Write: func(e *list.Encoder, r metricsRow) { e.Time(r.from) }},
+		list.Column[metricsRow]{Name: "to", Write: func(e *list.Encoder, r metricsRow) { e.Time(r.to) }})
+	for i := range fields {
+		f := fields[i]
+		columns = append(columns, list.Column[metricsRow]{Name: f.Key, Write: func(e *list.Encoder, r metricsRow) { writeValue(e, r.value(f)) }})
+	}
+	return columns
+}

@@ -1,0 +1,308 @@
+package native
+
+import (
+	"strings"
+
+	"floorwalker/query/floor"
+	"floorwalker/query/list"
+	"floorwalker/query/problem"
+	"floorwalker/schema"
+	"floorwalker/schema/directory"
+	"floorwalker/schema/metric"
+)
+
+// queueRow is a queue or a campaign in the state that it is shown in.
+type queueRow struct {
+	id       string
+	queue    *directory.Queue    // of queues; nil where the directory does not know it
+	campaign *directory.Campaign // of campaigns; likewise
+	s        *queueState
+}
+
+// queueState is what the rows of one answer share.
+type queueState struct {
+	v          *floor.View
+	campaigns  bool
+	window     string
+	figures    *floor.Figures // nil where the window is not known
+	totals     map[string]*metric.Totals
+	handles    map[string]*metric.Totals // of the last 60 minutes
+	fields     []metric.Field
+	thresholds metric.Thresholds
+	formula    metric.Formula
+}
+
+func (a *API) queueState(v *floor.View, campaigns bool, window string) *queueState {
+	s := &queueState{v: v, campaigns: campaigns, window: window, fields: a.queueWindow, thresholds: v.Thresholds(0), formula: v.Formula()}
+	if s.figures = a.Source.Figures(v, window); s.figures != nil {
+		if campaigns {
+			s.totals = s.figures.ByCampaign(s.thresholds)
+		} else {
+			s.totals = s.figures.ByQueue(s.thresholds)
+		}
+	}
+	if campaigns {
+		s.fields = a.campWindow
+		return s
+	}
+	if hour := a.Source.Figures(v, "1h"); hour != nil {
+		s.handles = hour.ByQueue(metric.Thresholds{})
+	}
+	return s
+}
+
+func (s *queueState) row(id string) queueRow {
+	r := queueRow{id: id, s: s}
+	if s.campaigns {
+		r.campaign = s.v.Directory.Campaigns[id]
+	} else {
+		r.queue = s.v.Directory.Queues[id]
+	}
+	return r
+}
+
+func (s *queueState) kind() string {
+	if s.campaigns {
+		return directory.KindCampaign
+	}
+	return directory.KindQueue
+}
+
+// ids are all queues or campaigns, those that only windows name included.
+func (s *queueState) ids() []string {
+	ids := s.v.QueueIDs()
+	if s.campaigns {
+		ids = s.v.CampaignIDs()
+	}
+	return floor.Merge(ids, s.totals)
+}
+
+func (a *API) listQueues(r *request) error    { return a.listStates(r, a.queueTable, false) }
+func (a *API) listCampaigns(r *request) error { return a.listStates(r, a.campTable, true) }
+func (a *API) oneQueue(r *request) error      { return a.oneState(r, a.queueTable, false) }
+func (a *API) oneCampaign(r *request) error   { return a.oneState(r, a.campTable, true) }
+
+func (a *API) listStates(r *request, t *list.Table[queueRow], campaigns bool) error {
+	window := r.q.Choice("window", "today", floor.WindowNames())
+	filters := []string{"id", "name", "team", "business_unit", "window"}
+	if campaigns {
+		filters = []string{"id", "name", "queue", "window"}
+	}
+	wanted := map[string]map[string]bool{}
+	for _, f := range filters[:len(filters)-1] {
+		if f != "name" {
+			wanted[f] = r.q.Set(f)
+		}
+	}
+	names, _ := r.q.Strings("name")
+	p, v, m, err := page(a, r, t, filters...)
+	if err != nil {
+		return err
+	}
+	s := a.queueState(v, campaigns, window)
+	for i := range names {
+		names[i] = strings.ToLower(names[i])
+	}
+	for f, kind := range map[string]string{"id": s.kind(), "team": directory.KindTeam, "business_unit": directory.KindBusinessUnit, "queue": directory.KindQueue} {
+		wanted[f] = v.IDs(kind, wanted[f])
+	}
+	var rows []queueRow
+	for _, id := range s.ids() {
+		if row := s.row(id); row.match(wanted, names) {
+			rows = append(rows, row)
+		}
+	}
+	m.Write = s.writeMetadata
+	return list.Answer(r.Ctx, t, rows, p, m)
+}
+
+func (r queueRow) match(wanted map[string]map[string]bool, names []string) bool {
+	d := r.s.v.Directory
+	switch {
+	case wanted["id"] != nil && !wanted["id"][r.id],
+		names != nil && !containsAny(d.Name(r.s.kind(), r.id), names),
+		wanted["team"] != nil && !list.Any(wanted["team"], d.TeamsOfQueue(r.id)),
+		wanted["business_unit"] != nil && (r.queue == nil || !wanted["business_unit"][r.queue.BusinessUnitID]),
+		wanted["queue"] != nil && (r.campaign == nil || !list.Any(wanted["queue"], r.campaign.QueueIDs)):
+		return false
+	}
+	return true
+}
+
+func (s *queueState) writeMetadata(e *list.Encoder) {
+	e.Name("window")
+	e.String(s.window)
+	if s.figures == nil {
+		return
+	}
+	e.Name("from")
+	e.Time(s.figures.From)
+	e.Name("to")
+	e.Time(s.figures.To)
+}
+
+func (a *API) oneState(r *request, t *list.Table[queueRow], campaigns bool) error {
+	id, err := segment(r.Ctx, "id")
+	if err != nil {
+		return err
+	}
+	window := r.q.Choice("window", "today", floor.WindowNames())
+	r.q.Only("window")
+	if err := r.q.Err(); err != nil {
+		return err
+	}
+	v := a.Source.View(r.contactCenter)
+	s := a.queueState(v, campaigns, window)
+	for _, known := range s.ids() {
+		if known == id {
+			return list.One(r.Ctx, func(e *list.Encoder) { t.Row(e, s.row(id)) })
+		}
+	}
+	for other := range v.IDs(s.kind(), map[string]bool{id: true}) {
+		if other != id {
+			return list.One(r.Ctx, func(e *list.Encoder) { t.Row(e, s.row(other)) })
+		}
+	}
+	return problem.NotFound(s.kind(), id)
+}
+
+// queueTable is the queue, or the campaign, of the native API, field by field.
+func queueTable(queues bool) *list.Table[queueRow] {
+	columns := []list.Column[queueRow]{
+		{Name: "id", Write: func(e *list.Encoder, r queueRow) { e.String(r.id) }, Sort: func(r queueRow) list.Key { return list.Text(r.id) }},
+		{Name: "number", Write: func(e *list.Encoder, r queueRow) {
+			if n, ok := r.s.v.NumberOf(r.s.kind(), r.id); ok {
+				e.Int(int64(n))
+			} else {
+				e.Null()
+			}
+		}, Sort: func(r queueRow) list.Key {
+			if n, ok := r.s.v.NumberOf(r.s.kind(), r.id); ok {
+				return list.Number(float64(n))
+			}
+			return list.Null()
+		}},
+		{Name: "name", Write: func(e *list.Encoder, r queueRow) { e.Text(r.s.v.Directory.Name(r.s.kind(), r.id)) },
+			Sort: func(r queueRow) list.Key { return list.Text(r.s.v.Directory.Name(r.s.kind(), r.id)) }},
+	}
+	if queues {
+		columns = append(columns,
+			list.Column[queueRow]{Name: "business_unit_id", Write: func(e *list.Encoder, r queueRow) { e.Text(r.businessUnit()) },
+				Sort: func(r queueRow) list.Key { return list.Text(r.businessUnit()) }},
+			list.Column[queueRow]{Name: "team_ids", Write: func(e *list.Encoder, r queueRow) { e.Texts(r.s.v.Directory.TeamsOfQueue(r.id)) }},
+			list.Column[queueRow]{Name: "open", Write: func(e *list.Encoder, r queueRow) { e.Bool(r.queue == nil || r.queue.Open) },
+				Sort: func(r queueRow) list.Key { return list.Bool(r.queue == nil || r.queue.Open) }})
+	} else {
+		columns = append(columns,
+			list.Column[queueRow]{Name: "active", Write: func(e *list.Encoder, r queueRow) { e.Bool(r.campaign == nil || r.campaign.Active) },
+				Sort: func(r queueRow) list.Key { return list.Bool(r.campaign == nil || r.campaign.Active) }},
+			list.Column[queueRow]{Name: "queue_ids", Write: func(e *list.Encoder, r queueRow) {
+				if r.campaign == nil {
+					e.Texts(nil)
+				} else {
+					e.Texts(r.campaign.QueueIDs)
+				}
+			}})
+	}
+	columns = append(columns,
+		list.Column[queueRow]{Name: "waiting", Write: func(e *list.Encoder, r queueRow) { e.Int(int64(r.waiting().Count)) },
+			Sort: func(r queueRow) list.Key { return list.Number(float64(r.waiting().Count)) }},
+		list.Column[queueRow]{Name: "longest_wait_ms", Write: func(e *list.Encoder, r queueRow) {
+			if w := r.waiting(); w.Count > 0 {
+				e.Age(r.s.v.AsOf - w.Oldest)
+			} else {
+				e.Null()
+			}
+		}, Sort: func(r queueRow) list.Key {
+			if w := r.waiting(); w.Count > 0 {
+				return list.Number(float64(r.s.v.AsOf - w.Oldest))
+			}
+			return list.Null()
+		}},
+		list.Column[queueRow]{Name: "estimated_wait_ms", Write: func(e *list.Encoder, r queueRow) {
+			if ms, ok := r.estimatedWait(); ok {
+				e.Int(ms)
+			} else {
+				e.Null()
+			}
+		}, Sort: func(r queueRow) list.Key {
+			if ms, ok := r.estimatedWait(); ok {
+				return list.Number(float64(ms))
+			}
+			return list.Null()
+		}},
+		list.Column[queueRow]{Name: "agents", Write: func(e *list.Encoder, r queueRow) { writeHeads(e, r.staff().Heads, r.staff().LoggedIn, false) },
+			Sort: func(r queueRow) list.Key { return list.Number(float64(r.staff().LoggedIn)) }},
+		list.Column[queueRow]{Name: "metrics", Write: writeQueueMetrics})
+	return &list.Table[queueRow]{ID: func(r queueRow) string { return r.id }, Columns: columns}
+}
+
+func (r queueRow) businessUnit() string {
+	if r.queue == nil {
+		return ""
+	}
+	return r.queue.BusinessUnitID
+}
+
+func (r queueRow) waiting() floor.Waiting {
+	if r.s.campaigns {
+		return r.s.v.CampaignWaiting(r.id)
+	}
+	return r.s.v.QueueWaiting(r.id)
+}
+
+func (r queueRow) staff() floor.Staff {
+	if r.s.campaigns {
+		return r.s.v.CampaignStaff(r.id)
+	}
+	return r.s.v.QueueStaff(r.id)
+}
+
+// estimatedWait is defined of queues; of campaigns it is not known.
+func (r queueRow) estimatedWait() (ms int64, ok bool) {
+	if r.s.campaigns {
+		return 0, false
+	}
+	var handles metric.Distribution
+	if t := r.s.handles[r.id]; t != nil {
+		handles = t.Measures[schema.MeasureHandle]
+	}
+	f, ok := r.s.v.EstimatedWait(r.id, handles)
+	return int64(f), ok
+}
+
+func writeQueueMetrics(e *list.Encoder, r queueRow) {
+	if r.s.figures == nil {
+		e.Null()
+		return
+	}
+	t := r.s.totals[r.id]
+	if t == nil {
+		t = &metric.Totals{Family: metric.FamilyQueue}
+	}
+	threshold := r.s.thresholds.Fallback()
+	if !r.s.campaigns {
+		threshold = r.s.thresholds.Of(r.id)
+	}
+	writeValues(e, r.s.fields, t, metric.Options{Formula: r.s.formula, Threshold: threshold})
+}
+
+// writeHeads appends head-counts by effective status; with loggedOut also those of whom no session is known.
+func writeHeads(e *list.Encoder, h floor.Heads, staffed int, loggedOut bool) {
+	e.Object()
+	e.Name("logged_in")
+	e.Int(int64(h.LoggedIn))
+	e.Name("staffed")
+	e.Int(int64(staffed))
+	for s := schema.LoggedOut + 1; int(s) < schema.NumStatuses; s++ {
+		e.Name(s.String())
+		e.Int(int64(h.ByStatus[s]))
+	}
+	e.Name("suspended")
+	e.Int(int64(h.Suspended))
+	if loggedOut {
+		e.Name("logged_out")
+		e.Int(int64(h.LoggedOut))
+	}
+	e.End()
+}

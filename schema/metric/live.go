@@ -1,0 +1,181 @@
+package metric
+
+import (
+	"floorwalker/schema"
+)
+
+// Gauges are what a row shows at the moment of as_of: no history has them.
+type Gauges struct {
+	Waiting         uint64
+	OldestWaiting   int64 // when the oldest entered; schema.NoTime where nobody waits
+	AsOf            int64
+	EstimatedWaitMs *float64 // see EstimatedWait
+
+	// Head-counts by effective status; a suspended agent in status available is counted in Suspended instead, so that Agents
+	// and Suspended sum to LoggedIn.
+	Agents    [schema.NumStatuses]uint64
+	Suspended uint64
+	LoggedIn  uint64
+	Staffed   uint64 // logged in and assigned
+
+	WorkloadLive, WorkloadSemiLive, WorkloadNonLive uint64
+	WorkloadSince                                   int64 // schema.NoTime where the row is not of one agent
+	ActiveNow                                       [schema.NumChannels]uint64
+}
+
+// CountAgent adds one agent's head to the gauges.
+func (g *Gauges) CountAgent(status schema.Status, suspended, assigned bool) {
+	if status == schema.LoggedOut || status == 0 {
+		return
+	}
+	g.LoggedIn++
+	if assigned {
+		g.Staffed++
+	}
+	if suspended && status == schema.Available {
+		g.Suspended++
+		return
+	}
+	g.Agents[status]++
+}
+
+// Workload is the value of `workload`.
+type Workload struct {
+	Live     uint64 `json:"live"`
+	SemiLive uint64 `json:"semi_live"`
+	NonLive  uint64 `json:"non_live"`
+}
+
+// gaugeShape is one integer of the live view, null where of says so.
+type gaugeShape struct {
+	of func(*Gauges) (float64, bool)
+}
+
+func (s gaugeShape) sub(name string) (subkey, bool) { return subkey{}, name == "" }
+func (s gaugeShape) needs(subkey) Needs             { return Needs{Live: true} }
+func (s gaugeShape) value(t *Totals, sub subkey, o *Options) any {
+	v, ok := s.number(t, sub, o)
+	if !ok {
+		return nil
+	}
+	return int64(v)
+}
+func (s gaugeShape) number(t *Totals, _ subkey, _ *Options) (float64, bool) {
+	if t.Live == nil {
+		return 0, false
+	}
+	return s.of(t.Live)
+}
+
+type workloadShape struct{}
+
+func (workloadShape) sub(name string) (subkey, bool) {
+	return oneOf(name, "live", "semi_live", "non_live")
+}
+func (workloadShape) needs(subkey) Needs { return Needs{Live: true} }
+func (workloadShape) value(t *Totals, sub subkey, _ *Options) any {
+	g := t.Live
+	if g == nil {
+		return nil
+	}
+	switch sub.part {
+	case 1:
+		return g.WorkloadLive
+	case 2:
+		return g.WorkloadSemiLive
+	case 3:
+		return g.WorkloadNonLive
+	}
+	return Workload{g.WorkloadLive, g.WorkloadSemiLive, g.WorkloadNonLive}
+}
+func (s workloadShape) number(t *Totals, sub subkey, o *Options) (float64, bool) {
+	if sub.part != 0 {
+		return number(s.value(t, sub, o))
+	}
+	if t.Live == nil {
+		return 0, false
+	}
+	return float64(t.Live.WorkloadLive + t.Live.WorkloadSemiLive + t.Live.WorkloadNonLive), true
+}
+
+type activeShape struct{}
+
+func (activeShape) sub(name string) (subkey, bool) {
+	if name == "" {
+		return subkey{}, true
+	}
+	c, ok := schema.ParseChannel(name)
+	return subkey{1, int(c)}, ok
+}
+func (activeShape) needs(subkey) Needs { return Needs{Live: true} }
+func (activeShape) value(t *Totals, sub subkey, _ *Options) any {
+	if t.Live == nil {
+		return nil
+	}
+	if sub.part != 0 {
+		return t.Live.ActiveNow[sub.index]
+	}
+	all := make(map[string]uint64, schema.NumChannels)
+	for c := schema.ChannelVoice; int(c) < schema.NumChannels; c++ {
+		all[c.String()] = t.Live.ActiveNow[c]
+	}
+	return all
+}
+func (s activeShape) number(t *Totals, sub subkey, o *Options) (float64, bool) {
+	if t.Live == nil {
+		return 0, false
+	}
+	if sub.part != 0 {
+		return float64(t.Live.ActiveNow[sub.index]), true
+	}
+	var n uint64
+	for _, v := range t.Live.ActiveNow {
+		n += v
+	}
+	return float64(n), true
+}
+
+func liveMetrics() []Metric {
+	headDims := Set(DimQueue, DimCampaign) | units
+	heads := func(key, definition string, of func(*Gauges) uint64) Metric {
+		return Metric{Key: "agents_" + key, Unit: UnitCount, Kind: KindGauge, Live: true, OfQueues: true, OfAgents: true,
+			Queue: headDims, Agent: headDims, Definition: definition,
+			shape: gaugeShape{func(g *Gauges) (float64, bool) { return float64(of(g)), true }}}
+	}
+	out := []Metric{
+		{Key: "waiting", Unit: UnitCount, Kind: KindGauge, Live: true, OfQueues: true, Queue: queueDims,
+			Definition: "interactions in the queue now, also while they ring at an agent",
+			shape:      gaugeShape{func(g *Gauges) (float64, bool) { return float64(g.Waiting), true }}},
+		{Key: "longest_wait_ms", Unit: UnitMilliseconds, Kind: KindGauge, Live: true, OfQueues: true, Queue: queueDims,
+			Definition: "time since the oldest that waits entered; null where nobody waits", Formula: "as_of − entry of the oldest",
+			shape: gaugeShape{func(g *Gauges) (float64, bool) {
+				return float64(g.AsOf - g.OldestWaiting), g.Waiting > 0 && g.OldestWaiting != schema.NoTime
+			}}},
+		{Key: "estimated_wait_ms", Unit: UnitMilliseconds, Kind: KindGauge, Live: true, OfQueues: true, Queue: queueDims, Only: DimQueue,
+			Definition: "how long an interaction that came now would wait; null where nobody could take it",
+			Formula: "0 when an available agent is assigned and nobody waits; else AHT of the handles that finished in the last 60 minutes " +
+				"(180 s with fewer than 5) × (waiting + 1) ÷ effective agents",
+			shape: gaugeShape{func(g *Gauges) (float64, bool) {
+				if g.EstimatedWaitMs == nil {
+					return 0, false
+				}
+				return *g.EstimatedWaitMs, true
+			}}},
+		heads("logged_in", "agents logged in", func(g *Gauges) uint64 { return g.LoggedIn }),
+		heads("staffed", "agents logged in and assigned", func(g *Gauges) uint64 { return g.Staffed }),
+		heads("suspended", "suspended agents whose status is available", func(g *Gauges) uint64 { return g.Suspended }),
+	}
+	for st := schema.LoggedOut + 1; int(st) < schema.NumStatuses; st++ {
+		definition := "agents whose effective status is " + st.String()
+		if st == schema.Available {
+			definition += " and who are not suspended"
+		}
+		out = append(out, heads(st.String(), definition, func(g *Gauges) uint64 { return g.Agents[st] }))
+	}
+	return append(out,
+		Metric{Key: "workload", Unit: UnitCount, Kind: KindGauge, Live: true, OfAgents: true, Agent: statusDims, shape: workloadShape{},
+			Definition: "agents' parts ringing, dialing, connected, held or in wrap: live (voice and video), semi_live (chat), non_live (message, email, task)"},
+		Metric{Key: "active_now", Unit: UnitCount, Kind: KindGauge, Live: true, OfAgents: true, Agent: agentDims, shape: activeShape{},
+			Definition: "connected interactions by channel"},
+	)
+}
