@@ -211,3 +211,21 @@ func describe(ev *schema.Event) string {
 	return fmt.Sprintf("%s %s %s/%s t=%d agent=%s role=%s status=%s queue=%s to=%s%s seq=%v", ev.ID, ev.Type, ev.ContactCenter, ev.Subject,
 		(ev.Time-day-22*60*minuteMs)/1000, ev.AgentID, ev.Role, ev.Status, ev.QueueID, ev.ToQueueID, ev.ToAgentID, ev.Sequence)
 }
+
+// live is the floor's live state as text.
+func (f *floor) live() string {
+	f.e.All()
+	var lines []string
+	f.e.Look(func(ch *Changes) {
+		for _, a := range ch.Agents {
+			row := *a
+			row.Session, row.Assignment = nil, nil
+			lines = append(lines, fmt.Sprintf("\nlive %s %+v %+v %+v", ch.ContactCenter, row, a.Session, a.Assignment))
+		}
+		for _, i := range ch.Interactions {
+			lines = append(lines, fmt.Sprintf("\nlive %s %+v", ch.ContactCenter, *i))
+		}
+	})
+	sort.Strings(lines)
+	return strings.Join(lines, "")
+}

@@ -1,3 +1,0 @@
-package engine
-
-func (f *floor) live() string { return "" }
