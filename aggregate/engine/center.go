@@ -11,6 +11,7 @@ import (
 type center struct {
 	id            string
 	horizon       int64
+	keep          int64 // how long windows are kept
 	newest        int64 // newest event time
 	completeUntil int64
 
@@ -44,8 +45,8 @@ type center struct {
 	logKeys, secKeys []uint32
 }
 
-func newCenter(id string, horizon int64) *center {
-	return &center{id: strings.Clone(id), horizon: horizon, newest: schema.NoTime, completeUntil: schema.NoTime,
+func newCenter(id string, cfg *Config) *center {
+	return &center{id: strings.Clone(id), horizon: cfg.HorizonMs, keep: cfg.KeepMs, live: cfg.Live, newest: schema.NoTime, completeUntil: schema.NoTime,
 		byAgent: map[string]uint32{}, agents: []*agent{nil}, byID: map[string]*interaction{}, gone: map[string]int64{},
 		byName: map[string]uint32{"": 0}, names: []string{""}, series: map[seriesKey]*series{}, swept: schema.NoTime}
 }

@@ -21,7 +21,8 @@ const DefaultHorizonMs = 60 * 60 * 1000
 // Config of an engine; the same for all engines of a topic.
 type Config struct {
 	HorizonMs int64 // how far behind its contact centre's newest event an event may come; 0 = one hour
-	Live      bool  // note what changed for a live view (Changed)
+	Live      bool  // note what changed for a live view (Look)
+	KeepMs    int64 // how long windows are kept in memory; 0 = two hours, what rolling windows need
 }
 
 // Outcome says what became of an event. Everything but Applied is counted under its name.
@@ -61,8 +62,7 @@ type Center struct {
 
 // Engine holds the state of one partition. It is not safe for concurrent use.
 type Engine struct {
-	horizon int64
-	live    bool
+	cfg     Config
 	next    int64
 	centers map[string]*center
 	dirty   []*center
@@ -74,7 +74,10 @@ func New(cfg Config) *Engine {
 	if cfg.HorizonMs <= 0 {
 		cfg.HorizonMs = DefaultHorizonMs
 	}
-	return &Engine{horizon: cfg.HorizonMs, live: cfg.Live, centers: map[string]*center{}}
+	if cfg.KeepMs <= 0 {
+		cfg.KeepMs = keepMs
+	}
+	return &Engine{cfg: cfg, centers: map[string]*center{}}
 }
 
 // Position is the next offset to apply.
@@ -91,8 +94,7 @@ func (e *Engine) Apply(ev *schema.Event, offset int64) Outcome {
 	e.next = offset + 1
 	c := e.centers[ev.ContactCenter]
 	if c == nil {
-		c = newCenter(ev.ContactCenter, e.horizon)
-		c.live = e.live
+		c = newCenter(ev.ContactCenter, &e.cfg)
 		e.centers[c.id] = c
 	}
 	if !c.isDirty {

@@ -154,7 +154,7 @@ func RestoreSnapshot(cfg Config, snapshot []byte) (*Engine, error) {
 }
 
 func (e *Engine) dump(g *gob.Encoder) error {
-	if err := g.Encode(dumpHeader{e.horizon, e.next, e.expired, len(e.centers)}); err != nil {
+	if err := g.Encode(dumpHeader{e.cfg.HorizonMs, e.next, e.expired, len(e.centers)}); err != nil {
 		return err
 	}
 	for _, c := range e.centers {
@@ -170,12 +170,12 @@ func (e *Engine) load(g *gob.Decoder) error {
 	if err := g.Decode(&h); err != nil {
 		return err
 	}
-	if h.Horizon != e.horizon {
-		return fmt.Errorf("horizon of %d ms, %d ms configured", h.Horizon, e.horizon)
+	if h.Horizon != e.cfg.HorizonMs {
+		return fmt.Errorf("horizon of %d ms, %d ms configured", h.Horizon, e.cfg.HorizonMs)
 	}
 	e.next, e.expired = h.Next, h.Expired
 	for range h.Centers {
-		c, err := loadCenter(g, e.horizon, e.live)
+		c, err := loadCenter(g, &e.cfg)
 		if err != nil {
 			return err
 		}
@@ -234,13 +234,13 @@ func dumpOne(i *interaction) dumpInteraction {
 	return d
 }
 
-func loadCenter(g *gob.Decoder, horizon int64, live bool) (*center, error) {
+func loadCenter(g *gob.Decoder, cfg *Config) (*center, error) {
 	var d dumpCenter
 	if err := g.Decode(&d); err != nil {
 		return nil, err
 	}
-	c := newCenter(d.ID, horizon)
-	c.live, c.newest, c.completeUntil, c.swept, c.expirations = live, d.Newest, d.CompleteUntil, d.Swept, d.Expirations
+	c := newCenter(d.ID, cfg)
+	c.newest, c.completeUntil, c.swept, c.expirations = d.Newest, d.CompleteUntil, d.Swept, d.Expirations
 	c.names = d.Names
 	for n, s := range c.names {
 		c.byName[s] = uint32(n)

@@ -9,7 +9,7 @@ import (
 const (
 	minuteMs  = 60_000
 	quarterMs = 15 * minuteMs
-	keepMs    = 2 * 60 * minuteMs // panes are kept that long for rolling windows
+	keepMs    = 2 * 60 * minuteMs // windows are kept that long for rolling ones
 )
 
 // A window is the multiset of what was counted in it. Counts, sums, maxima and histograms are taken from it when a row is made, so
@@ -168,7 +168,7 @@ func bins(keys []uint32, add func(schema.Measure, schema.Bin)) {
 
 // dropPanes forgets panes that no rolling window and no correction can reach any more.
 func (c *center) dropPanes() {
-	until := min(c.newest-keepMs, c.completeUntil-quarterMs)
+	until := min(c.newest-c.keep, c.completeUntil-quarterMs)
 	for k, s := range c.series {
 		n := 0
 		for n < len(s.panes) && s.panes[n].start+quarterMs <= until && s.panes[n].touched == 0 {

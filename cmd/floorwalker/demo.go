@@ -178,7 +178,7 @@ func (o *demoOptions) config(c *credentials, kafka, clickHouse string) (config.C
 		Convoso: config.Convoso{AuthTokens: []config.SurfaceToken{{Name: demoUser, TokenSHA256: config.TokenSum(c.Surfaces["convoso"])}}},
 		Exotel:  config.Exotel{Tokens: []config.Token{{Name: demoUser, Role: "supervisor", TokenSHA256: config.TokenSum(c.Surfaces["exotel"])}}},
 		Vonage:  config.Vonage{Clients: []config.VonageClient{{ClientID: demoUser, SecretSHA256: config.TokenSum(c.Surfaces["vonage"])}}},
-		Clarity: config.Clarity{ClientIDs: []string{c.Surfaces["clarity"]}, Users: []config.Login{{Name: demoUser, PasswordHash: hash}}},
+		Clarity: config.Clarity{ClientIDs: []string{c.Surfaces["clarity"]}, Users: []config.Login{{Name: simulate.AdminLogin, PasswordHash: hash}}},
 	}}}
 	return cfg, cfg.Validate()
 }
@@ -239,7 +239,7 @@ func (c *credentials) demoFile(url, contactCenter, kafka, clickHouse string) dem
 			Convoso: map[string]string{"auth_token": c.Surfaces["convoso"]},
 			Exotel:  map[string]string{"account_sid": contactCenter, "token": c.Surfaces["exotel"]},
 			Vonage:  map[string]string{"client_id": demoUser, "client_secret": c.Surfaces["vonage"]},
-			Clarity: map[string]string{"client_id": c.Surfaces["clarity"], "user": demoUser, "password": c.Password},
+			Clarity: map[string]string{"client_id": c.Surfaces["clarity"], "user": simulate.AdminLogin, "password": c.Password},
 		},
 	}
 }

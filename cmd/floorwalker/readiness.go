@@ -58,25 +58,44 @@ func (s *server) viewReadiness(r *query.Readiness) error {
 	return errors.Join(errs...)
 }
 
-// serveOperation is all that a process without the query role serves: health, readiness and metrics.
-func (s *server) serveOperation(listener net.Listener) error {
+// serveOperations is all that a process without the query role serves: health, readiness and metrics.
+func (s *server) serveOperations(listener net.Listener) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, req *http.Request) {
-		r := s.readiness(req.Context())
-		if !r.Ready() {
-			w.WriteHeader(http.StatusServiceUnavailable)
+	mux.HandleFunc("GET /readyz", s.answerReadiness)
+	metricsMux, metricsListener := mux, net.Listener(nil)
+	if s.cfg.MetricsListen != "" {
+		var err error
+		if metricsListener, err = s.listen(s.cfg.MetricsListen); err != nil {
+			return errors.Join(err, listener.Close())
 		}
-		for _, p := range r.Parts {
-			fmt.Fprintf(w, "%s: %s\n", p.Name, strings.TrimSuffix(readyWord(p.Ready)+", "+p.Detail, ", "))
-		}
-	})
-	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
+		metricsMux = http.NewServeMux()
+	}
+	metricsMux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
 		s.set.WritePrometheus(w)
 		metrics.WriteProcessMetrics(w)
 	})
+	if metricsListener != nil {
+		s.serveMux("metrics", metricsMux, metricsListener)
+	}
+	s.serveMux("operation", mux, listener)
+	s.log.Info("serving health and metrics", "url", s.url)
+	return nil
+}
+
+func (s *server) answerReadiness(w http.ResponseWriter, req *http.Request) {
+	r := s.readiness(req.Context())
+	if !r.Ready() {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+	for _, p := range r.Parts {
+		fmt.Fprintf(w, "%s: %s\n", p.Name, strings.TrimSuffix(readyWord(p.Ready)+", "+p.Detail, ", "))
+	}
+}
+
+func (s *server) serveMux(name string, mux *http.ServeMux, listener net.Listener) {
 	srv := &http.Server{Handler: mux, ReadTimeout: 10 * time.Second, IdleTimeout: time.Minute}
-	s.components.start("operation", func(ctx context.Context) error {
+	s.components.start(name, func(ctx context.Context) error {
 		serve := func(l net.Listener) error {
 			if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 				return err
@@ -85,8 +104,6 @@ func (s *server) serveOperation(listener net.Listener) error {
 		}
 		return serveApp(ctx, serve, srv.Shutdown, listener)
 	})
-	s.log.Info("serving health and metrics", "url", s.url)
-	return nil
 }
 
 func readyWord(ready bool) string {

@@ -7,13 +7,13 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"path/filepath"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/VictoriaMetrics/metrics"
 
 	"floorwalker/aggregate/engine"
+	"floorwalker/aggregate/gate"
 	"floorwalker/aggregate/history"
 	"floorwalker/aggregate/view"
 	"floorwalker/aggregate/worker"
@@ -197,6 +197,15 @@ func (s *server) writeDeadLetters(ctx context.Context, letters []schema.DeadLett
 	return s.producer.DeadLetters().Write(ctx, out)
 }
 
+// gate judges records for history and the live view alike.
+func (s *server) gate() gate.Gate {
+	g := gate.Gate{AnyPartitioner: s.cfg.Kafka.Partitioner == config.PartitionerAny, MaxAhead: s.cfg.Kafka.FutureLimit}
+	if !s.topics.EnforcesTimestamps {
+		g.Clock = time.Now
+	}
+	return g
+}
+
 // startDirectory reads what the topic holds before anything is answered: without names and teams answers would be wrong.
 func (s *server) startDirectory(ctx context.Context) error {
 	reader := s.kafka.DirectoryReader()
@@ -233,7 +242,15 @@ func (s *server) startView(ctx context.Context) error {
 	for _, p := range partitions {
 		list = append(list, p)
 	}
-	s.view = &view.View{}
+	s.view, err = view.New(view.Config{
+		Engine: s.engineConfig(), Decoder: func() gate.Decoder { return &schema.Decoder{} },
+		Gate:    s.gate(),
+		Zone:    func(contactCenter string) *time.Location { return s.directory.Snapshot(contactCenter).Location },
+		Log: s.log,
+	})
+	if err != nil {
+		return err
+	}
 	s.components.start("live view", func(ctx context.Context) error {
 		err := s.view.Run(ctx, list)
 		if err == nil {
@@ -251,7 +268,7 @@ func (s *server) startAPI(ctx context.Context) error {
 	}
 	s.url = s.publicURL(listener)
 	if !s.cfg.Has(config.RoleQuery) {
-		return s.serveOperation(listener)
+		return s.serveOperations(listener)
 	}
 	app, err := s.newApp()
 	if err != nil {
@@ -347,6 +364,3 @@ func serveApp(ctx context.Context, serve func(net.Listener) error, shutdown func
 	}
 	return errors.Join(err, <-ended)
 }
-
-// stateDir is a directory of a component below data_dir.
-func stateDir(cfg *config.Config, name string) string { return filepath.Join(cfg.DataDir, name) }

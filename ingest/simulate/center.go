@@ -183,6 +183,9 @@ func shiftStart(place float64) int64 {
 	return 22 * hour
 }
 
+// AdminLogin is the login of the directory's administrator, who never takes a call.
+const AdminLogin = "floor.admin"
+
 // Directory returns the centre's directory as events of its start; repeating them changes nothing.
 func (s *Simulator) Directory() []schema.Event {
 	var out []schema.Event
@@ -220,6 +223,8 @@ func (s *Simulator) Directory() []schema.Event {
 	for _, a := range s.agents {
 		put("agent", a.id, s.agentEntity(a))
 	}
+	put("agent", "a1000", d().Int("number", 1000).String("name", "Floor Admin").String("login", AdminLogin).String("email", AdminLogin+"@example.com").
+		Strings("skills", nil).Strings("queue_ids", nil).Strings("campaign_ids", nil).String("role", "admin"))
 	return out
 }
 

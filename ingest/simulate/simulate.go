@@ -95,9 +95,10 @@ func New(cfg Config) (*Simulator, error) {
 		cfg.Rate = DefaultRate * float64(cfg.Agents)
 	}
 	start := cfg.Start.UnixMilli()
-	s := &Simulator{cfg: cfg, rng: rand.New(rand.NewPCG(cfg.Seed, uint64(start))), start: start, now: start, data: schema.NewData(),
+	s := &Simulator{cfg: cfg, rng: rand.New(rand.NewPCG(cfg.Seed, 0)), start: start, now: start, data: schema.NewData(),
 		prefix: "s" + strconv.FormatInt(start, 36), open: map[string]*interaction{}}
-	s.build()
+	s.build() // the same people from start to start
+	s.rng = rand.New(rand.NewPCG(cfg.Seed, uint64(start)))
 	for _, a := range s.agents {
 		s.planShift(a)
 	}

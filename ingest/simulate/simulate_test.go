@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"floorwalker/schema"
+	"floorwalker/schema/directory"
 )
 
 var morning = time.Date(2026, 3, 2, 4, 0, 0, 0, time.UTC)
@@ -45,6 +46,9 @@ func TestSimulator_EveryEventDecodes(t *testing.T) {
 	var buf []byte
 	last, ids := int64(0), map[string]bool{}
 	types := map[schema.EventType]int{}
+	for _, e := range s.Directory() {
+		require.NoError(t, directory.Validate(&e), "%s %s", e.DirectoryKind, e.Data)
+	}
 	for _, e := range append(s.Directory(), events...) {
 		buf = schema.AppendStructured(buf[:0], &e)
 		require.NoError(t, dec.DecodeStructured(buf, &ev), "%s", buf)
@@ -76,6 +80,21 @@ func TestSimulator_SameConfigSameEvents(t *testing.T) {
 	require.Equal(t, sum(same), sum(same))
 	require.NotEqual(t, sum(same), sum(func(c *Config) { c.Seed++ }))
 	require.NotEqual(t, sum(same), sum(func(c *Config) { c.Start = c.Start.Add(time.Second) }))
+}
+
+// A restart meets the same people, teams and queues.
+func TestSimulator_AnotherStart_SameDirectory(t *testing.T) {
+	entities := func(start time.Time) (out []string) {
+		cfg := config(40)
+		cfg.Start = start
+		s, err := New(cfg)
+		require.NoError(t, err)
+		for _, e := range s.Directory() {
+			out = append(out, e.DirectoryKind+"/"+e.Subject+" "+string(e.Data))
+		}
+		return out
+	}
+	require.Equal(t, entities(morning), entities(morning.Add(13*time.Hour)))
 }
 
 // Two events of one subject at one moment would depend on their order on the way.

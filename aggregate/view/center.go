@@ -1,0 +1,238 @@
+package view
+
+import (
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/tidwall/btree"
+
+	"floorwalker/aggregate/engine"
+	"floorwalker/schema"
+)
+
+const minuteMs = 60_000
+
+// center is the published state of one contact centre.
+type center struct {
+	id string
+	of *partition
+
+	mu           sync.Mutex
+	version      uint64
+	newest       int64
+	complete     int64
+	agents       *btree.Map[string, *schema.LiveAgent]
+	interactions *btree.Map[string, *schema.LiveInteraction]
+	pinned       *schema.Floor // of the present version, nil where none was asked for
+	noted        map[string]*notes
+	days         map[string]*agentDay
+
+	// What was before the engine's checkpoint.
+	knownFrom int64           // live metrics are complete from here on
+	past      []schema.Window // of [knownFrom, pastTo)
+	pastTo    int64
+}
+
+// agentDay is an agent's time since the beginning of its local day: what live metrics clip.
+type agentDay struct {
+	intervals []stretch // of effective status, ascending
+	talks     []talk    // connected segments of parts whose interaction has left the engine
+}
+
+// stretch is an interval of effective status in little memory.
+type stretch struct {
+	start, end int64
+	status     schema.Status
+	suspended  bool
+	continued  bool
+}
+
+type talk struct{ since, until int64 }
+
+func newCenter(id string, of *partition) *center {
+	return &center{id: strings.Clone(id), of: of, newest: schema.NoTime, complete: schema.NoTime, knownFrom: schema.NoTime,
+		agents: &btree.Map[string, *schema.LiveAgent]{}, interactions: &btree.Map[string, *schema.LiveInteraction]{},
+		noted: map[string]*notes{}, days: map[string]*agentDay{}}
+}
+
+// pin returns the present version. The caller sets AsOf.
+func (c *center) pin() *schema.Floor {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.pinned == nil {
+		c.pinned = &schema.Floor{ContactCenter: c.id, Version: c.version, NewestEvent: c.newest, CompleteUntil: c.complete,
+			Agents: c.agents.Copy(), Interactions: c.interactions.Copy()}
+	}
+	f := *c.pinned
+	return &f
+}
+
+// publish takes over what an engine changed.
+func (c *center) publish(ch *engine.Changes) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.version++
+	c.pinned = nil
+	c.newest, c.complete = ch.NewestEvent, ch.CompleteUntil
+	for _, a := range ch.Agents {
+		c.agents.Set(a.ID, a)
+	}
+	for _, i := range ch.Interactions {
+		c.noted[i.ID].lay(i)
+		c.interactions.Set(i.ID, i)
+	}
+	for _, id := range ch.Gone {
+		if i, ok := c.interactions.Delete(id); ok {
+			c.keepTalks(i)
+		}
+		delete(c.noted, id)
+	}
+	for k := range ch.Intervals {
+		c.keepInterval(&ch.Intervals[k])
+	}
+}
+
+func (c *center) day(agent string) *agentDay {
+	d := c.days[agent]
+	if d == nil {
+		d = &agentDay{}
+		c.days[agent] = d
+	}
+	return d
+}
+
+// keepInterval replaces, adds or removes one of an agent's intervals, and forgets those of days before.
+func (c *center) keepInterval(iv *schema.Interval) {
+	d := c.day(iv.Agent)
+	i, found := slices.BinarySearchFunc(d.intervals, iv.Start, func(s stretch, t int64) int { return compare(s.start, t) })
+	s := stretch{iv.Start, iv.End, iv.Status, iv.Suspended, iv.Continued}
+	switch {
+	case iv.Deleted && found:
+		d.intervals = slices.Delete(d.intervals, i, i+1)
+	case iv.Deleted:
+	case found:
+		d.intervals[i] = s
+	default:
+		d.intervals = slices.Insert(d.intervals, i, s)
+	}
+	old := 0
+	for old < len(d.intervals) && d.intervals[old].end < c.newest-keepLive.Milliseconds() {
+		old++
+	}
+	if old > 32 {
+		d.intervals = slices.Delete(d.intervals, 0, old)
+	}
+}
+
+// keepTalks keeps of an interaction that leaves what concurrency needs.
+func (c *center) keepTalks(i *schema.LiveInteraction) {
+	for p := range i.Parts {
+		part := &i.Parts[p]
+		if part.Role.Monitors() {
+			continue
+		}
+		d := c.day(part.Agent)
+		for _, s := range part.Segments {
+			if s.State == schema.StateConnected && s.Until > s.Since {
+				d.talks = append(d.talks, talk{s.Since, s.Until})
+			}
+		}
+		old := 0
+		for old < len(d.talks) && d.talks[old].until < c.newest-keepLive.Milliseconds() {
+			old++
+		}
+		if old > 32 {
+			d.talks = slices.Delete(d.talks, 0, old)
+		}
+	}
+}
+
+func compare(a, b int64) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+// metrics adds up what is known of [from, to).
+func (c *center) metrics(from, to int64) (schema.LiveMetrics, bool) {
+	c.of.mu.Lock()
+	windows := c.of.eng.Windows(c.id, from, to)
+	c.of.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.knownFrom != schema.NoTime && from < c.knownFrom {
+		return schema.LiveMetrics{}, false
+	}
+	m := schema.LiveMetrics{From: from, To: to, CompleteUntil: c.complete, Windows: windows}
+	if from < c.pastTo {
+		if from != c.knownFrom {
+			return schema.LiveMetrics{}, false // sums of the past are of the whole day only
+		}
+		m.Windows = addWindows(c.of.windowsAfter(c.id, c.pastTo, to), c.past)
+	}
+	m.AsOf = c.of.asOf(c.newest)
+	for agent, d := range c.days {
+		d.touching(agent, from, min(to, m.AsOf), &m)
+	}
+	c.interactions.Scan(func(_ string, i *schema.LiveInteraction) bool {
+		for p := range i.Parts {
+			if i.Parts[p].Start < to && i.Parts[p].Ended > from {
+				m.Parts = append(m.Parts, i.Parts[p])
+			}
+		}
+		return true
+	})
+	return m, true
+}
+
+func (p *partition) windowsAfter(contactCenter string, from, to int64) []schema.Window {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.eng.Windows(contactCenter, from, to)
+}
+
+// touching adds the agent's intervals and talks that touch [from, to).
+func (d *agentDay) touching(agent string, from, to int64, m *schema.LiveMetrics) {
+	for _, s := range d.intervals {
+		if s.start < to && s.end > from {
+			m.Intervals = append(m.Intervals, schema.Interval{Agent: agent, Kind: schema.IntervalStatus, Start: s.start, End: s.end,
+				Status: s.status, Suspended: s.suspended, Continued: s.continued})
+		}
+	}
+	var segments []schema.Segment
+	for _, t := range d.talks {
+		if t.since < to && t.until > from {
+			segments = append(segments, schema.Segment{State: schema.StateConnected, Since: t.since, Until: t.until})
+		}
+	}
+	if len(segments) > 0 {
+		m.Parts = append(m.Parts, schema.Part{Agent: agent, Start: segments[0].Since, Ended: schema.Open, Segments: segments})
+	}
+}
+
+// addWindows sums windows of equal Dims.
+func addWindows(a, b []schema.Window) []schema.Window {
+	at := make(map[schema.Dims]int, len(a))
+	for k := range a {
+		at[a[k].Dims] = k
+	}
+	for k := range b {
+		n, ok := at[b[k].Dims]
+		if !ok {
+			a = append(a, b[k])
+			continue
+		}
+		for x := range a[n].Counts {
+			a[n].Counts[x] += b[k].Counts[x]
+		}
+		for x := range a[n].Measures {
+			a[n].Measures[x].Add(b[k].Measures[x])
+		}
+	}
+	return a
+}

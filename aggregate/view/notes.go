@@ -1,0 +1,132 @@
+package view
+
+import (
+	"slices"
+
+	"floorwalker/schema"
+)
+
+// keepNotes bounds what is kept in memory of each kind of annotation of one interaction, in bytes of payload; the newest stay.
+const keepNotes = 64 << 10
+
+// note is an annotation with what it replaces, if it replaces something.
+type note struct {
+	schema.Annotation
+	said *schema.Event // of updated, recording, disposition and extra_item; without Data
+}
+
+// notes are the annotations of one live interaction, in the order of the event contract.
+type notes struct {
+	list  []note
+	bytes [schema.EventDirectory]int // by type
+}
+
+// annotate keeps an annotation for as long as its interaction lives.
+func (c *center) annotate(ev *schema.Event, offset int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := c.noted[ev.Subject]
+	if n == nil {
+		n = &notes{}
+		kept := ev.Clone()
+		c.noted[kept.Subject] = n
+	}
+	n.add(ev, offset)
+}
+
+func (n *notes) add(ev *schema.Event, offset int64) {
+	e := ev.Clone()
+	x := note{Annotation: schema.Annotation{ContactCenter: e.ContactCenter, Interaction: e.Subject, Time: e.Time, Source: e.Source, ID: e.ID,
+		Type: e.Type, Sequence: e.Sequence, HasSequence: e.HasSequence, Offset: offset, Data: e.Data}}
+	switch e.Type {
+	case schema.InteractionUpdated, schema.InteractionRecording, schema.InteractionDisposition, schema.InteractionExtraItem:
+		e.Data = nil
+		x.said = e
+	}
+	i := len(n.list)
+	for i > 0 && before(&x.Annotation, &n.list[i-1].Annotation) {
+		i--
+	}
+	n.list = slices.Insert(n.list, i, x)
+	n.bytes[x.Type] += len(x.Data)
+	for n.bytes[x.Type] > keepNotes {
+		k := slices.IndexFunc(n.list, func(o note) bool { return o.Type == x.Type })
+		n.bytes[x.Type] -= len(n.list[k].Data)
+		n.list = slices.Delete(n.list, k, k+1)
+	}
+}
+
+// before is the order within one entity: time, those with a sequence first, sequence, offset.
+func before(a, b *schema.Annotation) bool {
+	switch {
+	case a.Time != b.Time:
+		return a.Time < b.Time
+	case a.HasSequence != b.HasSequence:
+		return a.HasSequence
+	case a.Sequence != b.Sequence:
+		return a.Sequence < b.Sequence
+	}
+	return a.Offset < b.Offset
+}
+
+// lay puts what the annotations say over an interaction's row.
+func (n *notes) lay(i *schema.LiveInteraction) {
+	i.RecordAllowed = true
+	if n == nil {
+		return
+	}
+	for k := range n.list {
+		x := &n.list[k]
+		i.Annotations = append(i.Annotations, x.Annotation)
+		switch x.Type {
+		case schema.InteractionNote:
+			i.Notes = append(i.Notes, x.Annotation)
+		case schema.InteractionUpdated:
+			update(i, x.said)
+		case schema.InteractionRecording:
+			if x.said.Active != i.Recording {
+				i.Recording, i.RecordingSince = x.said.Active, x.Time
+			}
+			i.RecordAllowed = x.said.Allowed
+		case schema.InteractionDisposition:
+			i.Disposition, i.SubDisposition = x.said.DispositionID, x.said.SubDispositionID
+		case schema.InteractionExtraItem:
+			setItem(i, x)
+		}
+	}
+	if !i.Recording {
+		i.RecordingSince = schema.NoTime
+	}
+}
+
+func setItem(i *schema.LiveInteraction, x *note) {
+	item := schema.ExtraItem{ID: x.said.ItemID, Name: x.said.Name, Value: x.said.Value, Searchable: x.said.Searchable, Time: x.Time, Source: x.Source}
+	for k := range i.ExtraItems {
+		if o := &i.ExtraItems[k]; o.ID == item.ID && (item.ID != "" || o.Name == item.Name) {
+			*o = item
+			return
+		}
+	}
+	i.ExtraItems = append(i.ExtraItems, item)
+}
+
+// update replaces what an updated event names; of a customer, field by field.
+func update(i *schema.LiveInteraction, ev *schema.Event) {
+	for _, f := range []struct {
+		field schema.Field
+		to    *string
+		value string
+	}{{schema.HasCallID, &i.CallID, ev.CallID}, {schema.HasChatID, &i.ChatID, ev.ChatID}, {schema.HasCallFlowID, &i.CallFlow, ev.CallFlowID},
+		{schema.HasScreenPopURL, &i.ScreenPopURL, ev.ScreenPopURL}, {schema.HasGruu, &i.Gruu, ev.Gruu},
+		{schema.HasCampaignID, &i.Campaign, ev.CampaignID}} {
+		if ev.Has&f.field != 0 {
+			*f.to = f.value
+		}
+	}
+	if ev.Has&schema.HasCanRecord != 0 {
+		i.CanRecord = ev.CanRecord
+	}
+	if ev.Has&schema.HasCustomer != 0 {
+		i.Customer = schema.MergeObjects(i.Customer, ev.Customer)
+	}
+}
