@@ -8,14 +8,16 @@ import (
 
 // agent is one agent's timeline: its own events and what its interactions' parts did to it.
 type agent struct {
-	id      string
-	n       uint32 // its number in the centre, from 1
-	c       *center
-	line    timeline[agentState]
-	own     newest
-	logouts []int64 // moments of logouts that ended a session, ascending; those inside the horizon
-	dirty   bool    // open intervals are to be written at the next Drain
-	seen    bool    // live row is to be made again
+	id        string
+	n         uint32 // its number in the centre, from 1
+	c         *center
+	line      timeline[agentState]
+	own       newest
+	corrected bool    // one of its intervals may be among the changes twice
+	wrapDue   int64   // when its wraps are to be looked at, 0 for never
+	logouts   []int64 // moments of logouts that ended a session, ascending; those inside the horizon
+	dirty     bool    // open intervals are to be written at the next Drain
+	seen      bool    // live row is to be made again
 }
 
 // tag is what a status event says beside the status. Immutable.
@@ -187,7 +189,10 @@ func (a *agent) less(x, y *input) bool {
 		return xd
 	}
 	if xd {
-		if x.kind != kindTransition || y.kind != kindTransition || x.ref1 == y.ref1 {
+		if x.kind != y.kind {
+			return x.kind == kindTick
+		}
+		if x.kind == kindTick || x.ref1 == y.ref1 {
 			return false
 		}
 		return a.c.idOf(x.ref1) < a.c.idOf(y.ref1)
@@ -195,9 +200,10 @@ func (a *agent) less(x, y *input) bool {
 	return lessSequence(a.line.extra(x), a.line.extra(y))
 }
 
-// lessSequence orders events of one entity and time: those with a sequence come first, by it.
+// lessSequence orders events of one entity and time: those with a sequence come first, by it. An event from beyond the horizon was the
+// newest of its entity when it came, whatever its sequence, though others may share the moment from which it has an effect.
 func lessSequence(x, y *extra) bool {
-	xs, ys := x != nil && x.hasSeq, y != nil && y.hasSeq
+	xs, ys := x != nil && x.hasSeq && x.late == 0, y != nil && y.hasSeq && y.late == 0
 	if xs != ys {
 		return xs
 	}

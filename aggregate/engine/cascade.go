@@ -59,20 +59,27 @@ func placeOne[S any](l *timeline[S], f fold[S], completeUntil int64, s *stamped)
 
 // editInteraction changes an interaction's inputs, folds, and passes on what comes out. out keeps the outputs of the new course.
 func (c *center) editInteraction(i *interaction, remove, insert []stamped, out *outputs) {
-	i.line.trim(c.completeUntil)
-	c.touchInteraction(i)
 	if len(remove) == 0 && len(insert) == 1 {
-		in := placeOne(&i.line, fold[course](i), c.completeUntil, &insert[0])
-		if i.line.position(i, &in) == len(i.line.in) {
-			i.line.push(i, in, out)
-			c.pass(i, nil, out)
-			return
-		}
-		c.refoldInteraction(i, nil, []input{in}, out)
+		c.addToInteraction(i, insert[0], out)
 		return
 	}
+	i.line.trim(c.completeUntil)
+	c.touchInteraction(i)
 	gone := place(&i.line, fold[course](i), c.completeUntil, remove)
 	c.refoldInteraction(i, gone, place(&i.line, fold[course](i), c.completeUntil, insert), out)
+}
+
+// addToInteraction is editInteraction for one more input, which is the newest most of the time.
+func (c *center) addToInteraction(i *interaction, s stamped, out *outputs) {
+	i.line.trim(c.completeUntil)
+	c.touchInteraction(i)
+	in := placeOne(&i.line, fold[course](i), c.completeUntil, &s)
+	if i.line.add(i, in, out) {
+		c.awaitEnd(i)
+		c.pass(i, nil, out)
+		return
+	}
+	c.refoldInteraction(i, nil, []input{in}, out)
 }
 
 func (c *center) refoldInteraction(i *interaction, remove, insert []input, out *outputs) {
@@ -80,6 +87,7 @@ func (c *center) refoldInteraction(i *interaction, remove, insert []input, out *
 	defer c.give(was)
 	old := factKeys(i)
 	i.line.edit(i, remove, insert, was, out)
+	c.awaitEnd(i)
 	c.tombstone(i, old)
 	c.settleCounts(was, out)
 	c.pass(i, was, out)
@@ -102,7 +110,7 @@ func (c *center) create(i *interaction, s stamped, out *outputs) {
 	first := created{s.t, s.x}
 	if len(i.line.in) == 0 && i.line.first == nil {
 		i.attrs, i.created = s.x.attrs, first
-		c.editInteraction(i, nil, []stamped{s}, out)
+		c.addToInteraction(i, s, out)
 		return
 	}
 	c.reattribute(i, s.x.attrs, first, &s, out)
@@ -135,6 +143,7 @@ func (c *center) reattribute(i *interaction, attrs *attributes, from created, in
 	}
 	l.snaps = nil
 	l.head = *c.refoldAll(i, out)
+	c.awaitEnd(i)
 	c.tombstone(i, old)
 	c.settleCounts(was, out)
 	c.pass(i, was, out)
@@ -257,7 +266,7 @@ func (c *center) setLogout(i *interaction, a *agent, t int64, there bool) {
 	out := c.take()
 	defer c.give(out)
 	if there {
-		c.editInteraction(i, nil, []stamped{s}, out)
+		c.addToInteraction(i, s, out)
 	} else {
 		c.editInteraction(i, []stamped{s}, nil, out)
 	}
@@ -295,7 +304,7 @@ func (c *center) contribute(was, is *outputs) {
 
 func (c *center) editAgentOnce(a *agent, s stamped) {
 	out := c.take()
-	c.editAgent(a, nil, []stamped{s}, out)
+	c.addToAgent(a, s, out)
 	c.give(out)
 }
 
@@ -305,35 +314,37 @@ func (c *center) tickAgent(a *agent, t int64) {
 
 // editAgent changes an agent's inputs, folds, and passes on what comes out.
 func (c *center) editAgent(a *agent, remove, insert []stamped, out *outputs) {
+	if len(remove) == 0 && len(insert) == 1 {
+		c.addToAgent(a, insert[0], out)
+		return
+	}
 	a.line.trim(c.completeUntil)
 	c.touchAgent(a)
 	for k := range insert {
-		if insert[k].in.kind == kindTransition && insert[k].in.a == uint8(schema.StateWrap) {
-			c.at(insert[k].t+wrapLimitMs, 0, a.n)
-		}
-	}
-	if len(remove) == 0 && len(insert) == 1 {
-		in := placeOne(&a.line, fold[agentState](a), c.completeUntil, &insert[0])
-		if a.line.position(a, &in) == len(a.line.in) {
-			c.pushAgent(a, in, out)
-			return
-		}
-		c.refoldAgent(a, nil, []input{in}, out)
-		return
+		c.awaitWrap(a, &insert[k])
 	}
 	gone := place(&a.line, fold[agentState](a), c.completeUntil, remove)
 	c.refoldAgent(a, gone, place(&a.line, fold[agentState](a), c.completeUntil, insert), out)
 }
 
-// pushAgent folds the newest input of an agent in.
-func (c *center) pushAgent(a *agent, in input, out *outputs) {
+// addToAgent is editAgent for one more input, which is the newest most of the time.
+func (c *center) addToAgent(a *agent, s stamped, out *outputs) {
+	a.line.trim(c.completeUntil)
+	c.touchAgent(a)
+	c.awaitWrap(a, &s)
+	in := placeOne(&a.line, fold[agentState](a), c.completeUntil, &s)
 	head := &a.line.head
 	now := head.Now
 	var began [numKinds]bool
-	for k := range began {
-		_, began[k] = head.open(k)
+	if a.line.time(&in) <= now {
+		for k := range began {
+			_, began[k] = head.open(k)
+		}
 	}
-	a.line.push(a, in, out)
+	if !a.line.add(a, in, out) {
+		c.refoldAgent(a, nil, []input{in}, out)
+		return
+	}
 	if head.Now == now {
 		c.undoBegun(a, &began)
 	}
@@ -357,10 +368,10 @@ func (c *center) undoBegun(a *agent, began *[numKinds]bool) {
 		if !began[k] || fresh && !st.Key.Off {
 			continue
 		}
-		c.facts.removeInterval(a.n, k, s.Now)
+		c.facts.removeInterval(a, k, s.Now)
 		if cur := &s.Current[k]; !fresh && !cur.Key.Off && cur.Start < s.Now {
 			c.pieces(&closedInterval{kind: k, end: s.Now, piece: *cur}, func(row schema.Interval) {
-				c.facts.removeInterval(a.n, k, row.Start) // the first is written again as the one that goes on
+				c.facts.removeInterval(a, k, row.Start) // the first is written again as the one that goes on
 			})
 		}
 	}
@@ -391,14 +402,14 @@ func (c *center) endWrap(we wrapEnd, there bool) {
 	if i == nil {
 		return
 	}
-	s := []stamped{{t: we.t, in: input{kind: kindWrapEnd, b: we.ord}}}
+	s := stamped{t: we.t, in: input{kind: kindWrapEnd, b: we.ord}}
 	out := c.take()
-	defer c.give(out)
 	if there {
-		c.editInteraction(i, nil, s, out)
+		c.addToInteraction(i, s, out)
 	} else {
-		c.editInteraction(i, s, nil, out)
+		c.editInteraction(i, []stamped{s}, nil, out)
 	}
+	c.give(out)
 }
 
 // refoldAgent edits an agent's timeline in the middle and corrects what it had put out.

@@ -1,8 +1,9 @@
 package engine
 
 import (
-	"container/heap"
 	"strings"
+
+	"github.com/cespare/xxhash/v2"
 
 	"floorwalker/schema"
 )
@@ -20,7 +21,7 @@ type center struct {
 	byID    map[string]*interaction
 	slab    []*interaction // by handle
 	free    []uint32
-	gone    map[string]int64 // interactions that left: the moment they were finished
+	gone    map[uint64]int64 // hashed ids of interactions that left: the moment they were finished
 	byName  map[string]uint32
 	names   []string // of queues and campaigns; names[0] is ""
 
@@ -43,11 +44,13 @@ type center struct {
 
 	spare            []*outputs // scratch
 	logKeys, secKeys []uint32
+	slack            []schema.Bin // room for histograms of rows
+	recent           [2]*series   // of a queue and of an agent, counted in last
 }
 
 func newCenter(id string, cfg *Config) *center {
 	return &center{id: strings.Clone(id), horizon: cfg.HorizonMs, keep: cfg.KeepMs, live: cfg.Live, newest: schema.NoTime, completeUntil: schema.NoTime,
-		byAgent: map[string]uint32{}, agents: []*agent{nil}, byID: map[string]*interaction{}, gone: map[string]int64{},
+		byAgent: map[string]uint32{}, agents: []*agent{nil}, byID: map[string]*interaction{}, gone: map[uint64]int64{},
 		byName: map[string]uint32{"": 0}, names: []string{""}, series: map[seriesKey]*series{}, swept: schema.NoTime}
 }
 
@@ -87,17 +90,21 @@ func (c *center) agentID(n uint32) string {
 
 // interaction finds or makes the interaction of an event; nil where the event comes too late for its id.
 func (c *center) interaction(id string, t int64) *interaction {
-	if at, ok := c.gone[id]; ok && t <= at+c.horizon {
-		return nil
-	}
 	if i := c.byID[id]; i != nil {
+		if t <= i.notBefore {
+			return nil
+		}
 		at := i.line.head.finishedAtOrOpen()
 		if at == schema.Open || t <= at+c.horizon {
 			return i
 		}
 		c.leave(i, at) // its id begins anew
 	}
-	i := &interaction{id: strings.Clone(id), c: c, own: newest{T: schema.NoTime}}
+	notBefore := c.notBefore(id)
+	if t <= notBefore {
+		return nil
+	}
+	i := &interaction{id: strings.Clone(id), c: c, own: newest{T: schema.NoTime}, look: schema.Open, notBefore: notBefore}
 	if n := len(c.free); n > 0 {
 		i.handle, c.free = c.free[n-1], c.free[:n-1]
 		c.slab[i.handle] = i
@@ -106,8 +113,16 @@ func (c *center) interaction(id string, t int64) *interaction {
 		c.slab = append(c.slab, i)
 	}
 	c.byID[i.id] = i
-	c.at(t+liveLimitMs, i.handle, 0)
+	c.lookBy(i, t)
 	return i
+}
+
+// notBefore is until when an id still belongs to the interaction that had it before.
+func (c *center) notBefore(id string) int64 {
+	if at, ok := c.gone[xxhash.Sum64String(id)]; ok {
+		return at + c.horizon
+	}
+	return schema.NoTime
 }
 
 func (s *course) finishedAtOrOpen() int64 {
@@ -119,13 +134,11 @@ func (s *course) finishedAtOrOpen() int64 {
 
 // leave forgets an interaction but for its id and the moment it was finished.
 func (c *center) leave(i *interaction, at int64) {
-	delete(c.byID, i.id)
-	c.gone[i.id] = at
-	c.at(at+c.horizon, 0, 0, i.id)
-	c.slab[i.handle] = nil
-	c.free = append(c.free, i.handle)
-	i.left = true
-	c.removed = append(c.removed, i.id)
+	if i.line.head.EndReason == schema.EndExpired { // also where a later event saw it before complete_until did
+		c.expirations++
+	}
+	c.gone[xxhash.Sum64String(i.id)] = at
+	c.drop(i)
 }
 
 // advance moves the newest event time on, and lets happen what complete_until has then passed.
@@ -136,88 +149,166 @@ func (c *center) advance(t int64) {
 	if q := floorTo(t, quarterMs); q != c.swept {
 		c.swept = q
 		c.dropPanes()
+		c.dropGone()
 		c.seen.drop(t - c.horizon)
 	}
 }
 
-// deadline is a moment at which an interaction, a wrap or an id is to be looked at again once complete_until has passed it.
+// dropGone forgets ids of interactions whose last possible event would come too late.
+func (c *center) dropGone() {
+	for id, at := range c.gone {
+		if at+c.horizon <= c.completeUntil {
+			delete(c.gone, id)
+		}
+	}
+}
+
+// deadline is a moment at which an interaction or a wrap is to be looked at again once complete_until has passed it.
 type deadline struct {
 	at     int64
 	handle uint32
 	agent  uint32 // set: the wraps of this agent
-	id     string // set: an id to be forgotten
 }
 
+// deadlines is a heap, the next one first. It is not container/heap, which allocates for every one.
 type deadlines []deadline
 
-func (d deadlines) Len() int           { return len(d) }
-func (d deadlines) Less(i, j int) bool { return d[i].at < d[j].at }
-func (d deadlines) Swap(i, j int)      { d[i], d[j] = d[j], d[i] }
-func (d *deadlines) Push(x any)        { *d = append(*d, x.(deadline)) }
-func (d *deadlines) Pop() any {
-	n := len(*d)
-	x := (*d)[n-1]
-	*d = (*d)[:n-1]
-	return x
+func (d *deadlines) push(x deadline) {
+	h := append(*d, x)
+	*d = h
+	for k := len(h) - 1; k > 0; {
+		up := (k - 1) / 2
+		if h[up].at <= x.at {
+			break
+		}
+		h[k], h[up] = h[up], h[k]
+		k = up
+	}
 }
 
-func (c *center) at(t int64, handle, agent uint32, id ...string) {
-	d := deadline{at: t, handle: handle, agent: agent}
-	if len(id) > 0 {
-		d.id = id[0]
+func (d *deadlines) pop() deadline {
+	h := *d
+	first, n := h[0], len(h)-1
+	h[0] = h[n]
+	h = h[:n]
+	*d = h
+	for k := 0; ; {
+		down := 2*k + 1
+		if down >= n {
+			return first
+		}
+		if down+1 < n && h[down+1].at < h[down].at {
+			down++
+		}
+		if h[k].at <= h[down].at {
+			return first
+		}
+		h[k], h[down] = h[down], h[k]
+		k = down
 	}
-	heap.Push(&c.deadlines, d)
+}
+
+func (c *center) at(t int64, handle, agent uint32) {
+	c.deadlines.push(deadline{at: t, handle: handle, agent: agent})
 }
 
 // expire looks at every deadline that complete_until has passed.
 func (c *center) expire() {
 	for len(c.deadlines) > 0 && c.deadlines[0].at <= c.completeUntil {
-		d := heap.Pop(&c.deadlines).(deadline)
-		switch {
-		case d.id != "":
-			if at, ok := c.gone[d.id]; ok && at+c.horizon <= c.completeUntil {
-				delete(c.gone, d.id)
-			}
-		case d.agent != 0:
-			c.tickAgent(c.agents[d.agent], d.at)
-		default:
+		d := c.deadlines.pop()
+		if d.agent != 0 {
+			c.lookAtWraps(c.agents[d.agent])
+		} else {
 			c.lookAt(c.slab[d.handle], d.at)
 		}
 	}
 }
 
+// awaitWrap makes sure that an agent is looked at when a wrap that an input begins has lasted too long.
+func (c *center) awaitWrap(a *agent, s *stamped) {
+	if s.in.kind == kindTransition && s.in.a == uint8(schema.StateWrap) {
+		c.lookAtWrapsAt(a, s.t+wrapLimitMs)
+	}
+}
+
+func (c *center) lookAtWrapsAt(a *agent, t int64) {
+	if a.wrapDue == 0 || t < a.wrapDue {
+		a.wrapDue = t
+		c.at(t, 0, a.n)
+	}
+}
+
+// lookAtWraps ends the wraps of an agent that have lasted too long, and sets the next deadline if one goes on.
+func (c *center) lookAtWraps(a *agent) {
+	a.wrapDue = 0
+	for {
+		due := int64(schema.Open)
+		for k := range a.line.head.Parts {
+			if p := &a.line.head.Parts[k]; p.State == schema.StateWrap {
+				due = min(due, p.WrapSince+wrapLimitMs)
+			}
+		}
+		if due == schema.Open {
+			return
+		}
+		if due > c.completeUntil {
+			c.lookAtWrapsAt(a, due)
+			return
+		}
+		c.tickAgent(a, due)
+	}
+}
+
 // lookAt lets an interaction expire or leave whose time has come, and sets the next deadline.
 func (c *center) lookAt(i *interaction, at int64) {
-	if i == nil {
-		return // it left before
+	if i == nil || i.look != at {
+		return // it left before, or is looked at earlier
 	}
+	i.look = schema.Open
 	s := &i.line.head
 	if !s.Born {
 		if i.own.T <= c.completeUntil {
 			c.drop(i)
 		} else {
-			c.at(i.own.T, i.handle, 0)
+			c.lookBy(i, i.own.T)
 		}
 		return
 	}
 	if s.Ended == schema.Open {
-		if due := s.Last + i.limitAt(s.Last); due > c.completeUntil {
-			c.at(due, i.handle, 0)
+		due := s.Last + i.limitAt(s.Last)
+		if due > c.completeUntil {
+			c.lookBy(i, min(due, c.completeUntil+liveLimitMs)) // its channel may turn out to be another
 			return
-		} else {
-			out := c.take()
-			c.editInteraction(i, nil, []stamped{{t: due, in: input{kind: kindTick}}}, out)
-			c.give(out)
-			c.expirations++
 		}
+		out := c.take()
+		c.addToInteraction(i, stamped{t: due, in: input{kind: kindTick}}, out)
+		c.give(out)
 	}
 	switch end := s.finishedAt(); {
 	case end == schema.Open:
-		c.at(c.completeUntil+c.horizon, i.handle, 0) // a wrap is still open
+		c.lookBy(i, c.completeUntil+c.horizon) // a wrap is still open
 	case end <= c.completeUntil:
 		c.leave(i, end)
 	default:
-		c.at(end, i.handle, 0)
+		c.lookBy(i, end)
+	}
+}
+
+// awaitEnd makes sure that an interaction leaves once complete_until has passed the moment at which it was finished.
+func (c *center) awaitEnd(i *interaction) {
+	if i.line.head.Ended == schema.Open || !i.line.head.Born {
+		return
+	}
+	if end := i.line.head.finishedAt(); end != schema.Open {
+		c.lookBy(i, end)
+	}
+}
+
+// lookBy makes sure that an interaction is looked at once complete_until has passed t.
+func (c *center) lookBy(i *interaction, t int64) {
+	if t < i.look {
+		i.look = t
+		c.at(t, i.handle, 0)
 	}
 }
 
@@ -227,5 +318,7 @@ func (c *center) drop(i *interaction) {
 	c.slab[i.handle] = nil
 	c.free = append(c.free, i.handle)
 	i.left = true
-	c.removed = append(c.removed, i.id)
+	if c.live {
+		c.removed = append(c.removed, i.id)
+	}
 }

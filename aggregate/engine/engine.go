@@ -65,6 +65,7 @@ type Engine struct {
 	cfg     Config
 	next    int64
 	centers map[string]*center
+	last    *center // that of the newest event
 	dirty   []*center
 	expired int64
 }
@@ -92,10 +93,9 @@ func (e *Engine) ExpiredTotal() int64 { return e.expired }
 // Apply folds one event in. The event's memory is not kept. Offsets must ascend; gaps are fine.
 func (e *Engine) Apply(ev *schema.Event, offset int64) Outcome {
 	e.next = offset + 1
-	c := e.centers[ev.ContactCenter]
-	if c == nil {
-		c = newCenter(ev.ContactCenter, &e.cfg)
-		e.centers[c.id] = c
+	c := e.last
+	if c == nil || c.id != ev.ContactCenter {
+		c = e.center(ev.ContactCenter)
 	}
 	if !c.isDirty {
 		c.isDirty = true
@@ -119,6 +119,16 @@ func (e *Engine) Apply(ev *schema.Event, offset int64) Outcome {
 	return Applied
 }
 
+func (e *Engine) center(id string) *center {
+	c := e.centers[id]
+	if c == nil {
+		c = newCenter(id, &e.cfg)
+		e.centers[c.id] = c
+	}
+	e.last = c
+	return c
+}
+
 func (c *center) applyAgent(ev *schema.Event, late bool) Outcome {
 	if late {
 		n, ok := c.byAgent[ev.Subject]
@@ -138,9 +148,10 @@ func (c *center) applyAgent(ev *schema.Event, late bool) Outcome {
 		t = max(t, c.completeUntil)
 	}
 	out := c.take()
-	defer c.give(out)
-	c.editAgent(a, nil, []stamped{{t, in, x}}, out)
-	return outcome(late, out)
+	c.addToAgent(a, stamped{t, in, x}, out)
+	o := outcome(late, out)
+	c.give(out)
+	return o
 }
 
 func outcome(late bool, out *outputs) Outcome {
@@ -176,13 +187,14 @@ func (c *center) applyInteraction(ev *schema.Event, late bool) Outcome {
 	}
 	i.own.note(ev)
 	out := c.take()
-	defer c.give(out)
 	if ev.Type == schema.InteractionCreated && !late && i.firstCreated(ev.Time, x) {
 		c.create(i, stamped{ev.Time, in, x}, out)
 	} else {
-		c.editInteraction(i, nil, []stamped{{ev.Time, in, x}}, out)
+		c.addToInteraction(i, stamped{ev.Time, in, x}, out)
 	}
-	return outcome(late, out)
+	o := outcome(late, out)
+	c.give(out)
+	return o
 }
 
 func withSequence(x *extra, ev *schema.Event) *extra {

@@ -8,40 +8,83 @@ const dayMs = 24 * 60 * minuteMs
 
 // changes collects the facts to be written at the next Drain; a later word on a key replaces an earlier one.
 type changes struct {
-	intervals    map[intervalID]int
-	intervalRows []schema.Interval
-	parts        []schema.Part // tombstones
+	intervals    []intervalRow
+	corrected    []*agent           // those of which a key may come twice
+	newest       map[intervalID]int // where their keys came last
+	parts        []schema.Part      // tombstones
 	visits       []schema.Visit
 	interactions []schema.Interaction
 }
 
 type intervalID struct {
 	agent uint32
-	kind  int
+	kind  schema.IntervalKind
 	start int64
 }
 
-func (f *changes) put(id intervalID, row schema.Interval) {
-	if k, ok := f.intervals[id]; ok {
-		f.intervalRows[k] = row
-		return
-	}
-	if f.intervals == nil {
-		f.intervals = map[intervalID]int{}
-	}
-	f.intervals[id] = len(f.intervalRows)
-	f.intervalRows = append(f.intervalRows, row)
+type intervalRow struct {
+	a   *agent
+	row schema.Interval
 }
 
-// removeInterval notes that no interval of this kind begins there any more. Agent and kind are filled in at Drain.
-func (f *changes) removeInterval(agent uint32, kind int, start int64) {
-	f.put(intervalID{agent, kind, start}, schema.Interval{Start: start, Deleted: true})
+func (r *intervalRow) id() intervalID { return intervalID{r.a.n, r.row.Kind, r.row.Start} }
+
+// put notes an interval. Agents that go on in order put each key once; only for the others is it looked up.
+func (f *changes) put(a *agent, row schema.Interval) {
+	if a.corrected {
+		id := intervalID{a.n, row.Kind, row.Start}
+		if k, ok := f.newest[id]; ok {
+			f.intervals[k].row = row
+			return
+		}
+		f.newest[id] = len(f.intervals)
+	}
+	f.intervals = append(f.intervals, intervalRow{a, row})
+}
+
+// correct makes sure that the last word on each interval of an agent holds.
+func (f *changes) correct(a *agent) {
+	if a.corrected {
+		return
+	}
+	a.corrected = true
+	f.corrected = append(f.corrected, a)
+	if f.newest == nil {
+		f.newest = map[intervalID]int{}
+	}
+}
+
+// removeInterval notes that no interval of this kind begins there any more.
+func (f *changes) removeInterval(a *agent, kind int, start int64) {
+	f.correct(a)
+	f.put(a, schema.Interval{Kind: intervalKinds[kind], Start: start, Deleted: true})
+}
+
+// takeIntervals gives the last word on each interval, and forgets them.
+func (c *center) takeIntervals(add func(*schema.Interval)) {
+	f := &c.facts
+	for k := range f.intervals {
+		r := &f.intervals[k]
+		if r.a.corrected {
+			if last, ok := f.newest[r.id()]; ok && last != k {
+				continue
+			}
+		}
+		r.row.ContactCenter, r.row.Agent = c.id, r.a.id
+		add(&r.row)
+	}
+	for _, a := range f.corrected {
+		a.corrected = false
+	}
+	clear(f.intervals)
+	clear(f.newest)
+	f.intervals, f.corrected = f.intervals[:0], f.corrected[:0]
 }
 
 // closeInterval writes an interval that ended, cut at each UTC midnight. Logged-out presence is one uncut row.
 func (c *center) closeInterval(a *agent, iv *closedInterval) {
 	c.pieces(iv, func(row schema.Interval) {
-		c.facts.put(intervalID{a.n, iv.kind, row.Start}, row)
+		c.facts.put(a, row)
 	})
 }
 
@@ -90,7 +133,8 @@ func (c *center) openRows(s *agentState, add func(kind int, row schema.Interval)
 // correctIntervals replaces what an agent's old course had put out by what the new one does.
 func (c *center) correctIntervals(a *agent, old *agentState, headChanged bool, was, is *outputs) {
 	gone := map[intervalID]bool{}
-	note := func(kind int, row schema.Interval) { gone[intervalID{a.n, kind, row.Start}] = true }
+	c.facts.correct(a)
+	note := func(kind int, row schema.Interval) { gone[intervalID{a.n, row.Kind, row.Start}] = true }
 	for k := range was.closed {
 		c.pieces(&was.closed[k], func(row schema.Interval) { note(was.closed[k].kind, row) })
 	}
@@ -100,16 +144,15 @@ func (c *center) correctIntervals(a *agent, old *agentState, headChanged bool, w
 	for k := range is.closed {
 		iv := &is.closed[k]
 		c.pieces(iv, func(row schema.Interval) {
-			id := intervalID{a.n, iv.kind, row.Start}
-			delete(gone, id)
-			c.facts.put(id, row)
+			delete(gone, intervalID{a.n, row.Kind, row.Start})
+			c.facts.put(a, row)
 		})
 	}
 	if headChanged {
-		c.openRows(&a.line.head, func(kind int, row schema.Interval) { delete(gone, intervalID{a.n, kind, row.Start}) })
+		c.openRows(&a.line.head, func(kind int, row schema.Interval) { delete(gone, intervalID{a.n, row.Kind, row.Start}) })
 	}
 	for id := range gone {
-		c.facts.removeInterval(id.agent, id.kind, id.start)
+		c.facts.put(a, schema.Interval{Kind: id.kind, Start: id.start, Deleted: true})
 	}
 }
 
@@ -192,19 +235,11 @@ func (c *center) tombstone(i *interaction, old keys) {
 // drain makes the rows of what changed.
 func (c *center) drain(rows *Rows) {
 	for _, a := range c.dirtyAgents {
-		c.openRows(&a.line.head, func(kind int, row schema.Interval) {
-			c.facts.put(intervalID{a.n, kind, row.Start}, row)
-		})
+		c.openRows(&a.line.head, func(_ int, row schema.Interval) { c.facts.put(a, row) })
 		a.dirty = false
 	}
 	c.dirtyAgents = c.dirtyAgents[:0]
-	for id, k := range c.facts.intervals {
-		row := &c.facts.intervalRows[k]
-		row.ContactCenter, row.Agent, row.Kind = c.id, c.agents[id.agent].id, intervalKinds[id.kind]
-	}
-	rows.Intervals = append(rows.Intervals, c.facts.intervalRows...)
-	c.facts.intervalRows = c.facts.intervalRows[:0]
-	clear(c.facts.intervals)
+	c.takeIntervals(func(row *schema.Interval) { rows.Intervals = append(rows.Intervals, *row) })
 
 	written := map[rowKey]bool{}
 	for _, i := range c.dirtyInteractions {
@@ -215,6 +250,7 @@ func (c *center) drain(rows *Rows) {
 		})
 		i.dirty = false
 	}
+	clear(c.dirtyInteractions) // they may have left
 	c.dirtyInteractions = c.dirtyInteractions[:0]
 	c.tombstones(rows, written)
 	rows.Windows = c.windowRows(rows.Windows)

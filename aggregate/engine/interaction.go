@@ -25,6 +25,9 @@ type interaction struct {
 	dirty   bool
 	seen    bool
 	left    bool
+	look    int64 // when it is to be looked at, Open for never
+	// notBefore is until when the id belonged to the interaction that had it before: no event up to then is of this one.
+	notBefore int64
 }
 
 // created is the place of a created event in its interaction's order.
@@ -119,7 +122,7 @@ type part struct {
 	State            schema.PartState // StateEnded once its conversation or offer is over and no wrap has begun or it has ended
 	Conf             bool
 	Dialed           bool // its agent's own dial
-	Direct           bool // counted as direct_inbound or direct_outbound
+	Direct           bool // its handle is direct_inbound_time or direct_outbound_time
 	Initiating       uint32
 	Queue, Campaign  uint32
 	Start            int64
@@ -128,6 +131,8 @@ type part struct {
 	Ended            int64 // of conversation or offer
 	WrapStarted      int64
 	WrapAsked        bool // a wrap_ended came
+	AskedAt          int64
+	AskedLate        int64 // when the agent knew of it, where it came from beyond the horizon; else 0
 	Finished         int64
 	Since            int64 // of State
 	Ring, Talk, Hold int64
@@ -219,7 +224,7 @@ func samePart(x, y *part) bool {
 	return x.Agent == y.Agent && x.Role == y.Role && x.State == y.State && x.Conf == y.Conf && x.Dialed == y.Dialed &&
 		x.Direct == y.Direct && x.Initiating == y.Initiating && x.Queue == y.Queue && x.Campaign == y.Campaign &&
 		x.Start == y.Start && x.Offered == y.Offered && x.Connected == y.Connected && x.Ended == y.Ended &&
-		x.WrapStarted == y.WrapStarted && x.WrapAsked == y.WrapAsked && x.Finished == y.Finished && x.Since == y.Since &&
+		x.WrapStarted == y.WrapStarted && x.WrapAsked == y.WrapAsked && x.AskedAt == y.AskedAt && x.AskedLate == y.AskedLate && x.Finished == y.Finished && x.Since == y.Since &&
 		x.Ring == y.Ring && x.Talk == y.Talk && x.Hold == y.Hold && x.Parked == y.Parked && x.Wrap == y.Wrap &&
 		x.HadHold == y.HadHold && x.HadPark == y.HadPark && x.Declined == y.Declined && x.DeclinedAt == y.DeclinedAt &&
 		x.Failed == y.Failed && x.Messages == y.Messages && x.FirstMessage == y.FirstMessage &&
@@ -614,21 +619,31 @@ func (w *walk) countConnected(p int) {
 		if !pt.Dialed {
 			w.countAgent(pt, schema.CountAnswered, w.t, false)
 		}
-		again := slices.ContainsFunc(s.Parts[:p], func(o part) bool { return o.Agent == pt.Agent && o.Direct })
-		if s.Kind != schema.KindQueued && !again {
-			pt.Direct = true
-			if s.Kind == schema.KindDirectInbound {
-				w.countAgent(pt, schema.CountDirectInbound, w.t, false)
-			} else {
-				w.countAgent(pt, schema.CountDirectOutbound, w.t, false)
-			}
-		}
 	case schema.RoleTransfer:
 		w.countAgent(pt, schema.CountTransferredIn, w.t, false)
 	case schema.RoleConsult:
 		w.countAgent(pt, schema.CountConsulted, w.t, false)
 	case schema.RoleInvite, schema.RoleBargeIn:
 		w.countAgent(pt, schema.CountConferenced, w.t, false)
+	}
+	w.direct(p)
+}
+
+// direct notes that a part's handle is direct time, and counts the interaction where it is its agent's first such part.
+func (w *walk) direct(p int) {
+	s := w.s
+	pt := &s.Parts[p]
+	if s.Kind == schema.KindQueued || pt.Role.Monitors() {
+		return
+	}
+	pt.Direct = true
+	if slices.ContainsFunc(s.Parts[:p], func(o part) bool { return o.Agent == pt.Agent && o.Direct }) {
+		return
+	}
+	if s.Kind == schema.KindDirectInbound {
+		w.countAgent(pt, schema.CountDirectInbound, w.t, false)
+	} else {
+		w.countAgent(pt, schema.CountDirectOutbound, w.t, false)
 	}
 }
 
@@ -682,6 +697,7 @@ func (w *walk) unparked(agent uint32) bool {
 		n := w.begin(agent, role, s.Parts[p].Agent, schema.StateConnected)
 		s.Parts[n].Connected = w.t
 		s.Parts[n].Segments[0].Reason = "unparked"
+		w.direct(n)
 		if role.Serves() {
 			w.primary(n)
 		}
@@ -719,7 +735,7 @@ func (w *walk) message(agent uint32, fromAgent bool) {
 	}
 	p := -1
 	for k := range s.Parts {
-		if !s.Parts[k].conversing() || agent != 0 && s.Parts[k].Agent != agent {
+		if !s.Parts[k].writes(agent) {
 			continue
 		}
 		if p >= 0 {
@@ -737,6 +753,18 @@ func (w *walk) message(agent uint32, fromAgent bool) {
 		pt.FirstMessage = w.t
 		w.measureAgent(pt, schema.MeasureFirstResponse, w.t, w.t-pt.Connected, false)
 	}
+}
+
+// writes reports whether a message of that agent is of this part; of no named agent it is of the only connected one. Monitors' own
+// messages count nowhere.
+func (p *part) writes(agent uint32) bool {
+	if p.Role.Monitors() {
+		return false
+	}
+	if agent == 0 {
+		return p.State == schema.StateConnected
+	}
+	return p.Agent == agent && p.conversing()
 }
 
 // wrapStarted ends the agent's conversation if it still goes on, and begins its wrap.
@@ -776,7 +804,7 @@ func (w *walk) wrapEnded(agent uint32) bool {
 			continue
 		}
 		done := pt.Finished != schema.Open && pt.Finished < w.t
-		pt.WrapAsked = true
+		pt.WrapAsked, pt.AskedAt, pt.AskedLate = true, w.t, w.out.closedUntil
 		w.out.transitions = append(w.out.transitions, transition{agent: agent, t: max(w.t, w.out.closedUntil), handle: w.i.handle, ord: uint16(p),
 			state: schema.StateEnded, channel: w.i.channelAt(w.t), role: pt.Role})
 		return !done
@@ -792,6 +820,9 @@ func (w *walk) wrapHasEnded(p int) {
 	pt := &w.s.Parts[p]
 	if pt.State != schema.StateWrap {
 		return
+	}
+	if pt.AskedLate != 0 && pt.AskedLate == w.t { // the status changes only now, but facts keep their event's own time
+		w.t, w.out.closedUntil = pt.AskedAt, pt.AskedLate
 	}
 	w.closeSegment(pt)
 	pt.State, pt.Since, pt.Finished = schema.StateEnded, w.t, max(w.t, pt.WrapStarted)

@@ -76,18 +76,16 @@ func (c *center) statusRows() []schema.Interval {
 	for _, a := range c.dirtyAgents {
 		c.openRows(&a.line.head, func(kind int, row schema.Interval) {
 			if kind == ofStatus {
-				c.facts.put(intervalID{a.n, kind, row.Start}, row)
+				c.facts.put(a, row)
 			}
 		})
 	}
 	var out []schema.Interval
-	for id, k := range c.facts.intervals {
-		if id.kind == ofStatus {
-			row := c.facts.intervalRows[k]
-			row.ContactCenter, row.Agent, row.Kind = c.id, c.agents[id.agent].id, schema.IntervalStatus
-			out = append(out, row)
+	c.takeIntervals(func(row *schema.Interval) {
+		if row.Kind == schema.IntervalStatus {
+			out = append(out, *row)
 		}
-	}
+	})
 	return out
 }
 
@@ -103,8 +101,7 @@ func (c *center) discard() {
 		p.touched = 0
 	}
 	c.dirtyAgents, c.dirtyInteractions, c.touched = c.dirtyAgents[:0], c.dirtyInteractions[:0], c.touched[:0]
-	c.facts = changes{intervals: c.facts.intervals, intervalRows: c.facts.intervalRows[:0]}
-	clear(c.facts.intervals)
+	c.facts.parts, c.facts.visits, c.facts.interactions = nil, nil, nil
 }
 
 func (c *center) liveAgent(a *agent) *schema.LiveAgent {

@@ -38,7 +38,7 @@ type dumpCenter struct {
 	Names                           []string
 	Agents, Slab, Series, Deadlines int
 	Free                            []uint32
-	Gone                            map[string]int64
+	Gone                            map[uint64]int64
 	Minutes                         []dumpMinute
 }
 
@@ -98,7 +98,6 @@ type dumpSeries struct {
 type dumpDeadline struct {
 	At            int64
 	Handle, Agent uint32
-	ID            string
 }
 
 // Snapshot packs the whole state, directly after a Drain: rows of a state that a snapshot holds are never written again.
@@ -127,7 +126,7 @@ func (e *Engine) Snapshot() ([]byte, error) {
 }
 
 // Restore makes the engine that a snapshot was taken of. cfg.Live may differ. Errors wrap ErrSnapshot.
-func RestoreSnapshot(cfg Config, snapshot []byte) (*Engine, error) {
+func Restore(cfg Config, snapshot []byte) (*Engine, error) {
 	if len(snapshot) < 24 || binary.LittleEndian.Uint32(snapshot) != snapshotMagic {
 		return nil, fmt.Errorf("%w: no snapshot, %d bytes", ErrSnapshot, len(snapshot))
 	}
@@ -215,7 +214,7 @@ func (c *center) dump(g *gob.Encoder) error {
 		}
 	}
 	for _, dl := range c.deadlines {
-		if err := g.Encode(dumpDeadline{dl.at, dl.handle, dl.agent, dl.id}); err != nil {
+		if err := g.Encode(dumpDeadline{dl.at, dl.handle, dl.agent}); err != nil {
 			return err
 		}
 	}
@@ -278,7 +277,13 @@ func loadCenter(g *gob.Decoder, cfg *Config) (*center, error) {
 		if err := g.Decode(&dl); err != nil {
 			return nil, err
 		}
-		c.deadlines = append(c.deadlines, deadline{dl.At, dl.Handle, dl.Agent, dl.ID})
+		c.deadlines = append(c.deadlines, deadline{dl.At, dl.Handle, dl.Agent})
+		if i := c.slab[dl.Handle]; dl.Agent == 0 && i != nil {
+			i.look = min(i.look, dl.At)
+		}
+		if a := c.agents[dl.Agent]; a != nil && (a.wrapDue == 0 || dl.At < a.wrapDue) {
+			a.wrapDue = dl.At
+		}
 	}
 	return c, nil
 }
@@ -288,7 +293,7 @@ func (c *center) loadInteraction(h uint32, d *dumpInteraction) {
 		c.slab = append(c.slab, nil)
 		return
 	}
-	i := &interaction{id: d.ID, handle: h, c: c, attrs: d.Attrs, own: d.Own, created: created{t: d.CreatedT}}
+	i := &interaction{id: d.ID, handle: h, c: c, attrs: d.Attrs, own: d.Own, created: created{t: d.CreatedT}, look: schema.Open, notBefore: c.notBefore(d.ID)}
 	if d.CreatedX != nil {
 		i.created.x = extraOf(d.CreatedX)
 	}

@@ -32,7 +32,7 @@ func TestRestoredEngineGoesOnTheSame(t *testing.T) {
 						move.flush()
 						b, err := move.e.Snapshot()
 						require.NoError(t, err)
-						move.e, err = RestoreSnapshot(Config{Live: true}, b)
+						move.e, err = Restore(Config{Live: true}, b)
 						require.NoError(t, err)
 					}
 				}
@@ -63,7 +63,7 @@ func TestBrokenSnapshotIsRefused(t *testing.T) {
 		"not a snapshot": func(b []byte) []byte { b[0]++; return b },
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := RestoreSnapshot(Config{}, mend(append([]byte(nil), good...)))
+			_, err := Restore(Config{}, mend(append([]byte(nil), good...)))
 			require.ErrorIs(t, err, ErrSnapshot)
 		})
 	}

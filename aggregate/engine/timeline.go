@@ -102,14 +102,25 @@ func (l *timeline[S]) position(f fold[S], in *input) int {
 	return sort.Search(n, func(i int) bool { return f.less(in, &l.in[i]) })
 }
 
-// push appends an input that is the newest and folds it in.
-func (l *timeline[S]) push(f fold[S], in input, out *outputs) {
+// firstInputs is room for an ordinary call's inputs.
+const firstInputs = 10
+
+// add appends an input that is the newest and folds it in; false where it belongs further back.
+func (l *timeline[S]) add(f fold[S], in input, out *outputs) bool {
 	n := len(l.in)
+	if l.in == nil {
+		l.in = make([]input, 0, firstInputs)
+	}
+	l.in = append(l.in, in)
+	if n > 0 && f.less(&l.in[n], &l.in[n-1]) {
+		l.in = l.in[:n]
+		return false
+	}
 	if n > 0 && n-l.lastSnapshot() >= snapshotEvery {
 		l.snaps = append(l.snaps, snapshot[S]{at: n, state: f.clone(&l.head)})
 	}
-	l.in = append(l.in, in)
 	f.apply(&l.head, &l.in[n], out)
+	return true
 }
 
 func (l *timeline[S]) lastSnapshot() int {

@@ -26,6 +26,7 @@ type seriesKey struct {
 type series struct {
 	key   seriesKey
 	panes []*pane
+	last  *pane // the one counted in last
 }
 
 // pane holds a quarter of an hour: entries of minute, metric and value.
@@ -56,11 +57,7 @@ func floorTo(t, unit int64) int64 {
 
 // count applies a contribution to its window.
 func (c *center) count(k *contribution) {
-	s := c.series[k.seriesKey]
-	if s == nil {
-		s = &series{key: k.seriesKey}
-		c.series[k.seriesKey] = s
-	}
+	s := c.seriesOf(&k.seriesKey)
 	start := floorTo(k.t, quarterMs)
 	p := s.pane(start)
 	minute := int((k.t - start) / minuteMs)
@@ -81,10 +78,24 @@ func (c *center) count(k *contribution) {
 	p.touched |= 1 << minute
 }
 
+// seriesOf finds or makes a series. One part's durations go to its agent's and its queue's in turn, hence the two recent ones.
+func (c *center) seriesOf(k *seriesKey) *series {
+	recent := &c.recent[min(k.agent, 1)]
+	if s := *recent; s != nil && s.key == *k {
+		return s
+	}
+	s := c.series[*k]
+	if s == nil {
+		s = &series{key: *k}
+		c.series[*k] = s
+	}
+	*recent = s
+	return s
+}
+
 func (s *series) pane(start int64) *pane {
-	n := len(s.panes)
-	if n > 0 && s.panes[n-1].start == start {
-		return s.panes[n-1]
+	if s.last != nil && s.last.start == start {
+		return s.last
 	}
 	i, found := slices.BinarySearchFunc(s.panes, start, func(p *pane, t int64) int {
 		switch {
@@ -98,19 +109,24 @@ func (s *series) pane(start int64) *pane {
 	if !found {
 		s.panes = slices.Insert(s.panes, i, &pane{start: start, of: s})
 	}
-	return s.panes[i]
+	s.last = s.panes[i]
+	return s.last
 }
 
 // rows makes the rows of the windows that changed.
 func (c *center) windowRows(dst []schema.Window) []schema.Window {
 	for _, p := range c.touched {
 		dims := c.dims(&p.of.key)
-		dst = append(dst, schema.Window{Dims: dims, Start: p.start, Minutes: schema.WindowQuarter})
-		c.fill(&dst[len(dst)-1], p.entries, -1)
+		dst = append(dst, schema.Window{})
+		w := &dst[len(dst)-1]
+		w.Dims, w.Start, w.Minutes = dims, p.start, schema.WindowQuarter
+		c.fill(w, p.entries, -1)
 		for m := 0; m < 15; m++ {
 			if p.touched&(1<<m) != 0 {
-				dst = append(dst, schema.Window{Dims: dims, Start: p.start + int64(m)*minuteMs, Minutes: schema.WindowMinute})
-				c.fill(&dst[len(dst)-1], p.entries, m)
+				dst = append(dst, schema.Window{})
+				w := &dst[len(dst)-1]
+				w.Dims, w.Start, w.Minutes = dims, p.start+int64(m)*minuteMs, schema.WindowMinute
+				c.fill(w, p.entries, m)
 			}
 		}
 		p.touched = 0
@@ -149,20 +165,27 @@ func (c *center) fill(w *schema.Window, entries []uint64, minute int) {
 			c.secKeys = append(c.secKeys, uint32(m)<<16|uint32(schema.SecondsKey(v)))
 		}
 	}
-	bins(c.logKeys, func(m schema.Measure, b schema.Bin) { w.Measures[m].Log = append(w.Measures[m].Log, b) })
-	bins(c.secKeys, func(m schema.Measure, b schema.Bin) { w.Measures[m].Seconds = append(w.Measures[m].Seconds, b) })
+	c.bins(c.logKeys, func(m schema.Measure, b []schema.Bin) { w.Measures[m].Log = b })
+	c.bins(c.secKeys, func(m schema.Measure, b []schema.Bin) { w.Measures[m].Seconds = b })
 }
 
-// bins counts equal keys, ascending.
-func bins(keys []uint32, add func(schema.Measure, schema.Bin)) {
+// bins counts equal keys of each measure, ascending. Many histograms share an allocation.
+func (c *center) bins(keys []uint32, set func(schema.Measure, []schema.Bin)) {
 	slices.Sort(keys)
+	if cap(c.slack)-len(c.slack) < len(keys) {
+		c.slack = make([]schema.Bin, 0, max(512, len(keys)))
+	}
 	for i := 0; i < len(keys); {
-		j := i + 1
-		for j < len(keys) && keys[j] == keys[i] {
-			j++
+		m, from := keys[i]>>16, len(c.slack)
+		for i < len(keys) && keys[i]>>16 == m {
+			j := i + 1
+			for j < len(keys) && keys[j] == keys[i] {
+				j++
+			}
+			c.slack = append(c.slack, schema.Bin{Key: uint16(keys[i]), N: uint32(j - i)})
+			i = j
 		}
-		add(schema.Measure(keys[i]>>16), schema.Bin{Key: uint16(keys[i]), N: uint32(j - i)})
-		i = j
+		set(schema.Measure(m), c.slack[from:len(c.slack):len(c.slack)])
 	}
 }
 
@@ -175,10 +198,11 @@ func (c *center) dropPanes() {
 			n++
 		}
 		if n > 0 {
-			s.panes = slices.Delete(s.panes, 0, n)
+			s.panes, s.last = slices.Delete(s.panes, 0, n), nil
 		}
 		if len(s.panes) == 0 {
 			delete(c.series, k)
+			c.recent = [2]*series{}
 		}
 	}
 }

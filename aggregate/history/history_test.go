@@ -209,134 +209,135 @@ func store(t *testing.T, conn Conn, c *clock, rawDays int) *Store {
 	return s
 }
 
-func segment(since, offset int64) Piece {
-	return Piece{Piece: engine.Piece{Offset: offset, Data: fmt.Appendf(nil, "segment %d-%d", since, offset)}, Since: since}
+func checkpoint(epoch uint16, offset int64) Checkpoint {
+	return Checkpoint{Topic: topic, Partition: 1, Epoch: epoch, Engine: 4, Partitions: 12, Offset: offset, Snapshot: fmt.Appendf(nil, "state %d", offset)}
 }
 
-func base(needs, offset int64) Piece {
-	return Piece{Piece: engine.Piece{Base: true, Offset: offset, Data: fmt.Appendf(nil, "base %d", offset)}, Since: needs}
+func save(t *testing.T, s *Store, all ...Checkpoint) {
+	t.Helper()
+	require.NoError(t, s.Save(context.Background(), all))
 }
 
-func checkpoint(epoch uint16, pieces ...Piece) []Checkpoint {
-	return []Checkpoint{{Topic: topic, Partition: 1, Epoch: epoch, Engine: 4, Partitions: 12, Pieces: pieces}}
-}
-
-func texts(pieces []engine.Piece) (out []string) {
-	for _, p := range pieces {
-		out = append(out, string(p.Data))
+func offsets(marks []Mark) (out []int64) {
+	for _, m := range marks {
+		out = append(out, m.Offset)
 	}
 	return out
 }
 
-// The newest base comes first, with the segments that it needs and those after it, oldest first; a base before it stands in.
-func TestStore_NewestUsableSet(t *testing.T) {
+func (f *faulty) update(t *testing.T, statement string) {
+	t.Helper()
+	require.NoError(t, f.Exec(context.Background(), "ALTER TABLE checkpoints "+statement+" SETTINGS mutations_sync = 1"))
+}
+
+// The newest checkpoint comes first with all that was said of it; one that was changed is broken, and the one before it is not.
+func TestStore_NewestFirst_BrokenRefused(t *testing.T) {
 	conn := connect(t)
 	ctx := context.Background()
 	s := store(t, conn, &clock{time.UnixMilli(noon)}, 0)
-	require.NoError(t, s.Save(ctx, checkpoint(0, segment(0, 10), base(5, 10))))
-	require.NoError(t, s.Save(ctx, checkpoint(0, segment(10, 20))))
-	require.NoError(t, s.Save(ctx, checkpoint(0, segment(20, 30), base(15, 30))))
-	require.NoError(t, s.Save(ctx, checkpoint(0, segment(30, 40))))
-	require.NoError(t, s.Save(ctx, checkpoint(0, segment(30, 40))), "the same again")
-
+	other := checkpoint(0, 99)
+	other.Partition = 2
+	save(t, s, checkpoint(0, 10), other)
+	save(t, s, checkpoint(0, 20))
 	marks, err := s.Marks(ctx, topic, 1)
 	require.NoError(t, err)
-	require.Len(t, marks, 2)
-	require.Equal(t, []int64{40, 40}, []int64{marks[0].Offset, marks[1].Offset})
-	require.Equal(t, uint32(4), marks[0].Engine)
-	require.Equal(t, 12, marks[0].Partitions)
-	got, err := s.Load(ctx, marks[0])
+	require.Equal(t, []int64{20, 10}, offsets(marks))
+	require.Equal(t, Mark{Topic: topic, Partition: 1, Engine: 4, Partitions: 12, Offset: 20, WrittenAt: noon, chunks: 1, found: 1}, marks[0])
+	data, err := s.Load(ctx, marks[0])
 	require.NoError(t, err)
-	require.Equal(t, []string{"segment 10-20", "segment 20-30", "base 30", "segment 30-40"}, texts(got))
-	got, err = s.Load(ctx, marks[1])
-	require.NoError(t, err)
-	require.Equal(t, []string{"segment 0-10", "base 10", "segment 10-20", "segment 20-30", "segment 30-40"}, texts(got))
+	require.Equal(t, "state 20", string(data))
 
-	require.NoError(t, conn.Exec(ctx, "ALTER TABLE checkpoints UPDATE data = concat(substring(data, 1, 9), 'X', substring(data, 11)) WHERE kind = 'base' AND offset = 30 SETTINGS mutations_sync = 1"))
-	_, err = s.Load(ctx, marks[0])
-	require.ErrorIs(t, err, ErrBroken)
-	_, err = s.Load(ctx, marks[1])
+	for _, broken := range []string{"concat(substring(data, 1, 9), 'X', substring(data, 11))", "'short'"} {
+		conn.update(t, "UPDATE data = "+broken+" WHERE partition = 1 AND offset = 20")
+		_, err = s.Load(ctx, marks[0])
+		require.ErrorIs(t, err, ErrBroken, broken)
+	}
+	data, err = s.Load(ctx, marks[1])
 	require.NoError(t, err)
-
-	require.NoError(t, conn.Exec(ctx, "ALTER TABLE checkpoints UPDATE data = 'short' WHERE kind = 'segment' AND offset = 40 SETTINGS mutations_sync = 1"))
-	got, err = s.Load(ctx, marks[1])
-	require.NoError(t, err)
-	require.Equal(t, []string{"segment 0-10", "base 10", "segment 10-20", "segment 20-30"}, texts(got), "a broken segment ends the chain")
-
-	none, err := s.Marks(ctx, topic, 2)
+	require.Equal(t, "state 10", string(data))
+	none, err := s.Marks(ctx, topic, 3)
 	require.NoError(t, err)
 	require.Empty(t, none)
 }
 
-// A hole after the base ends what can be restored; what is missing of a base makes it no mark at all.
-func TestStore_Holes(t *testing.T) {
+// A large state comes back as it was; one of which a chunk is missing, or is another write's, is not taken.
+func TestStore_Chunks(t *testing.T) {
 	conn := connect(t)
 	ctx := context.Background()
 	s := store(t, conn, &clock{time.UnixMilli(noon)}, 0)
-	require.NoError(t, s.Save(ctx, checkpoint(0, segment(0, 10), base(0, 10), segment(10, 20), segment(25, 30))))
+	big := checkpoint(0, 40)
+	big.Snapshot = bytes.Repeat([]byte("0123456789abcdef"), (2*chunkSize+17)/16)
+	save(t, s, checkpoint(0, 10), big)
+	require.EqualValues(t, 3, count(t, conn, "(SELECT count() FROM checkpoints WHERE offset = 40)"))
 	marks, err := s.Marks(ctx, topic, 1)
 	require.NoError(t, err)
-	require.EqualValues(t, 20, marks[0].Offset)
+	require.Equal(t, []int64{40, 10}, offsets(marks))
+	data, err := s.Load(ctx, marks[0])
+	require.NoError(t, err)
+	require.True(t, bytes.Equal(big.Snapshot, data))
 
-	big := base(0, 40)
-	big.Data = bytes.Repeat([]byte("0123456789abcdef"), (2*chunkSize+17)/16)
-	require.NoError(t, s.Save(ctx, checkpoint(0, segment(30, 40), big)))
+	again := big
+	again.Snapshot = bytes.Clone(big.Snapshot)
+	again.Snapshot[5] = 'X' // in chunk 0: the others are the same bytes
+	conn.update(t, "DELETE WHERE offset = 40 AND chunk = 0")
 	marks, err = s.Marks(ctx, topic, 1)
 	require.NoError(t, err)
-	require.Len(t, marks, 2)
-	got, err := s.Load(ctx, marks[0])
+	require.Equal(t, []int64{10}, offsets(marks))
+	later := store(t, conn, &clock{time.UnixMilli(noon + 1)}, 0)
+	save(t, later, again)
+	conn.update(t, "DELETE WHERE offset = 40 AND chunk = 2 AND written_at > fromUnixTimestamp64Milli(toInt64("+fmt.Sprint(noon)+"))")
+	marks, err = s.Marks(ctx, topic, 1)
 	require.NoError(t, err)
-	require.Equal(t, big.Data, got[len(got)-1].Data)
-	require.EqualValues(t, 3, count(t, conn, "(SELECT count() FROM checkpoints WHERE kind = 'base' AND offset = 40)"))
-
-	require.NoError(t, conn.Exec(ctx, "DELETE FROM checkpoints WHERE kind = 'base' AND offset = 40 AND chunk = 1"))
+	require.Equal(t, []int64{40, 10}, offsets(marks))
 	_, err = s.Load(ctx, marks[0])
-	require.ErrorIs(t, err, ErrBroken)
-	marks, err = s.Marks(ctx, topic, 1)
-	require.NoError(t, err)
-	require.Len(t, marks, 1)
+	require.ErrorIs(t, err, ErrBroken, "chunk 2 is the first write's")
 }
 
-// A new epoch goes before an old one whatever its offset.
+// A new epoch goes before an old one whatever its offset; what is saved twice at one offset is the later one.
 func TestStore_NewEpochFirst(t *testing.T) {
 	conn := connect(t)
 	ctx := context.Background()
-	s := store(t, conn, &clock{time.UnixMilli(noon)}, 0)
-	require.NoError(t, s.Save(ctx, checkpoint(0, segment(0, 1000), base(0, 1000))))
-	require.NoError(t, s.Save(ctx, checkpoint(1, segment(0, 5), base(0, 5))))
+	c := &clock{time.UnixMilli(noon)}
+	s := store(t, conn, c, 0)
+	save(t, s, checkpoint(0, 1000))
+	save(t, s, checkpoint(1, 5))
+	twice := checkpoint(1, 5)
+	twice.Snapshot = bytes.Repeat([]byte("x"), chunkSize+1)
+	c.t = c.t.Add(time.Second)
+	save(t, s, twice)
 	marks, err := s.Marks(ctx, topic, 1)
 	require.NoError(t, err)
-	require.Equal(t, uint16(1), marks[0].Epoch)
-	require.EqualValues(t, 5, marks[0].Offset)
+	require.Equal(t, []int64{5, 1000}, offsets(marks))
+	data, err := s.Load(ctx, marks[0])
+	require.NoError(t, err)
+	require.True(t, bytes.Equal(twice.Snapshot, data))
 }
 
-// The last three bases stay, one of each day while raw events are kept, and the segments that one of them needs.
+// The last three stay, and one of each day while raw events are kept; an incomplete one goes once a newer one is complete.
 func TestStore_Prune(t *testing.T) {
 	conn := connect(t)
 	ctx := context.Background()
 	c := &clock{time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
 	s := store(t, conn, c, 3)
 	for i := int64(1); i <= 12; i++ { // one or two a day
-		require.NoError(t, s.Save(ctx, checkpoint(0, segment(10*i-10, 10*i), base(10*i-15, 10*i))))
+		save(t, s, checkpoint(0, 10*i))
 		require.NoError(t, s.Prune(ctx, topic, 1))
 		c.t = c.t.Add(8*time.Hour + 12*time.Hour*time.Duration(i%2))
 	}
-	left, err := s.pieces(ctx, topic, 1)
+	left, err := s.Marks(ctx, topic, 1)
 	require.NoError(t, err)
-	var bases, segments []int64
-	for _, p := range left {
-		if p.base {
-			bases = append(bases, p.offset)
-			continue
-		}
-		segments = append(segments, p.offset)
+	require.Equal(t, []int64{120, 110, 100, 90, 80}, offsets(left))
+
+	for _, offset := range []int64{115, 130} {
+		half := checkpoint(0, offset)
+		half.Snapshot = make([]byte, chunkSize+1)
+		save(t, s, half)
+		conn.update(t, "DELETE WHERE offset = "+fmt.Sprint(offset)+" AND chunk = 1")
 	}
-	require.Equal(t, []int64{80, 90, 100, 110, 120}, bases)
-	require.Equal(t, []int64{70, 80, 90, 100, 110, 120}, segments)
-	marks, err := s.Marks(ctx, topic, 1)
+	require.NoError(t, s.Prune(ctx, topic, 1))
+	stored, err := s.marks(ctx, topic, 1)
 	require.NoError(t, err)
-	for _, m := range marks {
-		_, err := s.Load(ctx, m)
-		require.NoError(t, err)
-	}
+	require.NotContains(t, offsets(stored), int64(115))
+	require.Contains(t, offsets(stored), int64(130), "somebody may be writing it")
+	require.Subset(t, offsets(stored), []int64{120, 110, 100})
 }

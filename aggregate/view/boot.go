@@ -14,7 +14,7 @@ func (p *partition) boot(ctx context.Context) error {
 	if p.v.cfg.History == nil {
 		return nil
 	}
-	data, err := p.v.cfg.History.Snapshot(ctx, p.id)
+	data, epoch, err := p.v.cfg.History.Snapshot(ctx, p.id)
 	if err != nil {
 		p.v.cfg.Log.Warn("no checkpoint for the live view, it begins with what Kafka has", "partition", p.id, "error", err)
 		return nil
@@ -22,7 +22,7 @@ func (p *partition) boot(ctx context.Context) error {
 	if data == nil {
 		return nil
 	}
-	eng, err := engine.RestoreSnapshot(p.v.cfg.Engine, data)
+	eng, err := engine.Restore(p.v.cfg.Engine, data)
 	if err != nil {
 		p.v.cfg.Log.Warn("checkpoint cannot be used by the live view, it begins with what Kafka has", "partition", p.id, "error", err)
 		return nil
@@ -33,7 +33,7 @@ func (p *partition) boot(ctx context.Context) error {
 	p.publish()
 	p.mu.Unlock()
 	for _, c := range p.mine() {
-		p.remember(ctx, c)
+		p.remember(ctx, c, epoch, eng.Position())
 	}
 	return nil
 }
@@ -50,41 +50,58 @@ func (p *partition) mine() []*center {
 	return out
 }
 
-// remember reads what a contact centre's live view needs from before the checkpoint: today's windows, intervals and parts, and the
+// remember reads what a contact centre's live view needs from before the checkpoint: today's windows, intervals and talks, and the
 // annotations of live interactions. Until it has them, live metrics of today are null, never partial.
-func (p *partition) remember(ctx context.Context, c *center) {
+func (p *partition) remember(ctx context.Context, c *center, epoch uint16, offset int64) {
 	now := p.v.cfg.Now().In(p.v.cfg.Zone(c.id))
 	midnight := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, now.Location()).UnixMilli()
 	c.mu.Lock()
-	to := c.complete - c.complete%minuteMs
+	complete := c.complete
+	to := complete - complete%minuteMs
 	c.knownFrom = max(to, midnight)
 	var live []string
 	c.interactions.Scan(func(id string, _ *schema.LiveInteraction) bool { live = append(live, id); return true })
 	c.mu.Unlock()
+	if notes, err := p.v.cfg.History.Annotations(ctx, c.id, live, epoch, offset); err != nil {
+		p.v.cfg.Log.Warn("annotations of live interactions are not known to the live view", "contact_center", c.id, "error", err)
+	} else {
+		c.recall(notes)
+	}
 	if to <= midnight {
 		return // the engine has the whole day
 	}
-	past, err := p.v.cfg.History.Past(ctx, c.id, midnight, to)
-	if err != nil {
+	if err := p.recallDay(ctx, c, midnight, to, complete, live); err != nil {
 		p.v.cfg.Log.Warn("today is not known to the live view", "contact_center", c.id, "error", err)
-		return
 	}
-	notes, err := p.v.cfg.History.Annotations(ctx, c.id, live)
+}
+
+func (p *partition) recallDay(ctx context.Context, c *center, midnight, to, complete int64, live []string) error {
+	h := p.v.cfg.History
+	windows, err := h.Windows(ctx, c.id, midnight, to)
 	if err != nil {
-		p.v.cfg.Log.Warn("annotations of live interactions are not known to the live view", "contact_center", c.id, "error", err)
+		return err
+	}
+	// Those after complete_until too: a checkpoint holds what goes on, not what ended before it. What the tail changes comes again.
+	intervals, err := h.Intervals(ctx, c.id, midnight, p.v.cfg.Now().Add(keepLive).UnixMilli())
+	if err != nil {
+		return err
+	}
+	talks, err := h.Talks(ctx, c.id, midnight, complete, live)
+	if err != nil {
+		return err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.knownFrom, c.past, c.pastTo = midnight, past.Windows, to
-	for k := range past.Intervals {
-		if iv := &past.Intervals[k]; !c.day(iv.Agent).has(iv.Start) {
+	c.knownFrom, c.past, c.pastTo = midnight, windows, to
+	for k := range intervals {
+		if iv := &intervals[k]; !c.day(iv.Agent).has(iv.Start) {
 			c.keepInterval(iv)
 		}
 	}
-	for k := range past.Parts {
-		c.keepTalks(&schema.LiveInteraction{Parts: past.Parts[k : k+1]})
+	for k := range talks {
+		c.keepTalks(&schema.LiveInteraction{Parts: talks[k : k+1]})
 	}
-	c.recall(notes)
+	return nil
 }
 
 func (d *agentDay) has(start int64) bool {
@@ -96,8 +113,10 @@ func (d *agentDay) has(start int64) bool {
 	return false
 }
 
-// recall takes stored annotations up. The lock is held.
+// recall takes stored annotations up.
 func (c *center) recall(list []schema.Annotation) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	var dec schema.Decoder
 	for k := range list {
 		a := &list[k]

@@ -34,7 +34,13 @@ func (c *center) annotate(ev *schema.Event, offset int64) {
 	n.add(ev, offset)
 }
 
+// add takes each (source, id, time) once: what was read from the history may come again.
 func (n *notes) add(ev *schema.Event, offset int64) {
+	for k := len(n.list) - 1; k >= 0 && n.list[k].Time >= ev.Time; k-- {
+		if o := &n.list[k]; o.Time == ev.Time && o.ID == ev.ID && o.Source == ev.Source {
+			return
+		}
+	}
 	e := ev.Clone()
 	x := note{Annotation: schema.Annotation{ContactCenter: e.ContactCenter, Interaction: e.Subject, Time: e.Time, Source: e.Source, ID: e.ID,
 		Type: e.Type, Sequence: e.Sequence, HasSequence: e.HasSequence, Offset: offset, Data: e.Data}}

@@ -27,20 +27,16 @@ type Partition interface {
 
 // History is what the view reads of the history at its start, to know what happened before its engines' checkpoint.
 type History interface {
-	// Snapshot is the newest checkpoint of a partition, nil where there is none.
-	Snapshot(ctx context.Context, partition int) ([]byte, error)
-	// Past returns what was counted in [from, to), summed for each Dims, and the intervals of effective status and the parts that
-	// touch it.
-	Past(ctx context.Context, contactCenter string, from, to int64) (Past, error)
-	// Annotations returns those of the given interactions.
-	Annotations(ctx context.Context, contactCenter string, interactions []string) ([]schema.Annotation, error)
-}
-
-// Past is a stretch of time that is complete.
-type Past struct {
-	Windows   []schema.Window
-	Intervals []schema.Interval
-	Parts     []schema.Part
+	// Snapshot is the newest checkpoint of a partition and its epoch, nil where there is none.
+	Snapshot(ctx context.Context, partition int) (data []byte, epoch uint16, err error)
+	// Windows returns what was counted in the whole minutes of [from, to), summed for each Dims.
+	Windows(ctx context.Context, contactCenter string, from, to int64) ([]schema.Window, error)
+	// Intervals returns the ended intervals of effective status that touch [from, to).
+	Intervals(ctx context.Context, contactCenter string, from, to int64) ([]schema.Interval, error)
+	// Talks returns the parts that talked after from and were finished by to, but for those of some interactions.
+	Talks(ctx context.Context, contactCenter string, from, to int64, but []string) ([]schema.Part, error)
+	// Annotations returns those of the given interactions that came before an offset of an epoch.
+	Annotations(ctx context.Context, contactCenter string, interactions []string, epoch uint16, offset int64) ([]schema.Annotation, error)
 }
 
 // Config of a View.

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"floorwalker/aggregate/engine"
+	"floorwalker/aggregate/gate"
 	"floorwalker/aggregate/history"
 	"floorwalker/internal/clickhouse/clickhousetest"
 	"floorwalker/schema"
@@ -49,7 +50,7 @@ func newBench(t *testing.T) *bench {
 	return &bench{memory: newMemory(), conn: &switched{Conn: conn}}
 }
 
-func (b *bench) worker(t *testing.T, e Engines, d func() Decoder, change func(*Config)) *Worker {
+func (b *bench) worker(t *testing.T, e Engines, d func() gate.Decoder, change func(*Config)) *Worker {
 	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
 	set := metrics.NewSet()
@@ -58,7 +59,7 @@ func (b *bench) worker(t *testing.T, e Engines, d func() Decoder, change func(*C
 	require.NoError(t, err)
 	store, err := history.NewStore(b.conn, set, cfg)
 	require.NoError(t, err)
-	c := Config{Topic: topic, AnyPartitioner: true, Flush: 5 * time.Millisecond, MinPause: time.Millisecond, BaseEvery: 2, Now: b.clock, Log: quiet}
+	c := Config{Topic: topic, Gate: gate.Gate{AnyPartitioner: true, MaxAhead: 5 * time.Minute}, Flush: 5 * time.Millisecond, MinPause: time.Millisecond, Now: b.clock, Log: quiet}
 	if change != nil {
 		change(&c)
 	}
@@ -67,7 +68,7 @@ func (b *bench) worker(t *testing.T, e Engines, d func() Decoder, change func(*C
 	return w
 }
 
-func plainDecoder() Decoder { return plain{} }
+func plainDecoder() gate.Decoder { return plain{} }
 
 func (b *bench) number(t *testing.T, query string) (n int64) {
 	t.Helper()
@@ -155,7 +156,7 @@ func TestClickHouse_RealEngine(t *testing.T) {
 	event("6", "interaction.note", "i1", "12:00:40", `{"note":"n"}`)
 	event("7", "interaction.ended", "i1", "12:01:30", `{"reason":"completed"}`)
 	event("7", "interaction.ended", "i1", "12:01:30", `{"reason":"completed"}`)
-	w := b.worker(t, Real(engine.Config{}), func() Decoder { return &schema.Decoder{} }, nil)
+	w := b.worker(t, Real(engine.Config{}), func() gate.Decoder { return &schema.Decoder{} }, nil)
 	o := b.own(w, 1, l)
 	b.eventually(t, 8, "SELECT max(offset) FROM progress")
 	o.end(t)
@@ -170,7 +171,7 @@ func TestClickHouse_RealEngine(t *testing.T) {
 	require.Positive(t, b.number(t, "SELECT count() FROM agent_intervals FINAL WHERE agent = 'a1' AND kind = 'status' AND status = 'on_call' AND NOT deleted"))
 
 	event("8", "agent.logout", "a1", "12:05:00", `{}`)
-	o = b.own(b.worker(t, Real(engine.Config{}), func() Decoder { return &schema.Decoder{} }, nil), 1, l)
+	o = b.own(b.worker(t, Real(engine.Config{}), func() gate.Decoder { return &schema.Decoder{} }, nil), 1, l)
 	b.eventually(t, 9, "SELECT max(offset) FROM progress")
 	o.end(t)
 	require.EqualValues(t, 8, l.from, "it went on from the checkpoint")
@@ -196,4 +197,21 @@ func TestRecordOfRaw_DecodesTheSame(t *testing.T) {
 		require.NoError(t, d.Decode(&again, &ev))
 		require.Equal(t, want, ev.Clone())
 	}
+}
+
+// A note that comes twice stays where it came first: a replica that starts between the two reads the first one's row, and its
+// engine drops the second.
+func TestAnnotation_DuplicateChangesNothing(t *testing.T) {
+	m := newMemory()
+	w := m.worker(t, nil)
+	w.parts.Engines, w.parts.Decoder = Real(engine.Config{}), func() gate.Decoder { return &schema.Decoder{} }
+	const head = `{"specversion":"1.0","source":"/acd","subject":"i1","time":"2026-09-21T12:00:00Z","contactcenter":"6",`
+	note := head + `"id":"2","type":"cc.interaction.note","data":{"note":"n"}}`
+	o := m.own(w, 1, newLog(0, 0, head+`"id":"1","type":"cc.interaction.queued","data":{"queue_id":"q1"}}`, note, note))
+	m.until(t, "flushed", func() bool { return m.progress[0].Stamp.Position == 3 })
+	o.end(t)
+	require.Empty(t, m.dead)
+	require.EqualValues(t, 1, outcome(w, "duplicate"))
+	require.Equal(t, 1, m.annotations)
+	require.Equal(t, []int64{0, 1, 2}, m.raw[0], "raw events keep duplicates")
 }

@@ -3,7 +3,6 @@ package worker
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -16,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"floorwalker/aggregate/engine"
+	"floorwalker/aggregate/gate"
 	"floorwalker/aggregate/history"
 	"floorwalker/schema"
 )
@@ -27,10 +27,9 @@ const (
 
 // counting is an engine whose only fact is how often each subject was seen.
 type counting struct {
-	Seen   map[string]int64
-	Next   int64
-	packed int64
-	dirty  map[string]bool
+	Seen  map[string]int64
+	Next  int64
+	dirty map[string]bool
 }
 
 func newCounting() *counting { return &counting{Seen: map[string]int64{}, dirty: map[string]bool{}} }
@@ -45,9 +44,9 @@ func (c *counting) Apply(ev *schema.Event, offset int64) engine.Outcome {
 	c.dirty[subject] = true
 	return engine.Applied
 }
-func (c *counting) Skip(offset int64) { c.Next = max(c.Next, offset+1) }
-func (c *counting) Position() int64   { return c.Next }
-func (c *counting) Needs() int64      { return c.Next }
+func (c *counting) Skip(offset int64)   { c.Next = max(c.Next, offset+1) }
+func (c *counting) Position() int64     { return c.Next }
+func (c *counting) ExpiredTotal() int64 { return 0 }
 func (c *counting) Drain(rows *engine.Rows) {
 	for s := range c.dirty {
 		rows.Interactions = append(rows.Interactions, schema.Interaction{ContactCenter: "6", ID: s, Start: noon, Number: c.Seen[s]})
@@ -58,27 +57,18 @@ func (c *counting) Drain(rows *engine.Rows) {
 	clear(c.dirty)
 }
 
-// Segment is the whole state too: enough to see that the newest piece was restored.
-func (c *counting) Segment() engine.Piece { return engine.Piece{Offset: c.Next, Data: c.pack()} }
-func (c *counting) Base() engine.Piece {
-	return engine.Piece{Base: true, Offset: c.Next, Data: c.pack()}
-}
-func (c *counting) pack() []byte {
-	b, err := json.Marshal(c)
-	if err != nil {
-		panic(err)
+func (c *counting) Snapshot() ([]byte, error) {
+	if len(c.dirty) > 0 {
+		return nil, engine.ErrUndrained
 	}
-	return b
+	return json.Marshal(c)
 }
 
 func engines() Engines {
-	return Engines{Number: 1, New: func() Engine { return newCounting() }, Restore: func(pieces []engine.Piece) (Engine, error) {
+	return Engines{Number: 1, New: func() Engine { return newCounting() }, Restore: func(snapshot []byte) (Engine, error) {
 		c := newCounting()
-		if err := json.Unmarshal(pieces[len(pieces)-1].Data, c); err != nil {
+		if err := json.Unmarshal(snapshot, c); err != nil {
 			return nil, err
-		}
-		if !slices.ContainsFunc(pieces, func(p engine.Piece) bool { return p.Base }) {
-			return nil, errors.New("no base")
 		}
 		return c, nil
 	}}
@@ -195,14 +185,15 @@ type memory struct {
 	failFlush   error
 	failSave    error
 	failCommit  error
-	brokenBase  map[int64]bool
+	saveTakes   time.Duration
+	broken      map[int64]bool // checkpoints by offset
 	stored      int64
 	now         time.Time
 }
 
 func newMemory() *memory {
 	return &memory{raw: map[int][]int64{}, rawSubjects: map[int64]string{}, numbers: map[string]int64{}, committed: map[int]int64{},
-		progress: map[int]history.Flushed{}, brokenBase: map[int64]bool{}, stored: -1, now: time.UnixMilli(noon)}
+		progress: map[int]history.Flushed{}, broken: map[int64]bool{}, stored: -1, now: time.UnixMilli(noon)}
 }
 
 func (m *memory) with(f func()) { m.mu.Lock(); defer m.mu.Unlock(); f() }
@@ -261,42 +252,39 @@ func (m *memory) Save(_ context.Context, all []history.Checkpoint) error {
 	if m.failSave != nil {
 		return m.failSave
 	}
+	m.now = m.now.Add(m.saveTakes)
 	m.saved = append(m.saved, all...)
 	m.steps = append(m.steps, "save")
 	return nil
 }
 func (m *memory) Prune(context.Context, string, int) error { return nil }
 
-// Marks takes each saved checkpoint with a base for one; its segments are all later pieces.
 func (m *memory) Marks(_ context.Context, _ string, partition int) ([]history.Mark, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var out []history.Mark
 	for _, c := range slices.Backward(m.saved) {
-		if c.Partition != partition || !c.Pieces[len(c.Pieces)-1].Base {
+		if c.Partition != partition {
 			continue
 		}
 		out = append(out, history.Mark{Topic: topic, Partition: partition, Epoch: c.Epoch, Log: c.Log, Engine: c.Engine, Partitions: c.Partitions,
-			Offset: c.Pieces[0].Offset})
+			Offset: c.Offset})
 	}
 	return out, nil
 }
 
-func (m *memory) Load(_ context.Context, mark history.Mark) ([]engine.Piece, error) {
+func (m *memory) Load(_ context.Context, mark history.Mark) ([]byte, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.brokenBase[mark.Offset] {
-		return nil, fmt.Errorf("base at %d: %w", mark.Offset, history.ErrBroken)
+	if m.broken[mark.Offset] {
+		return nil, fmt.Errorf("checkpoint at %d: %w", mark.Offset, history.ErrBroken)
 	}
-	var out []engine.Piece
 	for _, c := range m.saved {
-		for _, p := range c.Pieces {
-			if c.Partition == mark.Partition && c.Epoch == mark.Epoch && (p.Offset == mark.Offset || len(out) > 0 && p.Offset > mark.Offset) {
-				out = append(out, p.Piece)
-			}
+		if c.Partition == mark.Partition && c.Epoch == mark.Epoch && c.Offset == mark.Offset {
+			return c.Snapshot, nil
 		}
 	}
-	return out, nil
+	return nil, history.ErrBroken
 }
 
 func (m *memory) writeLetters(_ context.Context, letters []schema.DeadLetter) error {
@@ -327,12 +315,12 @@ func (m *memory) clock() time.Time { m.mu.Lock(); defer m.mu.Unlock(); return m.
 
 func (m *memory) worker(t *testing.T, change func(*Config)) *Worker {
 	t.Helper()
-	cfg := Config{Topic: topic, AnyPartitioner: true, Flush: time.Millisecond, Final: 2 * time.Second, MinPause: time.Millisecond,
-		MaxPause: time.Millisecond, BaseEvery: 2, Now: m.clock, Log: slog.New(slog.DiscardHandler)}
+	cfg := Config{Topic: topic, Gate: gate.Gate{AnyPartitioner: true, MaxAhead: 5 * time.Minute}, Flush: time.Millisecond, Final: 2 * time.Second, MinPause: time.Millisecond,
+		MaxPause: time.Millisecond, Now: m.clock, Log: slog.New(slog.DiscardHandler)}
 	if change != nil {
 		change(&cfg)
 	}
-	w, err := New(cfg, Parts{Engines: engines(), Decoder: func() Decoder { return plain{} }, Sink: m, Checkpoints: m, DeadLetters: m.writeLetters, Metrics: metrics.NewSet()})
+	w, err := New(cfg, Parts{Engines: engines(), Decoder: func() gate.Decoder { return plain{} }, Sink: m, Checkpoints: m, DeadLetters: m.writeLetters, Metrics: metrics.NewSet()})
 	require.NoError(t, err)
 	return w
 }

@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -18,11 +19,11 @@ type flusher struct {
 	commit     func(ctx context.Context, next map[int]int64) error
 	partitions []*partition
 	kick       chan struct{} // a partition is full
-	lastCheck  time.Time
+	nextCheck  time.Time
 }
 
 func newFlusher(w *Worker, g Generation) *flusher {
-	f := &flusher{w: w, commit: g.Commit, kick: make(chan struct{}, 1), lastCheck: w.cfg.Now()}
+	f := &flusher{w: w, commit: g.Commit, kick: make(chan struct{}, 1), nextCheck: w.cfg.Now().Add(w.cfg.Checkpoint)}
 	for _, p := range g.Partitions {
 		f.partitions = append(f.partitions, newPartition(w, p, g.Total, f.kick))
 	}
@@ -65,15 +66,19 @@ func (f *flusher) run(reading, writing context.Context) error {
 type taken struct {
 	p       *partition
 	pending *pending
-	check   history.Checkpoint
+	check   *history.Checkpoint // nil where there is nothing new, or none is due
 }
 
-// flush writes everything that is pending, and a checkpoint if one is due or this is the last flush.
+// shareOfTime is how many times as long as the last checkpoint took (packing and saving) the next one waits at least, so that
+// checkpoints never cost more than 5 % of the time.
+const shareOfTime = 20
+
+// flush writes everything that is pending, and checkpoints if they are due or this is the last flush.
 func (f *flusher) flush(ctx context.Context, last bool) error {
-	now := f.w.cfg.Now()
-	due := last || now.Sub(f.lastCheck) >= f.w.cfg.Checkpoint
+	began := f.w.cfg.Now()
+	due := last || !began.Before(f.nextCheck)
 	// 1. Take rows and state at one and the same position of each partition.
-	all, flushed := f.take(due)
+	all, flushed, packing, unpacked := f.take(due)
 	if len(all) == 0 {
 		return nil
 	}
@@ -92,18 +97,29 @@ func (f *flusher) flush(ctx context.Context, last bool) error {
 		return nil
 	}
 	// 4. State and next offset together.
-	if err := f.save(ctx, all); err != nil {
-		return err
-	}
-	f.lastCheck = now
+	saving := f.w.cfg.Now()
+	unsaved := f.save(ctx, all, last)
+	f.rest(began, packing+f.w.cfg.Now().Sub(saving))
 	// 5. Only now the group may hear of it.
-	f.tell(ctx, flushed)
+	f.tell(ctx, all)
+	if err := errors.Join(unpacked, unsaved); err != nil {
+		f.w.count.unsaved.Inc()
+		if last {
+			return err
+		}
+		f.w.cfg.Log.Warn("checkpoint not saved, another one is taken at the next interval", "error", err)
+	}
 	return nil
 }
 
-func (f *flusher) take(due bool) ([]taken, []history.Flushed) {
-	var all []taken
-	var flushed []history.Flushed
+// rest puts the next checkpoints off by what the last ones took.
+func (f *flusher) rest(began time.Time, took time.Duration) {
+	f.w.count.checkpointSeconds.Update(took.Seconds())
+	f.nextCheck = began.Add(max(f.w.cfg.Checkpoint, shareOfTime*took))
+}
+
+// take collects what all partitions have, and how long packing their states took. Packing holds the lock of one partition only.
+func (f *flusher) take(due bool) (all []taken, flushed []history.Flushed, packing time.Duration, err error) {
 	for _, p := range f.partitions {
 		p.mu.Lock()
 		if p.eng == nil {
@@ -116,7 +132,11 @@ func (f *flusher) take(due bool) ([]taken, []history.Flushed) {
 		p.eng.Drain(&t.pending.rows)
 		out.Rows = t.pending.rows
 		if due {
-			t.check = p.checkpoint()
+			began := f.w.cfg.Now()
+			var unpacked error
+			t.check, unpacked = p.checkpoint()
+			packing += f.w.cfg.Now().Sub(began)
+			err = errors.Join(err, unpacked)
 		}
 		p.advance(out.Rows.Centers)
 		out.Newest, out.Complete, out.CaughtUp = p.newest, p.complete, p.caughtUp
@@ -124,7 +144,7 @@ func (f *flusher) take(due bool) ([]taken, []history.Flushed) {
 		out.Raw, out.Annotations, out.DeadLetters = t.pending.raw, t.pending.annotations, t.pending.dead
 		all, flushed = append(all, t), append(flushed, out)
 	}
-	return all, flushed
+	return all, flushed, packing, err
 }
 
 func (p *partition) advance(centers []engine.Center) {
@@ -133,27 +153,18 @@ func (p *partition) advance(centers []engine.Center) {
 	}
 }
 
-// checkpoint packs what is new since the last one, nothing where there is nothing new. The lock is held.
-func (p *partition) checkpoint() history.Checkpoint {
-	c := history.Checkpoint{Topic: p.w.cfg.Topic, Partition: p.id, Epoch: p.epoch, Log: p.log, Engine: p.w.parts.Engines.Number, Partitions: p.total}
+// checkpoint packs the state, nil where the newest checkpoint holds it already. The lock is held, and the engine is drained.
+func (p *partition) checkpoint() (*history.Checkpoint, error) {
 	at := p.eng.Position()
-	if at == p.saved && p.sinceBase >= 0 {
-		return c
+	if at == p.saved {
+		return nil, nil
 	}
-	segment := p.eng.Segment()
-	c.Pieces = append(c.Pieces, history.Piece{Piece: segment, Since: p.segmentAt})
-	p.saved, p.segmentAt = at, at
-	p.sinceBase++
-	if p.sinceBase > 0 && p.sinceBase < p.w.cfg.BaseEvery {
-		return c
+	snapshot, err := p.eng.Snapshot()
+	if err != nil {
+		return nil, fmt.Errorf("pack partition %d: %w", p.id, err)
 	}
-	needs := int64(0)
-	if n, ok := p.eng.(interface{ Needs() int64 }); ok {
-		needs = n.Needs()
-	}
-	c.Pieces = append(c.Pieces, history.Piece{Piece: p.eng.Base(), Since: needs})
-	p.sinceBase = 0
-	return c
+	return &history.Checkpoint{Topic: p.w.cfg.Topic, Partition: p.id, Epoch: p.epoch, Log: p.log, Engine: p.w.parts.Engines.Number,
+		Partitions: p.total, Offset: at, Snapshot: snapshot}, nil
 }
 
 // giveBack lets the partition use the flushed memory again.
@@ -177,40 +188,53 @@ func (f *flusher) writeDeadLetters(ctx context.Context, all []taken) error {
 	})
 }
 
-// save tries until ctx ends: what a segment holds is packed once, so it must not be lost while the engine lives.
-func (f *flusher) save(ctx context.Context, all []taken) error {
+// save tries once, since a newer checkpoint is better than this one; at the end, where no newer one comes, until ctx ends.
+func (f *flusher) save(ctx context.Context, all []taken, last bool) error {
 	var checkpoints []history.Checkpoint
 	for _, t := range all {
-		if len(t.check.Pieces) > 0 {
-			checkpoints = append(checkpoints, t.check)
+		if t.check != nil {
+			checkpoints = append(checkpoints, *t.check)
 		}
 	}
 	if len(checkpoints) == 0 {
 		return nil
 	}
-	err := history.Retry(ctx, f.w.cfg.MinPause, f.w.cfg.MaxPause, func() error { return f.w.parts.Checkpoints.Save(ctx, checkpoints) }, func(err error) {
-		f.w.cfg.Log.Warn("checkpoint not saved, tried again", "partitions", len(checkpoints), "error", err)
-	})
-	if err != nil {
+	write := func() error { return f.w.parts.Checkpoints.Save(ctx, checkpoints) }
+	if err := f.attempt(ctx, last, write); err != nil {
 		return err
 	}
 	f.w.count.checkpoints.Add(len(checkpoints))
-	for _, c := range checkpoints {
-		if !c.Pieces[len(c.Pieces)-1].Base {
+	for _, t := range all {
+		if t.check == nil {
 			continue
 		}
-		if err := f.w.parts.Checkpoints.Prune(ctx, c.Topic, c.Partition); err != nil {
-			f.w.cfg.Log.Warn("old checkpoints not deleted, tried again with the next base", "partition", c.Partition, "error", err)
+		t.p.saved = t.check.Offset
+		if err := f.w.parts.Checkpoints.Prune(ctx, t.check.Topic, t.p.id); err != nil {
+			f.w.cfg.Log.Warn("old checkpoints not deleted, tried again with the next one", "partition", t.p.id, "error", err)
 		}
 	}
 	return nil
 }
 
-// tell commits. A failure costs nothing but the monitoring of lag, and is usual once the generation is over.
-func (f *flusher) tell(ctx context.Context, flushed []history.Flushed) {
-	next := make(map[int]int64, len(flushed))
-	for i := range flushed {
-		next[flushed[i].Stamp.Partition] = flushed[i].Stamp.Position
+func (f *flusher) attempt(ctx context.Context, again bool, do func() error) error {
+	if !again {
+		return do()
+	}
+	return history.Retry(ctx, f.w.cfg.MinPause, f.w.cfg.MaxPause, do, func(err error) {
+		f.w.cfg.Log.Warn("last checkpoint not saved, tried again", "error", err)
+	})
+}
+
+// tell commits what checkpoints hold. A failure costs nothing but the monitoring of lag, and is usual once the generation is over.
+func (f *flusher) tell(ctx context.Context, all []taken) {
+	next := make(map[int]int64, len(all))
+	for _, t := range all {
+		if t.p.saved >= 0 {
+			next[t.p.id] = t.p.saved
+		}
+	}
+	if len(next) == 0 {
+		return
 	}
 	if err := f.commit(ctx, next); err != nil {
 		f.w.count.commits.Inc()

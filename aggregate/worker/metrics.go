@@ -10,24 +10,28 @@ import (
 
 // counters are the worker's metrics, looked up once.
 type counters struct {
-	set         *metrics.Set
-	outcomes    map[engine.Outcome]*metrics.Counter
-	gaps        *metrics.Counter
-	broken      *metrics.Counter
-	commits     *metrics.Counter
-	waits       *metrics.Counter
-	checkpoints *metrics.Counter
+	set               *metrics.Set
+	outcomes          map[engine.Outcome]*metrics.Counter
+	gaps              *metrics.Counter
+	broken            *metrics.Counter
+	commits           *metrics.Counter
+	waits             *metrics.Counter
+	checkpoints       *metrics.Counter
+	unsaved           *metrics.Counter
+	checkpointSeconds *metrics.Histogram
 }
 
 func newCounters(set *metrics.Set) counters {
 	c := counters{
-		set:         set,
-		outcomes:    map[engine.Outcome]*metrics.Counter{},
-		gaps:        set.GetOrCreateCounter("floorwalker_worker_gaps_total"),
-		broken:      set.GetOrCreateCounter("floorwalker_worker_broken_checkpoints_total"),
-		commits:     set.GetOrCreateCounter("floorwalker_worker_failed_commits_total"),
-		waits:       set.GetOrCreateCounter("floorwalker_worker_backpressure_waits_total"),
-		checkpoints: set.GetOrCreateCounter("floorwalker_worker_checkpoints_total"),
+		set:               set,
+		outcomes:          map[engine.Outcome]*metrics.Counter{},
+		gaps:              set.GetOrCreateCounter("floorwalker_worker_gaps_total"),
+		broken:            set.GetOrCreateCounter("floorwalker_worker_broken_checkpoints_total"),
+		commits:           set.GetOrCreateCounter("floorwalker_worker_failed_commits_total"),
+		waits:             set.GetOrCreateCounter("floorwalker_worker_backpressure_waits_total"),
+		checkpoints:       set.GetOrCreateCounter("floorwalker_worker_checkpoints_total"),
+		unsaved:           set.GetOrCreateCounter("floorwalker_worker_failed_checkpoints_total"),
+		checkpointSeconds: set.GetOrCreateHistogram("floorwalker_worker_checkpoint_seconds"),
 	}
 	for o := engine.Applied; o <= engine.Expired; o++ {
 		c.outcomes[o] = c.outcome(o.String())

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"floorwalker/aggregate/engine"
+	"floorwalker/aggregate/gate"
 	"floorwalker/schema"
 	"floorwalker/schema/clickhouse"
 )
@@ -25,7 +26,8 @@ type partition struct {
 
 	mu       sync.Mutex
 	eng      Engine // nil until restored
-	dec      Decoder
+	gate     gate.Gate
+	dec      gate.Decoder
 	ev       schema.Event // decoded into again and again
 	epoch    uint16
 	log      uint16
@@ -38,15 +40,14 @@ type partition struct {
 	spare    *pending
 	expired  int64
 
-	// Of the flusher alone.
-	saved     int64 // position of the newest checkpoint
-	sinceBase int   // checkpoints since the last base; negative: there is none
-	segmentAt int64 // where the next segment begins
+	saved int64 // offset of the newest checkpoint of this epoch, negative: there is none; of the flusher alone once restored
 }
 
 func newPartition(w *Worker, from Partition, total int, kick chan<- struct{}) *partition {
-	return &partition{w: w, from: from, id: from.ID(), total: total, kick: kick, room: make(chan struct{}, 1), dec: w.parts.Decoder(),
-		newest: schema.NoTime, complete: schema.NoTime, stored: -1, pending: &pending{}, spare: &pending{}}
+	g := w.cfg.Gate
+	g.Partition, g.Partitions = from.ID(), total
+	return &partition{w: w, from: from, id: from.ID(), total: total, gate: g, kick: kick, room: make(chan struct{}, 1), dec: w.parts.Decoder(),
+		newest: schema.NoTime, complete: schema.NoTime, stored: -1, saved: -1, pending: &pending{}, spare: &pending{}}
 }
 
 // run restores the partition and applies its records until ctx ends (then it returns ctx's error) or it cannot go on.
@@ -119,34 +120,17 @@ func (p *partition) full() bool {
 func (p *partition) record(rec *schema.Record) {
 	p.pending.events++
 	ev := &p.ev
-	if err := p.judge(rec, ev); err != nil {
+	if err := p.gate.Admit(p.dec, rec, ev); err != nil {
 		p.deadLetter(rec, err)
 		return
 	}
 	if rec.Offset > p.stored {
 		p.pending.addRaw(ev, rec)
 	}
-	if ev.Type.Annotation() {
+	outcome := p.apply(ev, rec.Offset)
+	if ev.Type.Annotation() && outcome != engine.Duplicate { // a duplicate's row would take the place of the first one's
 		p.pending.addAnnotation(ev, rec.Offset)
 	}
-	p.apply(ev, rec.Offset)
-}
-
-// judge decodes the record and checks what only the stream knows: its partition and its timestamp.
-func (p *partition) judge(rec *schema.Record, ev *schema.Event) error {
-	if err := p.dec.Decode(rec, ev); err != nil {
-		return err
-	}
-	if !p.w.cfg.AnyPartitioner {
-		if err := schema.CheckPartition(ev, p.id, p.total); err != nil {
-			return err
-		}
-	}
-	limit := rec.Timestamp
-	if p.w.cfg.CheckClock {
-		limit = min(limit, p.w.cfg.Now().UnixMilli())
-	}
-	return schema.CheckTime(ev, limit+p.w.cfg.MaxAhead.Milliseconds())
 }
 
 func (p *partition) deadLetter(rec *schema.Record, err error) {
@@ -160,17 +144,16 @@ func (p *partition) deadLetter(rec *schema.Record, err error) {
 	p.eng.Skip(rec.Offset)
 }
 
-func (p *partition) apply(ev *schema.Event, offset int64) {
+func (p *partition) apply(ev *schema.Event, offset int64) engine.Outcome {
 	outcome := p.eng.Apply(ev, offset)
 	if c := p.w.count.outcomes[outcome]; c != nil {
 		c.Inc()
 	}
-	if e, ok := p.eng.(interface{ ExpiredTotal() int64 }); ok {
-		if n := e.ExpiredTotal(); n > p.expired {
-			p.w.count.outcomes[engine.Expired].Add(int(n - p.expired))
-			p.expired = n
-		}
+	if n := p.eng.ExpiredTotal(); n > p.expired {
+		p.w.count.outcomes[engine.Expired].Add(int(n - p.expired))
+		p.expired = n
 	}
+	return outcome
 }
 
 // take gives away what is pending and leaves room for more. The lock is held.

@@ -34,9 +34,9 @@ func (p *partition) restore(ctx context.Context, first, next int64) error {
 	if err != nil {
 		return err
 	}
-	unread := len(marks) > 0 && p.sinceBase < 0 // there were checkpoints, but this epoch has none to go on from
+	unread := len(marks) > 0 && p.saved < 0 // there were checkpoints, but this epoch has none to go on from
 	p.mu.Lock()
-	p.eng, p.stored, p.saved, p.segmentAt, p.newest, p.complete = eng, stored, from, from, newest, complete
+	p.eng, p.stored, p.newest, p.complete, p.expired = eng, stored, newest, complete, eng.ExpiredTotal()
 	p.mu.Unlock()
 	if from < first || unread {
 		if err := p.rebuild(ctx, from, stored+1); err != nil {
@@ -53,7 +53,6 @@ func (p *partition) restore(ctx context.Context, first, next int64) error {
 
 // begin finds the epoch, and refuses a topic that does not continue what the newest checkpoint has seen.
 func (p *partition) begin(marks []history.Mark, next int64) error {
-	p.sinceBase = -1
 	if len(marks) == 0 {
 		return nil
 	}
@@ -77,13 +76,13 @@ func (p *partition) fromMarks(ctx context.Context, marks []history.Mark) (Engine
 		if m.Engine != p.w.parts.Engines.Number || m.Log != p.log {
 			continue
 		}
-		pieces, err := p.w.parts.Checkpoints.Load(ctx, m)
+		snapshot, err := p.w.parts.Checkpoints.Load(ctx, m)
 		if err != nil && !errors.Is(err, history.ErrBroken) {
 			return nil, 0, err
 		}
 		var eng Engine
 		if err == nil {
-			eng, err = p.w.parts.Engines.Restore(pieces)
+			eng, err = p.w.parts.Engines.Restore(snapshot)
 		}
 		if err != nil {
 			p.w.count.broken.Inc()
@@ -92,7 +91,7 @@ func (p *partition) fromMarks(ctx context.Context, marks []history.Mark) (Engine
 			continue
 		}
 		if m.Epoch == p.epoch {
-			p.sinceBase = 0
+			p.saved = m.Offset
 		}
 		return eng, eng.Position(), nil
 	}

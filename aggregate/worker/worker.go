@@ -12,6 +12,7 @@ import (
 	"github.com/VictoriaMetrics/metrics"
 
 	"floorwalker/aggregate/engine"
+	"floorwalker/aggregate/gate"
 	"floorwalker/aggregate/history"
 	"floorwalker/schema"
 )
@@ -34,24 +35,23 @@ type Generation struct {
 	Commit func(ctx context.Context, next map[int]int64) error
 }
 
-// Engine is the state machine of one partition, see package engine. An engine may also have
-//
-//	Needs() int64        the first offset of which a base taken now needs the segments: without it no segment is ever pruned
-//	ExpiredTotal() int64 counts what expired
+// Engine is the state machine of one partition, see package engine.
 type Engine interface {
 	Apply(ev *schema.Event, offset int64) engine.Outcome
 	Skip(offset int64)
 	Position() int64
 	Drain(rows *engine.Rows)
-	Segment() engine.Piece
-	Base() engine.Piece
+	// Snapshot packs the whole state. It is called directly after Drain.
+	Snapshot() ([]byte, error)
+	// ExpiredTotal counts the interactions that ended because their end never came.
+	ExpiredTotal() int64
 }
 
 // Engines makes engines. Number is stored with checkpoints; those of another number are not restored.
 type Engines struct {
 	Number  uint32
 	New     func() Engine
-	Restore func(pieces []engine.Piece) (Engine, error)
+	Restore func(snapshot []byte) (Engine, error)
 }
 
 // Real are the engines of package engine.
@@ -59,7 +59,7 @@ func Real(cfg engine.Config) Engines {
 	return Engines{
 		Number:  engine.Number,
 		New:     func() Engine { return engine.New(cfg) },
-		Restore: func(pieces []engine.Piece) (Engine, error) { return restored(engine.Restore(cfg, pieces)) },
+		Restore: func(snapshot []byte) (Engine, error) { return restored(engine.Restore(cfg, snapshot)) },
 	}
 }
 
@@ -68,11 +68,6 @@ func restored(e *engine.Engine, err error) (Engine, error) {
 		return nil, err
 	}
 	return e, nil
-}
-
-// Decoder reads a record into an event; a *schema.Violation says that the record is at fault. Used by one goroutine.
-type Decoder interface {
-	Decode(rec *schema.Record, ev *schema.Event) error
 }
 
 // Sink takes the rows and knows which raw events are stored.
@@ -91,27 +86,24 @@ type Sink interface {
 // Checkpoints keeps checkpoints; see history.Store.
 type Checkpoints interface {
 	Marks(ctx context.Context, topic string, partition int) ([]history.Mark, error)
-	Load(ctx context.Context, m history.Mark) ([]engine.Piece, error)
+	Load(ctx context.Context, m history.Mark) ([]byte, error)
 	Save(ctx context.Context, checkpoints []history.Checkpoint) error
 	Prune(ctx context.Context, topic string, partition int) error
 }
 
 // Config of a Worker. Zero values mean the default in brackets.
 type Config struct {
-	Topic          string
-	AnyPartitioner bool          // trust producers that do not partition by murmur2
-	MaxAhead       time.Duration // how far an event's time may be after its record's timestamp (5 min)
-	CheckClock     bool          // check event times against the clock too: the broker does not bound timestamps
-	Flush          time.Duration // between flushes (1 s)
-	Checkpoint     time.Duration // between checkpoints (30 s)
-	BaseEvery      int           // checkpoints from one base to the next (20)
-	MaxEvents      int           // pending in one partition before it waits for the flush (100,000)
-	MaxBytes       int           // likewise (64 MiB)
-	Final          time.Duration // for the last flush, checkpoint and commit (20 s)
-	MinPause       time.Duration // between attempts of checkpoints and dead letters (200 ms), doubled up to MaxPause
-	MaxPause       time.Duration // (10 s)
-	Now            func() time.Time
-	Log            *slog.Logger
+	Topic      string
+	Gate       gate.Gate     // judges records; Partition and Partitions are filled in
+	Flush      time.Duration // between flushes (1 s)
+	Checkpoint time.Duration // least time between checkpoints (30 s); see shareOfTime
+	MaxEvents  int           // pending in one partition before it waits for the flush (100,000)
+	MaxBytes   int           // likewise (64 MiB)
+	Final      time.Duration // for the last flush, checkpoint and commit (20 s)
+	MinPause   time.Duration // between attempts of checkpoints and dead letters (200 ms), doubled up to MaxPause
+	MaxPause   time.Duration // (10 s)
+	Now        func() time.Time
+	Log        *slog.Logger
 }
 
 func (c Config) withDefaults() (Config, error) {
@@ -122,7 +114,7 @@ func (c Config) withDefaults() (Config, error) {
 		name  string
 		value *time.Duration
 		def   time.Duration
-	}{{"max ahead", &c.MaxAhead, 5 * time.Minute}, {"flush", &c.Flush, time.Second}, {"checkpoint", &c.Checkpoint, 30 * time.Second},
+	}{{"flush", &c.Flush, time.Second}, {"checkpoint", &c.Checkpoint, 30 * time.Second},
 		{"final", &c.Final, 20 * time.Second}, {"min pause", &c.MinPause, 200 * time.Millisecond}, {"max pause", &c.MaxPause, 10 * time.Second}} {
 		if *d.value < 0 {
 			return c, fmt.Errorf("worker: %s is %s, which must not be negative", d.name, *d.value)
@@ -135,7 +127,7 @@ func (c Config) withDefaults() (Config, error) {
 		name  string
 		value *int
 		def   int
-	}{{"base every", &c.BaseEvery, 20}, {"max events", &c.MaxEvents, 100_000}, {"max bytes", &c.MaxBytes, 64 << 20}} {
+	}{{"max events", &c.MaxEvents, 100_000}, {"max bytes", &c.MaxBytes, 64 << 20}} {
 		if *n.value < 0 {
 			return c, fmt.Errorf("worker: %s is %d, which must not be negative", n.name, *n.value)
 		}
@@ -155,7 +147,7 @@ func (c Config) withDefaults() (Config, error) {
 // Parts are what a worker is put together from.
 type Parts struct {
 	Engines     Engines
-	Decoder     func() Decoder // one for each partition
+	Decoder     func() gate.Decoder // one for each partition
 	Sink        Sink
 	Checkpoints Checkpoints
 	DeadLetters func(ctx context.Context, letters []schema.DeadLetter) error // writes them to their topic

@@ -15,8 +15,8 @@ import (
 // does next to nothing: what the worker itself adds.
 func BenchmarkPartition_Handle(b *testing.B) {
 	m := newMemory()
-	w, err := New(Config{Topic: topic, AnyPartitioner: true, MaxEvents: 1 << 30, MaxBytes: 1 << 40}, Parts{Engines: engines(),
-		Decoder: func() Decoder { return &schema.Decoder{} }, Sink: m, Checkpoints: m, DeadLetters: m.writeLetters, Metrics: metrics.NewSet()})
+	w, err := New(Config{Topic: topic, Gate: gate.Gate{AnyPartitioner: true, MaxAhead: 5 * time.Minute}, MaxEvents: 1 << 30, MaxBytes: 1 << 40}, Parts{Engines: engines(),
+		Decoder: func() gate.Decoder { return &schema.Decoder{} }, Sink: m, Checkpoints: m, DeadLetters: m.writeLetters, Metrics: metrics.NewSet()})
 	require.NoError(b, err)
 	p := newPartition(w, newLog(0, 0), 1, make(chan struct{}, 1))
 	p.eng = w.parts.Engines.New()

@@ -10,7 +10,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
-	"floorwalker/aggregate/history"
 	"floorwalker/schema"
 )
 
@@ -45,7 +44,7 @@ func TestRecords_WrongPartition(t *testing.T) {
 	const total = 7
 	home := schema.Murmur2Partition([]byte("6"), total)
 	m := newMemory()
-	w := m.worker(t, func(c *Config) { c.AnyPartitioner = false })
+	w := m.worker(t, func(c *Config) { c.Gate.AnyPartitioner = false })
 	o := m.own(w, total, newLog(home, 0, "a"), newLog((home+1)%total, 0, "b"))
 	m.until(t, "flushed", func() bool { return len(m.dead) == 1 && m.numbers["a"] == 1 })
 	o.end(t)
@@ -57,7 +56,7 @@ func TestRecords_WrongPartition(t *testing.T) {
 func TestRecords_AheadOfTheClock(t *testing.T) {
 	m := newMemory()
 	m.now = time.UnixMilli(noon).Add(-6 * time.Minute)
-	w := m.worker(t, func(c *Config) { c.CheckClock = true })
+	w := m.worker(t, func(c *Config) { c.Gate.Clock = m.clock })
 	o := m.own(w, 1, newLog(0, 0, "a"))
 	m.until(t, "flushed", func() bool { return len(m.dead) == 1 })
 	o.end(t)
@@ -80,7 +79,7 @@ func TestOrder_CommitLast(t *testing.T) {
 		at := slices.Index(m.steps, "save")
 		require.Equal(t, []string{"flush", "save", "commit"}, m.steps[at-1:at+2])
 		require.EqualValues(t, 2, m.committed[0])
-		require.True(t, m.saved[0].Pieces[1].Base, "the first checkpoint has a base")
+		require.EqualValues(t, 2, m.saved[0].Offset)
 	})
 	o.end(t)
 }
@@ -179,19 +178,18 @@ func TestRestart_BrokenNewest_OlderOne(t *testing.T) {
 	m := newMemory()
 	l := newLog(0, 0, "a")
 	run := func(until int64) {
-		o := m.own(m.worker(t, func(c *Config) { c.BaseEvery = 1 }), 1, l)
+		o := m.own(m.worker(t, nil), 1, l)
 		m.until(t, "flushed", func() bool { return m.numbers["a"] == until })
 		o.end(t)
 	}
 	run(1)
 	l.add("a", "a")
 	run(3)
-	m.with(func() { m.brokenBase[3] = true; m.stored = 2 })
+	m.with(func() { m.broken[3] = true; m.stored = 2 })
 	l.add("a")
 	run(4)
-	require.EqualValues(t, 3, l.from, "the segment beside the broken base counts")
+	require.EqualValues(t, 1, l.from)
 	require.Equal(t, []int64{0, 1, 2, 3}, m.raw[0])
-	require.Empty(t, m.annotations)
 }
 
 // Without any readable checkpoint the state is made again from stored raw events, then from Kafka.
@@ -201,7 +199,7 @@ func TestRestart_NoCheckpointReadable_RebuiltFromRaw(t *testing.T) {
 	o := m.own(m.worker(t, nil), 1, l)
 	m.until(t, "flushed", func() bool { return m.numbers["a"] == 2 })
 	o.end(t)
-	m.with(func() { m.brokenBase[2] = true; m.stored = 1 })
+	m.with(func() { m.broken[2] = true; m.stored = 1 })
 	l2 := newLog(0, 2, "a") // Kafka has forgotten the first two
 	w := m.worker(t, nil)
 	o = m.own(w, 1, l2)
@@ -260,7 +258,7 @@ func TestStart_OtherEngine_NewEpoch(t *testing.T) {
 	o.end(t)
 	last := m.saved[len(m.saved)-1]
 	require.Equal(t, []uint16{1, 0}, []uint16{last.Epoch, last.Log})
-	require.True(t, last.Pieces[len(last.Pieces)-1].Base)
+	require.EqualValues(t, 2, last.Offset)
 	require.EqualValues(t, 1, m.progress[0].Stamp.Epoch)
 }
 
@@ -287,35 +285,104 @@ func TestReaderFails_OthersFlushed(t *testing.T) {
 	require.Equal(t, map[int]int64{0: 1, 1: 1}, m.committed)
 }
 
-// Bases come every few checkpoints, segments follow one another without a hole.
-func TestCheckpoints_Chain(t *testing.T) {
+// Each checkpoint holds the state at its own offset, whatever is applied meanwhile; where nothing is new none is written.
+func TestCheckpoints_StateAndOffsetTogether(t *testing.T) {
 	m := newMemory()
 	l := newLog(0, 0)
-	o := m.own(m.worker(t, func(c *Config) { c.BaseEvery = 3 }), 1, l)
-	for i := range 7 {
-		l.add("a")
-		m.until(t, "flushed", func() bool { return m.numbers["a"] == int64(i+1) })
+	o := m.own(m.worker(t, nil), 1, l)
+	for i := range 5 {
+		l.add(numbered("s", 1000)...)
+		m.until(t, "flushed", func() bool { return m.numbers["s0999"] == int64(i+1) })
 		m.with(func() { m.now = m.now.Add(31 * time.Second) })
-		m.until(t, "saved", func() bool { return m.committed[0] == int64(i+1) })
+		m.until(t, "saved", func() bool { return m.committed[0] == int64(1000*(i+1)) })
 	}
+	var before, steps int
+	m.with(func() { before, steps = len(m.saved), len(m.steps); m.now = m.now.Add(31 * time.Second) })
+	m.until(t, "flushed on", func() bool { return len(m.steps) > steps+5 })
 	o.end(t)
-	var pieces []history.Piece
-	var bases []int64
-	at := int64(0)
+	require.Len(t, m.saved, before, "nothing new")
 	for _, c := range m.saved {
-		pieces = append(pieces, c.Pieces...)
-	}
-	for _, p := range pieces {
-		if p.Base {
-			bases = append(bases, p.Offset)
-			continue
+		e, err := engines().Restore(c.Snapshot)
+		require.NoError(t, err)
+		require.Equal(t, c.Offset, e.Position())
+		var seen int64
+		for _, n := range e.(*counting).Seen {
+			seen += n
 		}
-		require.Equal(t, at, p.Since)
-		at = p.Offset
+		require.Equal(t, c.Offset, seen)
 	}
-	require.EqualValues(t, 7, at)
-	require.Len(t, bases, 3)
 }
+
+// The next checkpoint waits 20 times as long as the last one took, packing and saving.
+func TestCheckpoints_IntervalGrowsWithCost(t *testing.T) {
+	m := newMemory()
+	l := newLog(0, 0, "a")
+	w := m.worker(t, nil)
+	const each = 3 * time.Second // to pack, and again to save
+	m.saveTakes = each
+	make1 := w.parts.Engines.New
+	w.parts.Engines.New = func() Engine { return slow{make1().(*counting), func() { m.with(func() { m.now = m.now.Add(each) }) }} }
+	o := m.own(w, 1, l)
+	m.until(t, "flushed", func() bool { return m.numbers["a"] == 1 })
+	var first time.Time
+	m.with(func() { m.now = m.now.Add(31 * time.Second); first = m.now })
+	m.until(t, "saved", func() bool { return m.committed[0] == 1 })
+	l.add("a")
+	move := func(at time.Time) {
+		var steps int
+		m.with(func() { steps = len(m.steps); m.now = at })
+		m.until(t, "flushed", func() bool { return len(m.steps) > steps+3 })
+	}
+	move(first.Add(40*each - time.Millisecond))
+	m.with(func() { require.Len(t, m.saved, 1) })
+	move(first.Add(40 * each))
+	m.with(func() { require.Len(t, m.saved, 2) })
+	o.end(t)
+}
+
+// slow takes its time for packing.
+type slow struct {
+	*counting
+	pack func()
+}
+
+func (s slow) Snapshot() ([]byte, error) {
+	s.pack()
+	return s.counting.Snapshot()
+}
+
+// A state that cannot be packed, or a checkpoint that cannot be saved, stops no rows; commits wait, and the end says it.
+func TestCheckpointFails_RowsGoOn(t *testing.T) {
+	down := errors.New("down")
+	for name, fail := range map[string]func(*memory, *Worker){
+		"pack": func(_ *memory, w *Worker) {
+			w.parts.Engines.New = func() Engine { return unpackable{newCounting(), down} }
+		},
+		"save": func(m *memory, _ *Worker) { m.failSave = down },
+	} {
+		m := newMemory()
+		l := newLog(0, 0, "a")
+		w := m.worker(t, func(c *Config) { c.Final = 50 * time.Millisecond })
+		fail(m, w)
+		o := m.own(w, 1, l)
+		m.until(t, "flushed", func() bool { return m.numbers["a"] == 1 })
+		m.with(func() { m.now = m.now.Add(31 * time.Second) })
+		require.Eventually(t, func() bool { return w.count.unsaved.Get() == 1 }, 20*time.Second, time.Millisecond, name)
+		l.add("a")
+		m.until(t, "flushed on", func() bool { return m.numbers["a"] == 2 })
+		o.stop()
+		require.ErrorIs(t, o.wait(t), down, name)
+		require.Empty(t, m.committed, name)
+		require.EqualValues(t, 2, w.count.unsaved.Get(), name)
+	}
+}
+
+type unpackable struct {
+	*counting
+	err error
+}
+
+func (u unpackable) Snapshot() ([]byte, error) { return nil, u.err }
 
 func TestNew_Faults(t *testing.T) {
 	_, err := New(Config{}, Parts{})

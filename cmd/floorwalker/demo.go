@@ -16,7 +16,6 @@ import (
 	"floorwalker/ingest/simulate"
 	"floorwalker/internal/broker"
 	"floorwalker/internal/clickhouse"
-	"floorwalker/query/auth"
 )
 
 const (
@@ -29,23 +28,9 @@ type demoFile struct {
 	URL           string            `json:"url"`
 	Tokens        map[string]string `json:"tokens"` // by role
 	ContactCenter string            `json:"contact_center"`
-	Surfaces      demoSurfaces      `json:"surfaces"`
+	Surfaces      struct{}          `json:"surfaces"` // vendors' credentials, of the surfaces that there are
 	Kafka         string            `json:"kafka"`
 	ClickHouse    string            `json:"clickhouse"`
-}
-
-// demoSurfaces are the vendors' credentials.
-type demoSurfaces struct {
-	Ameyo   demoLogin         `json:"ameyo"`
-	Convoso map[string]string `json:"convoso"`
-	Exotel  map[string]string `json:"exotel"`
-	Vonage  map[string]string `json:"vonage"`
-	Clarity map[string]string `json:"clarity"`
-}
-
-type demoLogin struct {
-	User     string `json:"user"`
-	Password string `json:"password"`
 }
 
 type demoOptions struct {
@@ -166,30 +151,18 @@ func (o *demoOptions) config(c *credentials, kafka, clickHouse string) (config.C
 	cfg.Listen, cfg.DataDir = o.listen, filepath.Join(o.data, "node")
 	cfg.Kafka.Brokers, cfg.Kafka.Partitions, cfg.Kafka.Replication = []string{kafka}, 4, 1
 	cfg.ClickHouse.Addresses = []string{clickHouse}
+	// Nothing expires: retention goes by event time, and what is replayed into a demo may be decades old.
+	cfg.ClickHouse.Retention = config.Retention{}
 	for _, role := range config.NativeRoles() {
 		cfg.Tokens = append(cfg.Tokens, config.Token{Name: role, Role: role, TokenSHA256: config.TokenSum(c.Tokens[role])})
 	}
-	hash, err := auth.HashPassword(c.Password)
-	if err != nil {
-		return cfg, err
-	}
-	cfg.ContactCenters = []config.ContactCenter{{ID: o.simulate.contactCenter, Surfaces: config.Surfaces{
-		Ameyo:   config.Ameyo{Users: []config.Login{{Name: demoUser, PasswordHash: hash}}},
-		Convoso: config.Convoso{AuthTokens: []config.SurfaceToken{{Name: demoUser, TokenSHA256: config.TokenSum(c.Surfaces["convoso"])}}},
-		Exotel:  config.Exotel{Tokens: []config.Token{{Name: demoUser, Role: "supervisor", TokenSHA256: config.TokenSum(c.Surfaces["exotel"])}}},
-		Vonage:  config.Vonage{Clients: []config.VonageClient{{ClientID: demoUser, SecretSHA256: config.TokenSum(c.Surfaces["vonage"])}}},
-		Clarity: config.Clarity{ClientIDs: []string{c.Surfaces["clarity"]}, Users: []config.Login{{Name: simulate.AdminLogin, PasswordHash: hash}}},
-	}}}
+	cfg.ContactCenters = []config.ContactCenter{{ID: o.simulate.contactCenter}}
 	return cfg, cfg.Validate()
 }
 
-const demoUser = "demo"
-
 // credentials of a demo; made once and kept.
 type credentials struct {
-	Tokens   map[string]string `json:"tokens"`   // by role
-	Surfaces map[string]string `json:"surfaces"` // token, secret or client id by vendor
-	Password string            `json:"password"`
+	Tokens map[string]string `json:"tokens"` // by role
 }
 
 func loadCredentials(dir string) (*credentials, error) {
@@ -213,35 +186,15 @@ func (c *credentials) complete() {
 	if c.Tokens == nil {
 		c.Tokens = map[string]string{}
 	}
-	if c.Surfaces == nil {
-		c.Surfaces = map[string]string{}
-	}
 	for _, role := range config.NativeRoles() {
 		if c.Tokens[role] == "" {
 			c.Tokens[role] = config.NewToken()
 		}
 	}
-	for _, vendor := range []string{"convoso", "exotel", "vonage", "clarity"} {
-		if c.Surfaces[vendor] == "" {
-			c.Surfaces[vendor] = config.NewToken()
-		}
-	}
-	if c.Password == "" {
-		c.Password = config.NewToken()
-	}
 }
 
 func (c *credentials) demoFile(url, contactCenter, kafka, clickHouse string) demoFile {
-	return demoFile{
-		URL: url, Tokens: c.Tokens, ContactCenter: contactCenter, Kafka: kafka, ClickHouse: clickHouse,
-		Surfaces: demoSurfaces{
-			Ameyo:   demoLogin{demoUser, c.Password},
-			Convoso: map[string]string{"auth_token": c.Surfaces["convoso"]},
-			Exotel:  map[string]string{"account_sid": contactCenter, "token": c.Surfaces["exotel"]},
-			Vonage:  map[string]string{"client_id": demoUser, "client_secret": c.Surfaces["vonage"]},
-			Clarity: map[string]string{"client_id": c.Surfaces["clarity"], "user": simulate.AdminLogin, "password": c.Password},
-		},
-	}
+	return demoFile{URL: url, Tokens: c.Tokens, ContactCenter: contactCenter, Kafka: kafka, ClickHouse: clickHouse}
 }
 
 // writeJSON replaces a file that only its owner may read; nobody sees half of it.

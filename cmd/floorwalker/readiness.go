@@ -34,7 +34,11 @@ func (s *server) readiness(ctx context.Context) query.Readiness {
 		add("live view", s.viewReadiness(&r))
 	}
 	add("kafka", s.kafka.Ping(ctx))
-	add("clickhouse", s.history.Ping(ctx))
+	err := s.history.Ping(ctx)
+	if err == nil && len(r.Partitions) > 0 {
+		err = s.flushed.fill(ctx, r.Partitions)
+	}
+	add("clickhouse", err)
 	return r
 }
 

@@ -23,6 +23,8 @@ type replayOptions struct {
 	target
 	format, contactCenter, source, date string
 	speed                               float64
+	wait                                bool
+	awaiter
 }
 
 func newReplay() *cobra.Command {
@@ -32,7 +34,8 @@ func newReplay() *cobra.Command {
 		Short: "Write the events of files to Kafka",
 		Long: `Writes the events of files to Kafka, as fast as it takes them or at a multiple of the pace at which they happened. Records
 carry the present as their timestamp, so that Kafka keeps them. Replaying a file again changes nothing: events keep their ids.
-- as a file is standard input.
+- as a file is standard input. With --wait it returns when a running Floorwalker has taken everything in: when both its live view and
+its history have come to the last event that was written.
 
 Formats (--format; auto looks at the first line):
   ndjson          one CloudEvent in structured mode per line
@@ -48,10 +51,13 @@ Formats (--format; auto looks at the first line):
 	o.target.flags(cmd)
 	f := cmd.Flags()
 	f.StringVar(&o.format, "format", replay.FormatAuto, "auto, ndjson, csv or anonymous-bank")
-	f.StringVar(&o.contactCenter, "contact-center", "", "contact centre of all events, instead of their own")
+	f.StringVar(&o.contactCenter, "contact-center", "", "contact centre of all events, instead of their own; an anonymous-bank log names none: the demo's, unless said")
 	f.StringVar(&o.source, "source", "", "CloudEvents source of all events, instead of their own")
 	f.StringVar(&o.date, "date", "", "day of an anonymous-bank log, such as 1999-08-01")
 	f.Float64Var(&o.speed, "speed", 0, "so many times as fast as the events happened; 0: as fast as possible")
+	f.BoolVar(&o.wait, "wait", false, "return when the live view and the history hold all that was written")
+	f.StringVar(&o.awaiter.url, "url", "", "the Floorwalker to wait for; the demo's or that of --config unless said")
+	f.DurationVar(&o.awaiter.timeout, "wait-timeout", 5*time.Minute, "how long to wait at most")
 	return cmd
 }
 
@@ -63,9 +69,19 @@ func (o *replayOptions) run(cmd *cobra.Command, files []string) error {
 			return fmt.Errorf("--date %q is not a day such as 1999-08-01", o.date)
 		}
 	}
-	kafka, _, err := o.target.kafka()
+	kafka, demo, err := o.target.kafka()
 	if err != nil {
 		return err
+	}
+	options.Fallback = demo
+	// What to wait for is found out first: nothing should be written and the wait fail.
+	if o.wait && o.awaiter.url == "" {
+		if o.awaiter.url, err = o.target.apiURL(); err != nil {
+			return err
+		}
+		if o.awaiter.url == "" {
+			return errors.New("--wait needs --url: neither demo nor configuration says where Floorwalker serves")
+		}
 	}
 	w, err := newEventWriter(kafka, slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn})))
 	if err != nil {
@@ -77,7 +93,10 @@ func (o *replayOptions) run(cmd *cobra.Command, files []string) error {
 			return err
 		}
 	}
-	return nil
+	if !o.wait {
+		return nil
+	}
+	return o.await(cmd.Context(), w.next)
 }
 
 func (o *replayOptions) file(ctx context.Context, cmd *cobra.Command, w replay.Writer, file string, options replay.OpenConfig) error {

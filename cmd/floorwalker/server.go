@@ -44,6 +44,7 @@ type server struct {
 	history   driver.Conn
 	directory *directory.Store
 	view      *view.View
+	flushed   *flushed
 	url       string // of the API
 }
 
@@ -158,10 +159,10 @@ func (s *server) startWorker(context.Context) error {
 		return err
 	}
 	w, err := worker.New(worker.Config{
-		Topic: s.cfg.Kafka.Topics.Events, AnyPartitioner: s.cfg.Kafka.Partitioner == config.PartitionerAny, MaxAhead: s.cfg.Kafka.FutureLimit,
-		CheckClock: !s.topics.EnforcesTimestamps, Flush: s.cfg.Engine.FlushInterval, Checkpoint: s.cfg.Engine.CheckpointInterval, Log: s.log,
+		Topic: s.cfg.Kafka.Topics.Events, Gate: s.gate(),
+		Flush: s.cfg.Engine.FlushInterval, Checkpoint: s.cfg.Engine.CheckpointInterval, Log: s.log,
 	}, worker.Parts{
-		Engines: worker.Real(s.engineConfig()), Decoder: func() worker.Decoder { return &schema.Decoder{} }, Sink: sink, Checkpoints: store,
+		Engines: worker.Real(s.engineConfig()), Decoder: func() gate.Decoder { return &schema.Decoder{} }, Sink: sink, Checkpoints: store,
 		DeadLetters: s.writeDeadLetters, Metrics: s.set,
 	})
 	if err != nil {
@@ -246,7 +247,7 @@ func (s *server) startView(ctx context.Context) error {
 		Engine: s.engineConfig(), Decoder: func() gate.Decoder { return &schema.Decoder{} },
 		Gate:    s.gate(),
 		Zone:    func(contactCenter string) *time.Location { return s.directory.Snapshot(contactCenter).Location },
-		Log: s.log,
+		History: boot{history.NewBoot(s.history, s.log), s.cfg.Kafka.Topics.Events}, Log: s.log,
 	})
 	if err != nil {
 		return err
@@ -294,11 +295,13 @@ func (s *server) newApp() (*query.App, error) {
 		return nil, err
 	}
 	catalogue := metric.NewCatalogue()
+	past := reader.New(s.history, catalogue, reader.Config{})
+	s.flushed = newFlushed(past, s.cfg.Kafka.Topics.Events)
 	return query.New(query.Config{ContactCenters: contactCenters(&s.cfg), BodyLimit: s.cfg.Query.Limits.BodyBytes, MetricsElsewhere: s.cfg.MetricsListen != ""},
 		query.Deps{
 			Live: s.view, Directory: s.directory, Catalogue: catalogue, Authenticator: authenticator,
 			Collector: collector{s.producer.Collector(s.cfg.Kafka.FutureLimit, 0)},
-			History:   reader.New(s.history, catalogue, reader.Config{}),
+			History:   past,
 			Readiness: s.readiness, Sets: []*metrics.Set{s.set}, Set: s.set, Logger: s.log,
 		})
 }

@@ -18,6 +18,7 @@ type eventWriter struct {
 	producer *ingest.Producer
 	topics   ingest.Topics
 	msgs     []ingest.Message
+	next     map[int]int64 // by partition of the events' topic: the offset after the last event written
 }
 
 func newEventWriter(cfg ingest.Config, log *slog.Logger) (*eventWriter, error) {
@@ -25,7 +26,7 @@ func newEventWriter(cfg ingest.Config, log *slog.Logger) (*eventWriter, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &eventWriter{client: client, producer: client.Producer(), topics: cfg.Topics}, nil
+	return &eventWriter{client: client, producer: client.Producer(), topics: cfg.Topics, next: map[int]int64{}}, nil
 }
 
 // Write returns nil when all in-sync replicas have acknowledged every event.
@@ -43,7 +44,12 @@ func (w *eventWriter) Write(ctx context.Context, events []schema.Event) error {
 		}
 		w.msgs = append(w.msgs, m)
 	}
-	_, err := w.producer.Write(ctx, w.msgs)
+	at, err := w.producer.Write(ctx, w.msgs)
+	for _, p := range at {
+		if p.Topic == w.topics.Events && p.Offset >= 0 {
+			w.next[p.Partition] = max(w.next[p.Partition], p.Offset+1)
+		}
+	}
 	return err
 }
 

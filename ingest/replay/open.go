@@ -3,6 +3,7 @@ package replay
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -30,6 +31,8 @@ type OpenConfig struct {
 	Format   string    // one of Formats; auto looks at the first line
 	Date     time.Time // the day of an Anonymous Bank log; zero: from the file's name
 	Envelope Envelope
+	// Fallback is the contact centre of files that name none, where the Envelope names none either.
+	Fallback string
 }
 
 // Open makes a Reader of a file's content; name is its name.
@@ -64,6 +67,7 @@ func open(r io.Reader, name, format string, cfg OpenConfig) (Reader, error) {
 		if !ok {
 			return nil, errors.New("the log has no dates and the file's name holds none; name the day, such as 1999-08-01")
 		}
+		cfg.Envelope.ContactCenter = cmp.Or(cfg.Envelope.ContactCenter, cfg.Fallback)
 		return AnonymousBank(r, date, cfg.Envelope)
 	}
 	return nil, fmt.Errorf("format %q; allowed are %s", format, strings.Join(Formats(), ", "))

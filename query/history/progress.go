@@ -64,6 +64,15 @@ func (r *Reader) Progress(ctx context.Context, contactCenter string) (Progress, 
 	return out, nil
 }
 
+// Flushed is the offset of the next record of a partition to be flushed, false where none of it ever was.
+func (r *Reader) Flushed(ctx context.Context, topic string, partition int) (offset int64, ok bool, err error) {
+	at, ok, err := r.newest(ctx, "", partitionLog{topic, uint32(partition)})
+	if err != nil {
+		return 0, false, fmt.Errorf("progress of partition %d of %q: %w", partition, topic, err)
+	}
+	return int64(at.offset), ok, nil
+}
+
 // orNoTime reads a time that was written as 1970 where there is none yet.
 func orNoTime(t time.Time) int64 {
 	if ms := t.UnixMilli(); ms > 0 {

@@ -42,56 +42,46 @@ func (p *Progress) Append(s Stamp, r ProgressRow) {
 	p.worker.add(r.Worker)
 }
 
-// Kinds of checkpoint pieces.
-const (
-	KindBase    = "base"
-	KindSegment = "segment"
-)
-
-// CheckpointRow is one chunk of one piece of a checkpoint.
+// CheckpointRow is one chunk of a checkpoint's snapshot.
 type CheckpointRow struct {
-	Kind          string
 	Chunk, Chunks uint32
 	Engine        uint32
 	Partitions    uint32
 	Log           uint16 // the first epoch whose offsets are of the same log
-	Since         int64
 	Data          []byte
 }
 
-// Checkpoints writes pieces of checkpoints.
+// Checkpoints writes checkpoints.
 type Checkpoints struct {
 	block
-	topic, kind                      *low
+	topic                            *low
 	partition, chunk, chunks, engine *u32s
 	partitions                       *u32s
 	epoch, log                       *u16s
-	offset, since                    *u64s
+	offset                           *u64s
 	data                             *texts
 }
 
 // NewCheckpoints makes an empty writer of table checkpoints.
 func NewCheckpoints() *Checkpoints {
-	c := &Checkpoints{topic: newLow(), kind: newLow(), partition: newU32s(), chunk: newU32s(), chunks: newU32s(), engine: newU32s(),
-		partitions: newU32s(), epoch: newU16s(), log: newU16s(), offset: newU64s(), since: newU64s(), data: newTexts()}
+	c := &Checkpoints{topic: newLow(), partition: newU32s(), chunk: newU32s(), chunks: newU32s(), engine: newU32s(),
+		partitions: newU32s(), epoch: newU16s(), log: newU16s(), offset: newU64s(), data: newTexts()}
 	c.block = newBlock("checkpoints", "written_at", named{"topic", c.topic}, named{"partition", c.partition}, named{"epoch", c.epoch},
-		named{"offset", c.offset}, named{"kind", c.kind}, named{"chunk", c.chunk}, named{"chunks", c.chunks}, named{"engine", c.engine},
-		named{"partitions", c.partitions}, named{"log", c.log}, named{"since", c.since}, named{"data", c.data})
+		named{"offset", c.offset}, named{"chunk", c.chunk}, named{"chunks", c.chunks}, named{"engine", c.engine},
+		named{"partitions", c.partitions}, named{"log", c.log}, named{"data", c.data})
 	return c
 }
 
-// Append adds one chunk; the stamp's position is the piece's offset.
+// Append adds one chunk; the stamp's position is the checkpoint's offset.
 func (c *Checkpoints) Append(s Stamp, r CheckpointRow) {
 	c.topic.add(s.Topic)
 	c.partition.add(uint32(s.Partition))
 	c.epoch.add(s.Epoch)
 	c.offset.signed(s.Position)
-	c.kind.add(r.Kind)
 	c.chunk.add(r.Chunk)
 	c.chunks.add(r.Chunks)
 	c.engine.add(r.Engine)
 	c.partitions.add(r.Partitions)
 	c.log.add(r.Log)
-	c.since.signed(r.Since)
 	c.data.add(view(r.Data))
 }

@@ -272,17 +272,15 @@ ORDER BY (contact_center, topic, partition, epoch, offset, written_at);
     partition       UInt32,
     epoch           UInt16,
     offset          UInt64,                                -- the next one to apply after restoring
-    kind            LowCardinality(String),               -- base, segment
     chunk           UInt32,
     chunks          UInt32,
     engine          UInt32,                                -- the engine's number
     partitions      UInt32,                                -- of the topic when it was written
     log             UInt16,                                -- the first epoch whose offsets are of the same log
-    since           UInt64,                                -- a segment's first offset; a base's: the first one it needs segments of
     written_at      DateTime64(3, 'UTC'),
     data            String CODEC(NONE)                     -- compressed and checksummed by its writer
 ) ENGINE = {{replacing "checkpoints" "written_at"}}
-ORDER BY (topic, partition, epoch, offset, kind, chunk);
+ORDER BY (topic, partition, epoch, offset, chunk);
 {{distributed "checkpoints" "topic, partition"}}
 
 -- Why a page was sent, and when it was over: one row per rule and what it watches, from the moment on that it fires.
