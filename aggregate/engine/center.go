@@ -25,13 +25,14 @@ type center struct {
 	byName  map[string]uint32
 	names   []string // of queues and campaigns; names[0] is ""
 
-	series      map[seriesKey]*series
-	touched     []*pane
-	expirations int64
-	live        bool
-	swept       int64 // quarter in which panes were last dropped
-	seen        dedup
-	deadlines   deadlines
+	series    map[seriesKey]*series
+	touched   []*pane
+	expired   *int64 // the engine's count of interactions that expired
+	frozen    int64  // while an event from beyond the horizon is applied: windows that end by then stay as they are
+	live      bool
+	swept     int64 // quarter in which panes were last dropped
+	seen      dedup
+	deadlines deadlines
 
 	dirtyAgents       []*agent
 	dirtyInteractions []*interaction
@@ -40,12 +41,12 @@ type center struct {
 
 	changedAgents       []*agent // for the live view
 	changedInteractions []*interaction
-	removed             []string
 
 	spare            []*outputs // scratch
 	logKeys, secKeys []uint32
 	slack            []schema.Bin // room for histograms of rows
-	recent           [2]*series   // of a queue and of an agent, counted in last
+	slackSegments    []schema.Segment
+	recent           [2]*series // of a queue and of an agent, counted in last
 }
 
 func newCenter(id string, cfg *Config) *center {
@@ -105,6 +106,7 @@ func (c *center) interaction(id string, t int64) *interaction {
 		return nil
 	}
 	i := &interaction{id: strings.Clone(id), c: c, own: newest{T: schema.NoTime}, look: schema.Open, notBefore: notBefore}
+	i.line.in, i.line.head.Visits, i.line.head.Parts = i.room.inputs[:0], i.room.visits[:0], i.room.parts[:0]
 	if n := len(c.free); n > 0 {
 		i.handle, c.free = c.free[n-1], c.free[:n-1]
 		c.slab[i.handle] = i
@@ -135,7 +137,7 @@ func (s *course) finishedAtOrOpen() int64 {
 // leave forgets an interaction but for its id and the moment it was finished.
 func (c *center) leave(i *interaction, at int64) {
 	if i.line.head.EndReason == schema.EndExpired { // also where a later event saw it before complete_until did
-		c.expirations++
+		*c.expired++
 	}
 	c.gone[xxhash.Sum64String(i.id)] = at
 	c.drop(i)
@@ -318,7 +320,5 @@ func (c *center) drop(i *interaction) {
 	c.slab[i.handle] = nil
 	c.free = append(c.free, i.handle)
 	i.left = true
-	if c.live {
-		c.removed = append(c.removed, i.id)
-	}
+	c.changedInteraction(i)
 }

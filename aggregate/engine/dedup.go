@@ -8,20 +8,33 @@ import (
 
 // dedup remembers which events were seen: one set of hashes per event-time minute, consulted only in the event's own minute and
 // dropped whole, so that forgetting costs nothing per event.
-type dedup struct{ minutes map[int64]*hashSet }
+type dedup struct {
+	minutes map[int64]*hashSet
+	last    *hashSet // that of lastAt
+	lastAt  int64
+}
 
 // seen reports whether an event was seen before, and notes it.
 func (d *dedup) seen(ev *schema.Event) bool {
-	m := floorTo(ev.Time, minuteMs)
+	if m := floorTo(ev.Time, minuteMs); d.last == nil || m != d.lastAt {
+		d.last, d.lastAt = d.minute(m), m
+	}
+	return !d.last.add(identity(ev))
+}
+
+func (d *dedup) minute(m int64) *hashSet {
 	if d.minutes == nil {
 		d.minutes = map[int64]*hashSet{}
 	}
 	s := d.minutes[m]
 	if s == nil {
 		s = &hashSet{slots: make([]uint64, 8)}
+		if before := d.minutes[m-minuteMs]; before != nil {
+			s.slots = make([]uint64, max(8, len(before.slots)/2)) // as busy as the one before, or half
+		}
 		d.minutes[m] = s
 	}
-	return !s.add(identity(ev))
+	return s
 }
 
 // drop forgets the minutes that end before t.
@@ -31,6 +44,7 @@ func (d *dedup) drop(t int64) {
 			delete(d.minutes, m)
 		}
 	}
+	d.last = nil
 }
 
 // identity hashes (source, id, time).

@@ -34,15 +34,14 @@ const (
 	Late               // beyond the horizon: raw history only, or folded in as the newest of its entity
 	Orphan             // of an interaction that nothing has begun
 	OutOfState         // does not fit the state
-	Expired            // applied, and interactions or wraps expired on the way
 )
 
-var outcomeNames = [...]string{"applied", "duplicate", "late", "orphan", "out_of_state", "expired"}
+var outcomeNames = [...]string{"applied", "duplicate", "late", "orphan", "out_of_state"}
 
 func (o Outcome) String() string { return outcomeNames[o] }
 
 // Outcomes lists all of them, for counters.
-func Outcomes() []Outcome { return []Outcome{Applied, Duplicate, Late, Orphan, OutOfState, Expired} }
+func Outcomes() []Outcome { return []Outcome{Applied, Duplicate, Late, Orphan, OutOfState} }
 
 // Rows is what changed since the last Drain: every key that Apply touched, deleted facts as tombstones, emptied windows as zeros.
 type Rows struct {
@@ -101,12 +100,14 @@ func (e *Engine) Apply(ev *schema.Event, offset int64) Outcome {
 		c.isDirty = true
 		e.dirty = append(e.dirty, c)
 	}
+	c.frozen = schema.NoTime
 	if c.newest == schema.NoTime || ev.Time > c.newest {
-		before := c.expirations
 		c.advance(ev.Time)
-		e.expired += c.expirations - before
 	}
 	late := ev.Time < c.newest-c.horizon
+	if late {
+		c.frozen = c.completeUntil
+	}
 	if !late && c.seen.seen(ev) {
 		return Duplicate
 	}
@@ -123,6 +124,7 @@ func (e *Engine) center(id string) *center {
 	c := e.centers[id]
 	if c == nil {
 		c = newCenter(id, &e.cfg)
+		c.expired = &e.expired
 		e.centers[c.id] = c
 	}
 	e.last = c
@@ -259,10 +261,15 @@ func (c *center) interactionInput(ev *schema.Event) (input, *extra) {
 	in := input{kind: uint8(ev.Type)}
 	switch ev.Type {
 	case schema.InteractionCreated:
-		return in, &extra{attrs: &attributes{Channel: ev.Channel, Direction: ev.Direction, Kind: ev.Kind, Number: ev.Number,
+		created := &struct {
+			extra
+			attributes
+		}{attributes: attributes{Channel: ev.Channel, Direction: ev.Direction, Kind: ev.Kind, Number: ev.Number,
 			CallID: strings.Clone(ev.CallID), ChatID: strings.Clone(ev.ChatID), Campaign: c.name(ev.CampaignID),
 			CallFlow: strings.Clone(ev.CallFlowID), Agent: c.agent(ev.AgentID), Customer: append([]byte(nil), ev.Customer...),
 			ScreenPopURL: strings.Clone(ev.ScreenPopURL), Gruu: strings.Clone(ev.Gruu), CanRecord: ev.CanRecord}}
+		created.attrs = &created.attributes // one allocation
+		return in, &created.extra
 	case schema.InteractionUpdated:
 		if ev.Has&schema.HasCampaignID != 0 {
 			in.a, in.ref1 = 1, c.name(ev.CampaignID)

@@ -348,6 +348,19 @@ func (c *center) partRow(i *interaction, p int) schema.Part {
 	if row.Primary {
 		row.PrimarySince = s.PrimarySince
 	}
-	row.Segments = append([]schema.Segment(nil), x.Segments...)
+	row.Segments = c.segmentRows(&x.Segments)
 	return row
+}
+
+// segmentRows makes a part's segments. Those of many rows share an allocation.
+func (c *center) segmentRows(s *segments) []schema.Segment {
+	if s.older != nil {
+		return s.appendTo(nil)
+	}
+	if cap(c.slackSegments)-len(c.slackSegments) < len(s.tail) {
+		c.slackSegments = make([]schema.Segment, 0, 256)
+	}
+	from := len(c.slackSegments)
+	c.slackSegments = s.appendTo(c.slackSegments)
+	return c.slackSegments[from:len(c.slackSegments):len(c.slackSegments)]
 }

@@ -28,6 +28,12 @@ type interaction struct {
 	look    int64 // when it is to be looked at, Open for never
 	// notBefore is until when the id belonged to the interaction that had it before: no event up to then is of this one.
 	notBefore int64
+	// room is where inputs, visits and parts of an ordinary interaction lie, for one allocation and neighbouring memory.
+	room struct {
+		inputs [10]input
+		visits [1]visit
+		parts  [1]part
+	}
 }
 
 // created is the place of a created event in its interaction's order.
@@ -143,7 +149,7 @@ type part struct {
 	Failed           schema.EndCause
 	Messages         uint32
 	FirstMessage     int64
-	Segments         []schema.Segment
+	Segments         segments
 }
 
 func (p *part) active() bool {
@@ -193,7 +199,7 @@ func (i *interaction) clone(s *course) *course {
 	n.Visits = slices.Clone(s.Visits)
 	n.Parts = slices.Clone(s.Parts)
 	for k := range n.Parts {
-		n.Parts[k].Segments = slices.Clone(n.Parts[k].Segments)
+		n.Parts[k].Segments = s.Parts[k].Segments.clone()
 	}
 	return &n
 }
@@ -228,7 +234,7 @@ func samePart(x, y *part) bool {
 		x.Ring == y.Ring && x.Talk == y.Talk && x.Hold == y.Hold && x.Parked == y.Parked && x.Wrap == y.Wrap &&
 		x.HadHold == y.HadHold && x.HadPark == y.HadPark && x.Declined == y.Declined && x.DeclinedAt == y.DeclinedAt &&
 		x.Failed == y.Failed && x.Messages == y.Messages && x.FirstMessage == y.FirstMessage &&
-		slices.Equal(x.Segments, y.Segments)
+		x.Segments.equal(&y.Segments)
 }
 
 // less orders a timeline's inputs: time; own events by sequence; then agents' logouts, then ends of wraps.
@@ -349,11 +355,11 @@ func (w *walk) step(typ schema.EventType, in *input, x *extra, over bool) bool {
 	case schema.InteractionConnected:
 		return w.connected(in.ref1, schema.Role(in.a), in.ref2)
 	case schema.InteractionHeld:
-		return w.move(in.ref1, schema.StateHeld, "", schema.StateConnected)
+		return w.move(in.ref1, schema.StateHeld, 0, schema.StateConnected)
 	case schema.InteractionResumed:
-		return w.move(in.ref1, schema.StateConnected, "resumed", schema.StateHeld)
+		return w.move(in.ref1, schema.StateConnected, whyResumed, schema.StateHeld)
 	case schema.InteractionParked:
-		return w.move(in.ref1, schema.StateParked, "", schema.StateConnected, schema.StateHeld)
+		return w.move(in.ref1, schema.StateParked, 0, schema.StateConnected, schema.StateHeld)
 	case schema.InteractionUnparked:
 		return w.unparked(in.ref1)
 	case schema.InteractionTransferred:
@@ -394,6 +400,13 @@ func (w *walk) created(over bool) bool {
 	a := w.i.attrs
 	if a != nil && s.Campaign == 0 {
 		s.Campaign = a.Campaign
+	}
+	if a != nil && !w.i.knownAt(s.Start) { // what lies long before stays as it was told, from now on agents see the channel
+		for p := range s.Parts {
+			if s.Parts[p].active() || s.Parts[p].State == schema.StateWrap {
+				w.tell(p)
+			}
+		}
 	}
 	if a != nil && !over && a.Agent != 0 && a.Direction != schema.Inbound {
 		if w.activePart(a.Agent) < 0 {
@@ -494,9 +507,9 @@ func (w *walk) begin(agent uint32, role schema.Role, initiating uint32, state sc
 	s := w.s
 	s.Parts = append(s.Parts, part{Agent: agent, Role: role, Initiating: initiating, State: state, Since: w.t, Start: w.t,
 		Queue: w.lastQueue(), Campaign: s.Campaign, Offered: schema.NoTime, Connected: schema.NoTime, Ended: schema.Open,
-		WrapStarted: schema.NoTime, Finished: schema.Open, DeclinedAt: schema.NoTime, FirstMessage: schema.NoTime,
-		Segments: []schema.Segment{{State: state, Since: w.t, Until: schema.Open, Role: role}}})
+		WrapStarted: schema.NoTime, Finished: schema.Open, DeclinedAt: schema.NoTime, FirstMessage: schema.NoTime})
 	p := len(s.Parts) - 1
+	s.Parts[p].Segments.add(segment{state: state, since: w.t, until: schema.Open, role: role})
 	w.tell(p)
 	return p
 }
@@ -561,7 +574,7 @@ func (w *walk) connected(agent uint32, role schema.Role, initiating uint32) bool
 		if initiating != 0 {
 			pt.Initiating = initiating
 		}
-		w.segment(p, schema.StateConnected, "")
+		w.segment(p, schema.StateConnected, 0)
 	}
 	pt := &s.Parts[p]
 	pt.Connected = w.t
@@ -577,7 +590,8 @@ func (w *walk) connected(agent uint32, role schema.Role, initiating uint32) bool
 	return true
 }
 
-// redim gives a part that connects the queue, campaign and role it then has; what it counted before moves along.
+// redim gives a part that connects the queue, campaign and role it then has. Its offer moves along while no window of it can be
+// complete yet, however late the connect is heard of.
 func (w *walk) redim(p int, role schema.Role) {
 	s := w.s
 	pt := &s.Parts[p]
@@ -586,15 +600,11 @@ func (w *walk) redim(p int, role schema.Role) {
 	if role != 0 {
 		pt.Role = role
 	}
-	if pt.Offered == schema.NoTime || w.t-pt.Offered > w.i.c.horizon || pt.Queue == was.Queue && pt.Campaign == was.Campaign && pt.Role == was.Role {
+	if was.Role != schema.RoleAgent || pt.Offered == schema.NoTime || w.t-pt.Offered > wrapAfterMs || pt.Queue == was.Queue && pt.Campaign == was.Campaign {
 		return
 	}
-	if was.Role == schema.RoleAgent {
-		w.countAgent(&was, schema.CountOffered, pt.Offered, true)
-	}
-	if pt.Role == schema.RoleAgent {
-		w.countAgent(pt, schema.CountOffered, pt.Offered, false)
-	}
+	w.countAgent(&was, schema.CountOffered, pt.Offered, true)
+	w.countAgent(pt, schema.CountOffered, pt.Offered, false)
 }
 
 // kind is how the interaction came to its first agent.
@@ -668,12 +678,12 @@ func (w *walk) primary(p int) {
 }
 
 // move takes an agent's part from one of the given states to another.
-func (w *walk) move(agent uint32, to schema.PartState, reason string, from ...schema.PartState) bool {
+func (w *walk) move(agent uint32, to schema.PartState, why uint8, from ...schema.PartState) bool {
 	p := w.activePart(agent)
 	if p < 0 || !slices.Contains(from, w.s.Parts[p].State) {
 		return false
 	}
-	w.segment(p, to, reason)
+	w.segment(p, to, why)
 	w.tell(p)
 	return true
 }
@@ -684,7 +694,7 @@ func (w *walk) unparked(agent uint32) bool {
 		if s.Parts[p].State != schema.StateParked {
 			return false
 		}
-		w.segment(p, schema.StateConnected, "unparked")
+		w.segment(p, schema.StateConnected, whyUnparked)
 		w.tell(p)
 		return true
 	}
@@ -696,7 +706,7 @@ func (w *walk) unparked(agent uint32) bool {
 		w.close(p, schema.StateEnded)
 		n := w.begin(agent, role, s.Parts[p].Agent, schema.StateConnected)
 		s.Parts[n].Connected = w.t
-		s.Parts[n].Segments[0].Reason = "unparked"
+		s.Parts[n].Segments.last().why = whyUnparked
 		w.direct(n)
 		if role.Serves() {
 			w.primary(n)
@@ -783,12 +793,15 @@ func (w *walk) wrapStarted(agent uint32) bool {
 		if pt.Agent != agent || pt.State != schema.StateEnded && pt.State != schema.StateFailed {
 			continue
 		}
-		if pt.WrapStarted != schema.NoTime || pt.Connected == schema.NoTime && !pt.Dialed || w.t-pt.Ended > wrapAfterMs {
+		if pt.Connected == schema.NoTime && !pt.Dialed {
+			continue // an offer that came to nothing
+		}
+		if pt.WrapStarted != schema.NoTime || w.t-pt.Ended > wrapAfterMs {
 			return false
 		}
 		w.finish(pt, pt.Ended, true)
 		pt.Finished, pt.WrapStarted = schema.Open, w.t
-		w.segment(p, schema.StateWrap, "")
+		w.segment(p, schema.StateWrap, 0)
 		w.tell(p)
 		return true
 	}
@@ -862,35 +875,34 @@ func (w *walk) end(reason schema.EndReason, by schema.EndedBy, cause schema.EndC
 }
 
 // segment ends the part's present segment and begins one in another state.
-func (w *walk) segment(p int, to schema.PartState, reason string) {
+func (w *walk) segment(p int, to schema.PartState, why uint8) {
 	pt := &w.s.Parts[p]
 	w.closeSegment(pt)
 	if pt.Offered != schema.NoTime && pt.Connected == schema.NoTime && pt.State == schema.StateRinging {
 		w.rang(pt)
 	}
 	pt.State, pt.Since = to, w.t
-	pt.Segments = append(pt.Segments, schema.Segment{State: to, Since: w.t, Until: schema.Open, Role: pt.Role, Reason: reason})
+	pt.Segments.add(segment{state: to, since: w.t, until: schema.Open, role: pt.Role, why: why})
 }
 
 // closeSegment adds the present segment's length to its total.
 func (w *walk) closeSegment(pt *part) {
-	n := len(pt.Segments)
-	if n == 0 || pt.Segments[n-1].Until != schema.Open {
+	seg := pt.Segments.last()
+	if seg == nil || seg.until != schema.Open {
 		return
 	}
-	seg := &pt.Segments[n-1]
-	seg.Until = max(w.t, seg.Since)
-	d := seg.Until - seg.Since
+	seg.until = max(w.t, seg.since)
+	d := seg.until - seg.since
 	switch {
-	case seg.State == schema.StateRinging:
+	case seg.state == schema.StateRinging:
 		pt.Ring += d
-	case seg.State == schema.StateConnected:
+	case seg.state == schema.StateConnected:
 		pt.Talk += d
-	case seg.State == schema.StateHeld && w.i.channelAt(w.t).Spoken():
+	case seg.state == schema.StateHeld && w.i.channelAt(w.t).Spoken():
 		pt.Hold, pt.HadHold = pt.Hold+d, true
-	case seg.State == schema.StateHeld, seg.State == schema.StateParked: // interrupted counts as parked
+	case seg.state == schema.StateHeld, seg.state == schema.StateParked: // interrupted counts as parked
 		pt.Parked, pt.HadPark = pt.Parked+d, true
-	case seg.State == schema.StateWrap:
+	case seg.state == schema.StateWrap:
 		pt.Wrap += d
 	}
 }
@@ -916,11 +928,11 @@ func (w *walk) close(p int, to schema.PartState) {
 	switch to {
 	case schema.StateWrap:
 		pt.WrapStarted = w.t
-		pt.Segments = append(pt.Segments, schema.Segment{State: to, Since: w.t, Until: schema.Open, Role: pt.Role})
+		pt.Segments.add(segment{state: to, since: w.t, until: schema.Open, role: pt.Role})
 	case schema.StateDeclined:
-		pt.Segments = append(pt.Segments, schema.Segment{State: to, Since: w.t, Until: w.t, Role: pt.Role, Reason: pt.Declined.String()})
+		pt.Segments.add(segment{state: to, since: w.t, until: w.t, role: pt.Role, why: uint8(pt.Declined)})
 	case schema.StateFailed:
-		pt.Segments = append(pt.Segments, schema.Segment{State: to, Since: w.t, Until: w.t, Role: pt.Role, Reason: pt.Failed.String()})
+		pt.Segments.add(segment{state: to, since: w.t, until: w.t, role: pt.Role, why: uint8(pt.Failed)})
 	}
 	if to != schema.StateWrap {
 		pt.Finished = pt.Ended
@@ -1019,6 +1031,9 @@ func (s *course) state() schema.PartState {
 // finishedAt is the moment from which nothing of the interaction is open: its end and that of all its parts; Open before.
 func (s *course) finishedAt() int64 {
 	at := s.Ended
+	if at == schema.Open {
+		return at
+	}
 	for p := range s.Parts {
 		at = max(at, s.Parts[p].Finished)
 	}

@@ -12,8 +12,8 @@ type Changes struct {
 	NewestEvent, CompleteUntil int64
 	Agents                     []*schema.LiveAgent
 	Interactions               []*schema.LiveInteraction
-	Gone                       []string          // interactions that left
-	Intervals                  []schema.Interval // of effective status: those that changed, deleted ones as tombstones
+	Gone                       []*schema.LiveInteraction // those that left, as they were last
+	Intervals                  []schema.Interval         // of effective status: those that changed, deleted ones as tombstones
 }
 
 // Look gives the changed live rows of every contact centre that events have touched, and forgets the rows that a Drain would make:
@@ -46,11 +46,14 @@ func (e *Engine) All() {
 }
 
 func (c *center) look() Changes {
-	ch := Changes{ContactCenter: c.id, NewestEvent: c.newest, CompleteUntil: c.completeUntil, Gone: c.removed}
-	c.removed = nil
+	ch := Changes{ContactCenter: c.id, NewestEvent: c.newest, CompleteUntil: c.completeUntil}
 	for _, i := range c.changedInteractions {
 		i.seen = false
-		if i.left || !i.line.head.Born {
+		if i.left {
+			ch.Gone = append(ch.Gone, c.liveInteraction(i))
+			continue
+		}
+		if !i.line.head.Born {
 			continue
 		}
 		ch.Interactions = append(ch.Interactions, c.liveInteraction(i))
@@ -169,8 +172,8 @@ func (c *center) livePart(i *interaction, ord int) schema.LivePart {
 	row := schema.LivePart{Interaction: i.id, Channel: i.channel(), Direction: i.direction(), State: p.State, Since: p.Start,
 		StateSince: p.Since, Connected: p.Connected, Role: p.Role, Primary: s.Primary == int32(ord+1),
 		InitiatingAgent: c.agentID(p.Initiating)}
-	if n := len(p.Segments); n > 0 {
-		row.Reason = p.Segments[n-1].Reason
+	if seg := p.Segments.last(); seg != nil {
+		row.Reason = seg.reason()
 	}
 	return row
 }

@@ -74,6 +74,13 @@ func (f *floor) statusAfterLogin(agent string) string {
 	return f.now(agent).Status.String()
 }
 
+func TestCreatedLongAfter_StillGivesTheChannel(t *testing.T) {
+	f := played(t, login(0, "a"), connected(10, "c", "a"), arrived(100, "c", schema.ChannelChat))
+	require.Equal(t, "in_chat since 100", f.is("a"))
+	require.Equal(t, "0/1/0 since 100", f.load("a"))
+	require.Equal(t, schema.ChannelChat, f.part("c", "a").Channel)
+}
+
 func TestDuplicate_ChangesNothing(t *testing.T) {
 	f := played(t, login(0, "a"))
 	ev := offered(10, "c", "a")
@@ -254,4 +261,23 @@ func TestEarlierLogout_TakesBackWhatTheStatusAfterItDid(t *testing.T) {
 	require.Equal(t, "away 0-10 on_call 10-20 wrap 20-30 available 60-100 ringing 100-", f.statuses("a"))
 	f.play(logout(110, "a"))
 	require.Contains(t, f.agent("a"), "declined=1")
+}
+
+func TestOfferLongBeforeItsConnect_StaysInItsCompleteWindow(t *testing.T) {
+	f := played(t, queued(5, "c", "q"), offered(10, "c", "a"), queued(20, "c", "r"))
+	f.pass(7000)
+	f.play(connected(3500, "c", "a"))
+	require.Equal(t, "offered=1", f.numbers(func(w *schema.Window) bool { return w.Agent == "a" && w.Queue == "q" }))
+	require.Equal(t, "answered=1 ring=3490000", f.numbers(func(w *schema.Window) bool { return w.Agent == "a" && w.Queue == "r" }))
+}
+
+func TestOfferInTheRoleAgent_IsOneHoweverItConnects(t *testing.T) {
+	f := played(t, offered(10, "c", "a"), connected(20, "c", "a", schema.RoleTransfer), offered(30, "d", "a", schema.RoleTransfer), connected(40, "d", "a", schema.RoleAgent))
+	require.Equal(t, "offered=1 answered=1 transferred_in=1 direct_inbound=2 ring=2:20000", f.agent("a"))
+}
+
+func TestEndsOfSeveralKinds_AtOnce(t *testing.T) {
+	f := played(t, login(0, "a"), offered(10, "c", "a"), logout(20, "a"), ended(20, "c", schema.EndAbandoned))
+	require.Equal(t, schema.DeclineReason(0), f.part("c", "a").Declined, "the interaction's end comes first")
+	require.Equal(t, "offered=1 ring=10000", f.agent("a"))
 }

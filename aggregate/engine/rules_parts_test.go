@@ -90,6 +90,11 @@ func TestWrapLaterThan60s_IsOutOfState(t *testing.T) {
 	}
 }
 
+func TestWrapAfterAnOfferThatCameToNothing_IsOfTheConversation(t *testing.T) {
+	f := played(t, connected(10, "c", "a"), left(20, "c", "a"), offered(25, "c", "a"), offered(25, "c", "b"), connected(28, "c", "b"), wrapStarted(30, "c", "a"), wrapEnded(40, "c", "a"))
+	require.Equal(t, "offered=1 answered=1 direct_inbound=1 ring=3000 talk=10000 wrap=10000 handle=20000 direct_inbound_time=20000", f.agent("a"))
+}
+
 func TestWrapEnds_AtTheFirstOfItsEnds(t *testing.T) {
 	for name, x := range map[string]struct {
 		events []schema.Event

@@ -358,11 +358,7 @@ func TestSequence_BreaksTiesAndComesBeforeEventsWithout(t *testing.T) {
 // The statuses of one agent sum to the logged-in time, to the millisecond, in any range; and its intervals tile it.
 func TestStatusesTileTheLoggedInTime(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		var events []schema.Event
-		for n := rapid.IntRange(1, 120).Draw(t, "events"); n > 0; n-- {
-			events = append(events, anyEvent(t, n, 5*60*minuteMs, 1009))
-		}
-		sort.SliceStable(events, func(i, j int) bool { return events[i].Time < events[j].Time })
+		events := sensible(t, 120, 10*minuteMs)
 		f := play(t, shuffled(t, events, DefaultHorizonMs-1), 3)
 		for _, agent := range []string{"a", "b", "c"} {
 			checkTiles(t, f, agent, events)

@@ -34,7 +34,6 @@ type dumpHeader struct {
 type dumpCenter struct {
 	ID                              string
 	Newest, CompleteUntil, Swept    int64
-	Expirations                     int64
 	Names                           []string
 	Agents, Slab, Series, Deadlines int
 	Free                            []uint32
@@ -71,9 +70,7 @@ type dumpTimeline[S any] struct {
 	In     []byte
 	Extras []dumpExtra
 	First  *S
-	At     []int
-	States []S
-	Head   S
+	At     []int // of the snapshots, which are folded again, as the head is
 }
 
 type dumpExtra struct {
@@ -178,13 +175,14 @@ func (e *Engine) load(g *gob.Decoder) error {
 		if err != nil {
 			return err
 		}
+		c.expired = &e.expired
 		e.centers[c.id] = c
 	}
 	return nil
 }
 
 func (c *center) dump(g *gob.Encoder) error {
-	d := dumpCenter{ID: c.id, Newest: c.newest, CompleteUntil: c.completeUntil, Swept: c.swept, Expirations: c.expirations,
+	d := dumpCenter{ID: c.id, Newest: c.newest, CompleteUntil: c.completeUntil, Swept: c.swept,
 		Names: c.names, Agents: len(c.agents) - 1, Slab: len(c.slab), Series: len(c.series), Deadlines: len(c.deadlines),
 		Free: c.free, Gone: c.gone}
 	for m, s := range c.seen.minutes {
@@ -239,7 +237,7 @@ func loadCenter(g *gob.Decoder, cfg *Config) (*center, error) {
 		return nil, err
 	}
 	c := newCenter(d.ID, cfg)
-	c.newest, c.completeUntil, c.swept, c.expirations = d.Newest, d.CompleteUntil, d.Swept, d.Expirations
+	c.newest, c.completeUntil, c.swept = d.Newest, d.CompleteUntil, d.Swept
 	c.names = d.Names
 	for n, s := range c.names {
 		c.byName[s] = uint32(n)
@@ -252,6 +250,8 @@ func loadCenter(g *gob.Decoder, cfg *Config) (*center, error) {
 	for _, m := range d.Minutes {
 		c.seen.minutes[m.Minute] = &hashSet{slots: wordsOf(m.Slots), n: m.N, zero: m.Zero}
 	}
+	scratch := c.take()
+	defer c.give(scratch)
 	for range d.Agents {
 		var da dumpAgent
 		if err := g.Decode(&da); err != nil {
@@ -259,7 +259,7 @@ func loadCenter(g *gob.Decoder, cfg *Config) (*center, error) {
 		}
 		a := c.agents[c.agent(da.ID)]
 		a.own, a.logouts = da.Own, da.Logouts
-		loadLine(&a.line, &da.Line)
+		loadLine(&a.line, a, &da.Line, scratch)
 		c.changed(a)
 	}
 	for h := range d.Slab {
@@ -267,7 +267,7 @@ func loadCenter(g *gob.Decoder, cfg *Config) (*center, error) {
 		if err := g.Decode(&di); err != nil {
 			return nil, err
 		}
-		c.loadInteraction(uint32(h), &di)
+		c.loadInteraction(uint32(h), &di, scratch)
 	}
 	if err := c.loadSeries(g, d.Series); err != nil {
 		return nil, err
@@ -288,7 +288,7 @@ func loadCenter(g *gob.Decoder, cfg *Config) (*center, error) {
 	return c, nil
 }
 
-func (c *center) loadInteraction(h uint32, d *dumpInteraction) {
+func (c *center) loadInteraction(h uint32, d *dumpInteraction, scratch *outputs) {
 	if !d.Present {
 		c.slab = append(c.slab, nil)
 		return
@@ -297,7 +297,7 @@ func (c *center) loadInteraction(h uint32, d *dumpInteraction) {
 	if d.CreatedX != nil {
 		i.created.x = extraOf(d.CreatedX)
 	}
-	loadLine(&i.line, &d.Line)
+	loadLine(&i.line, i, &d.Line, scratch)
 	c.slab = append(c.slab, i)
 	c.byID[i.id] = i
 	c.changedInteraction(i)
@@ -323,7 +323,7 @@ func (c *center) loadSeries(g *gob.Decoder, n int) error {
 }
 
 func dumpLine[S any](l *timeline[S]) dumpTimeline[S] {
-	d := dumpTimeline[S]{Base: l.base, First: l.first, Head: l.head}
+	d := dumpTimeline[S]{Base: l.base, First: l.first}
 	if len(l.in) > 0 {
 		d.In = unsafe.Slice((*byte)(unsafe.Pointer(&l.in[0])), len(l.in)*int(unsafe.Sizeof(input{})))
 	}
@@ -332,13 +332,12 @@ func dumpLine[S any](l *timeline[S]) dumpTimeline[S] {
 	}
 	for _, s := range l.snaps {
 		d.At = append(d.At, s.at)
-		d.States = append(d.States, *s.state)
 	}
 	return d
 }
 
-func loadLine[S any](l *timeline[S], d *dumpTimeline[S]) {
-	l.base, l.first, l.head = d.Base, d.First, d.Head
+func loadLine[S any](l *timeline[S], f fold[S], d *dumpTimeline[S], scratch *outputs) {
+	l.base, l.first = d.Base, d.First
 	if n := len(d.In) / int(unsafe.Sizeof(input{})); n > 0 {
 		l.in = make([]input, n)
 		copy(unsafe.Slice((*byte)(unsafe.Pointer(&l.in[0])), len(d.In)), d.In)
@@ -346,9 +345,15 @@ func loadLine[S any](l *timeline[S], d *dumpTimeline[S]) {
 	for k := range d.Extras {
 		l.extras = append(l.extras, extraOf(&d.Extras[k]))
 	}
-	for k := range d.At {
-		l.snaps = append(l.snaps, snapshot[S]{at: d.At[k], state: &d.States[k]})
+	s := l.before(f, 0, scratch)
+	for k := range l.in {
+		if n := len(l.snaps); n < len(d.At) && d.At[n] == k {
+			l.snaps = append(l.snaps, snapshot[S]{at: k, state: f.clone(s)})
+		}
+		f.apply(s, &l.in[k], scratch)
+		scratch.reset()
 	}
+	l.head = *s
 }
 
 func dumpOf(x *extra) dumpExtra {

@@ -74,6 +74,9 @@ func (l *timeline[S]) extra(in *input) *extra {
 }
 
 func (l *timeline[S]) addExtra(x *extra) uint32 {
+	if l.extras == nil {
+		l.extras = make([]*extra, 0, 2)
+	}
 	l.extras = append(l.extras, x)
 	return uint32(len(l.extras))
 }
@@ -102,15 +105,9 @@ func (l *timeline[S]) position(f fold[S], in *input) int {
 	return sort.Search(n, func(i int) bool { return f.less(in, &l.in[i]) })
 }
 
-// firstInputs is room for an ordinary call's inputs.
-const firstInputs = 10
-
 // add appends an input that is the newest and folds it in; false where it belongs further back.
 func (l *timeline[S]) add(f fold[S], in input, out *outputs) bool {
 	n := len(l.in)
-	if l.in == nil {
-		l.in = make([]input, 0, firstInputs)
-	}
 	l.in = append(l.in, in)
 	if n > 0 && f.less(&l.in[n], &l.in[n-1]) {
 		l.in = l.in[:n]

@@ -57,6 +57,9 @@ func floorTo(t, unit int64) int64 {
 
 // count applies a contribution to its window.
 func (c *center) count(k *contribution) {
+	if c.frozen != schema.NoTime && floorTo(k.t, minuteMs)+minuteMs <= c.frozen {
+		return
+	}
 	s := c.seriesOf(&k.seriesKey)
 	start := floorTo(k.t, quarterMs)
 	p := s.pane(start)
@@ -107,7 +110,7 @@ func (s *series) pane(start int64) *pane {
 		return 0
 	})
 	if !found {
-		s.panes = slices.Insert(s.panes, i, &pane{start: start, of: s})
+		s.panes = slices.Insert(s.panes, i, &pane{start: start, of: s, entries: make([]uint64, 0, 8)})
 	}
 	s.last = s.panes[i]
 	return s.last

@@ -78,15 +78,14 @@ func (c *center) publish(ch *engine.Changes) {
 	for _, a := range ch.Agents {
 		c.agents.Set(a.ID, a)
 	}
+	for _, i := range ch.Gone {
+		c.keepTalks(i)
+		c.interactions.Delete(i.ID)
+		delete(c.noted, i.ID)
+	}
 	for _, i := range ch.Interactions {
 		c.noted[i.ID].lay(i)
 		c.interactions.Set(i.ID, i)
-	}
-	for _, id := range ch.Gone {
-		if i, ok := c.interactions.Delete(id); ok {
-			c.keepTalks(i)
-		}
-		delete(c.noted, id)
 	}
 	for k := range ch.Intervals {
 		c.keepInterval(&ch.Intervals[k])
@@ -160,22 +159,23 @@ func compare(a, b int64) int {
 
 // metrics adds up what is known of [from, to).
 func (c *center) metrics(from, to int64) (schema.LiveMetrics, bool) {
+	// In the order of publish: first the partition, then the centre.
 	c.of.mu.Lock()
-	windows := c.of.eng.Windows(c.id, from, to)
-	c.of.mu.Unlock()
+	defer c.of.mu.Unlock()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.knownFrom != schema.NoTime && from < c.knownFrom {
 		return schema.LiveMetrics{}, false
 	}
-	m := schema.LiveMetrics{From: from, To: to, CompleteUntil: c.complete, Windows: windows}
+	m := schema.LiveMetrics{From: from, To: to, CompleteUntil: c.complete, AsOf: c.of.asOfLocked(c.newest)}
 	if from < c.pastTo {
 		if from != c.knownFrom {
 			return schema.LiveMetrics{}, false // sums of the past are of the whole day only
 		}
-		m.Windows = addWindows(c.of.windowsAfter(c.id, c.pastTo, to), c.past)
+		m.Windows = addWindows(c.of.eng.Windows(c.id, c.pastTo, to), c.past)
+	} else {
+		m.Windows = c.of.eng.Windows(c.id, from, to)
 	}
-	m.AsOf = c.of.asOf(c.newest)
 	for agent, d := range c.days {
 		d.touching(agent, from, min(to, m.AsOf), &m)
 	}
@@ -188,12 +188,6 @@ func (c *center) metrics(from, to int64) (schema.LiveMetrics, bool) {
 		return true
 	})
 	return m, true
-}
-
-func (p *partition) windowsAfter(contactCenter string, from, to int64) []schema.Window {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.eng.Windows(contactCenter, from, to)
 }
 
 // touching adds the agent's intervals and talks that touch [from, to).

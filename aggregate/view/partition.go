@@ -109,6 +109,11 @@ func (p *partition) caughtUp() bool {
 func (p *partition) asOf(newest int64) int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	return p.asOfLocked(newest)
+}
+
+// asOfLocked is asOf with the lock held.
+func (p *partition) asOfLocked(newest int64) int64 {
 	if p.caughtUp() || newest == schema.NoTime {
 		return p.v.cfg.Now().UnixMilli()
 	}

@@ -119,9 +119,10 @@ func (v *View) Run(ctx context.Context, partitions []Partition) error {
 // Status tells how far each partition has come.
 func (v *View) Status() []Status {
 	v.mu.RLock()
-	defer v.mu.RUnlock()
-	out := make([]Status, len(v.partitions))
-	for k, p := range v.partitions {
+	partitions := v.partitions
+	v.mu.RUnlock() // a partition that publishes holds its own lock when it asks for this one
+	out := make([]Status, len(partitions))
+	for k, p := range partitions {
 		out[k] = p.status()
 	}
 	return out

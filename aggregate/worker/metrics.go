@@ -12,6 +12,7 @@ import (
 type counters struct {
 	set               *metrics.Set
 	outcomes          map[engine.Outcome]*metrics.Counter
+	expired           *metrics.Counter // interactions whose end never came
 	gaps              *metrics.Counter
 	broken            *metrics.Counter
 	commits           *metrics.Counter
@@ -33,9 +34,10 @@ func newCounters(set *metrics.Set) counters {
 		unsaved:           set.GetOrCreateCounter("floorwalker_worker_failed_checkpoints_total"),
 		checkpointSeconds: set.GetOrCreateHistogram("floorwalker_worker_checkpoint_seconds"),
 	}
-	for o := engine.Applied; o <= engine.Expired; o++ {
+	for _, o := range engine.Outcomes() {
 		c.outcomes[o] = c.outcome(o.String())
 	}
+	c.expired = c.outcome("expired")
 	return c
 }
 

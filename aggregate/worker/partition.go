@@ -150,7 +150,7 @@ func (p *partition) apply(ev *schema.Event, offset int64) engine.Outcome {
 		c.Inc()
 	}
 	if n := p.eng.ExpiredTotal(); n > p.expired {
-		p.w.count.outcomes[engine.Expired].Add(int(n - p.expired))
+		p.w.count.expired.Add(int(n - p.expired))
 		p.expired = n
 	}
 	return outcome

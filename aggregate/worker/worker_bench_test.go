@@ -1,7 +1,10 @@
 package worker
 
 import (
+	"time"
+
 	"context"
+	"floorwalker/aggregate/gate"
 	"fmt"
 	"testing"
 
