@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/segmentio/kafka-go"
 	"github.com/stretchr/testify/require"
 
@@ -26,7 +27,7 @@ const deadLettersTopic = "cc.dead-letters"
 type event map[string]any
 
 func goodEvent(contactCenter, kind, subject string, at time.Time, data map[string]any) event {
-	e := event{"specversion": "1.0", "id": fmt.Sprintf("%s-%s-%d", kind, subject, at.UnixMilli()), "source": "/e2e", "type": kind, "subject": subject,
+	e := event{"specversion": "1.0", "id": uuid.NewString(), "source": "/e2e", "type": kind, "subject": subject,
 		"time": at.UTC().Format("2006-01-02T15:04:05.000Z07:00"), "contactcenter": contactCenter}
 	if data != nil {
 		e["data"] = data

@@ -119,8 +119,14 @@ func TestToday_LiveEqualsHistory(t *testing.T) {
 
 func (f *floor) requireTodayEqual() {
 	f.t.Helper()
-	time.Sleep(600 * time.Millisecond) // live windows are used again for half a second
-	_, now := f.metrics(url.Values{"window": {"today"}, "metrics": {"offered"}})
+	var now metadata
+	settled := time.Now()
+	eventually(f.t, 5*time.Second, "live figures of after everything had settled", func() string {
+		if _, now = f.metrics(url.Values{"window": {"today"}, "metrics": {"offered"}}); now.AsOf.After(settled) {
+			return ""
+		}
+		return "as of " + now.AsOf.String()
+	})
 	asOf := now.AsOf.Format("2006-01-02T15:04:05.000Z")
 	midnight := now.AsOf.Truncate(24 * time.Hour)
 	past := func(groupBy, metrics string) (out []row) {

@@ -3,6 +3,7 @@ package native
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -273,6 +274,7 @@ func (a *API) liveMetrics(_ context.Context, v *floor.View, q *metricsQuery) (me
 			func(f metric.Field) any { return f.Value(row.Totals(f), o) },
 			func(f metric.Field) (float64, bool) { return f.Number(row.Totals(f), o) }})
 	}
+	out.rows = q.withSomething(fields, out.rows)
 	return out, nil
 }
 
@@ -317,7 +319,23 @@ func (a *API) pastMetrics(ctx context.Context, v *floor.View, q *metricsQuery) (
 		row := &result.Rows[i]
 		out.rows = append(out.rows, metricsRow{row.Group, row.From, row.To, row.Value, row.Number})
 	}
+	out.rows = q.withSomething(result.Fields, out.rows)
 	return out, nil
+}
+
+// withSomething leaves out rows in which all that was asked for is 0 or null, unless the caller wants them. The single row of a
+// query without groups and intervals always stands.
+func (q *metricsQuery) withSomething(fields []metric.Field, rows []metricsRow) []metricsRow {
+	if q.fill || len(q.by) == 0 && (q.window != "" || q.interval == history.Total) {
+		return rows
+	}
+	return slices.DeleteFunc(rows, func(r metricsRow) bool {
+		return !slices.ContainsFunc(fields, func(f metric.Field) bool {
+			n, ok := r.number(f)
+			quotient := f.Metric.Kind == metric.KindRatio || f.Metric.Kind == metric.KindServiceLevel // null over nothing
+			return ok && (n != 0 || quotient)
+		})
+	})
 }
 
 func (q *metricsQuery) mentions(d metric.Dimension) bool {
