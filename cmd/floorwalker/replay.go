@@ -43,7 +43,7 @@ Formats (--format; auto looks at the first line):
                   payload as JSON; every other column is a field of data, with dots inside objects (reason.id), and lists
                   separated by semicolons
   anonymous-bank  the call log of the Anonymous Bank, one day; times are UTC on the day of the file's name or of --date`,
-		Example: "  floorwalker replay --contact-center bank ../shared/data/anonymous-bank-1999-08-01.csv\n" +
+		Example: "  floorwalker replay --contact-center bank anonymous-bank-1999-08-01.csv\n" +
 			"  floorwalker replay --config floorwalker.yaml --speed 60 day.ndjson",
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, args) },
