@@ -40,7 +40,7 @@ func (b *Boot) Intervals(ctx context.Context, contactCenter string, from, to int
 // Talks returns the parts that talked after from and were finished by to, with their connected segments, but for those of the
 // interactions in but. Parts that began more than a day before from are left out.
 func (b *Boot) Talks(ctx context.Context, contactCenter string, from, to int64, but []string) ([]schema.Part, error) {
-	rows, err := b.conn.Query(ctx, `SELECT agent, role, toUnixTimestamp64Milli(start),
+	rows, err := b.conn.Query(ctx, `SELECT agent, queue, campaign, channel, direction, role, toUnixTimestamp64Milli(start),
 			arrayFilter((s, x) -> x = 'connected', segments_since, segments_state), arrayFilter((u, x) -> x = 'connected', segments_until, segments_state)
 		FROM interaction_parts FINAL WHERE contact_center = {cc:String} AND NOT deleted AND isNotNull(connected)
 		AND start >= fromUnixTimestamp64Milli({after:Int64}, 'UTC') AND start < fromUnixTimestamp64Milli({to:Int64}, 'UTC')
@@ -54,11 +54,13 @@ func (b *Boot) Talks(ctx context.Context, contactCenter string, from, to int64, 
 	var out []schema.Part
 	for rows.Next() {
 		p := schema.Part{ContactCenter: contactCenter}
-		var role string
+		var channel, direction, role string
 		var since, until []time.Time
-		if err := rows.Scan(&p.Agent, &role, &p.Start, &since, &until); err != nil {
+		if err := rows.Scan(&p.Agent, &p.Queue, &p.Campaign, &channel, &direction, &role, &p.Start, &since, &until); err != nil {
 			return nil, err
 		}
+		p.Channel, _ = schema.ParseChannel(channel)
+		p.Direction, _ = schema.ParseDirection(direction)
 		p.Role, _ = schema.ParseRole(role)
 		for k := range since {
 			p.Segments = append(p.Segments, schema.Segment{State: schema.StateConnected, Since: since[k].UnixMilli(), Until: until[k].UnixMilli()})

@@ -48,7 +48,12 @@ type stretch struct {
 	continued  bool
 }
 
-type talk struct{ since, until int64 }
+type talk struct {
+	since, until    int64
+	queue, campaign string
+	channel         schema.Channel
+	direction       schema.Direction
+}
 
 func newCenter(id string, of *partition) *center {
 	return &center{id: strings.Clone(id), of: of, newest: schema.NoTime, complete: schema.NoTime, knownFrom: schema.NoTime,
@@ -134,7 +139,7 @@ func (c *center) keepTalks(i *schema.LiveInteraction) {
 		d := c.day(part.Agent)
 		for _, s := range part.Segments {
 			if s.State == schema.StateConnected && s.Until > s.Since {
-				d.talks = append(d.talks, talk{s.Since, s.Until})
+				d.talks = append(d.talks, talk{s.Since, s.Until, part.Queue, part.Campaign, part.Channel, part.Direction})
 			}
 		}
 		old := 0
@@ -198,14 +203,11 @@ func (d *agentDay) touching(agent string, from, to int64, m *schema.LiveMetrics)
 				Status: s.status, Suspended: s.suspended, Continued: s.continued})
 		}
 	}
-	var segments []schema.Segment
 	for _, t := range d.talks {
 		if t.since < to && t.until > from {
-			segments = append(segments, schema.Segment{State: schema.StateConnected, Since: t.since, Until: t.until})
+			m.Parts = append(m.Parts, schema.Part{Agent: agent, Queue: t.queue, Campaign: t.campaign, Channel: t.channel, Direction: t.direction,
+				Start: t.since, Ended: t.until, Segments: []schema.Segment{{State: schema.StateConnected, Since: t.since, Until: t.until}}})
 		}
-	}
-	if len(segments) > 0 {
-		m.Parts = append(m.Parts, schema.Part{Agent: agent, Start: segments[0].Since, Ended: schema.Open, Segments: segments})
 	}
 }
 

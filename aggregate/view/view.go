@@ -162,12 +162,16 @@ func (v *View) Pin(contactCenter string) (*schema.Floor, bool) {
 	return f, true
 }
 
-// Metrics returns what live windows hold over the whole minutes of [from, to), counting what is open up to the answer's AsOf. It
-// reports false where no event has named the contact centre, or where the view does not know all of that time.
+// Metrics returns what live windows hold over the whole minutes of [from, to), counting what is open up to the answer's AsOf: nothing
+// where no event has named the contact centre. It reports false where the view does not know all of that time.
 func (v *View) Metrics(contactCenter string, from, to int64) (schema.LiveMetrics, bool) {
-	c := v.find(contactCenter)
-	if c == nil {
-		return schema.LiveMetrics{}, false
+	if c := v.find(contactCenter); c != nil {
+		return c.metrics(from, to)
 	}
-	return c.metrics(from, to)
+	for _, s := range v.Status() {
+		if !s.CaughtUp {
+			return schema.LiveMetrics{}, false
+		}
+	}
+	return schema.LiveMetrics{From: from, To: to, AsOf: v.cfg.Now().UnixMilli(), CompleteUntil: schema.NoTime}, true
 }
