@@ -561,7 +561,12 @@ func (w *walk) connected(agent uint32, role schema.Role, initiating uint32) bool
 	s := w.s
 	p := w.activePart(agent)
 	if p >= 0 && s.Parts[p].conversing() {
-		return false
+		if role == 0 || role == s.Parts[p].Role {
+			return false
+		}
+		// Who listened barges in, who was consulted takes over: what counts by role ends and begins.
+		w.close(p, schema.StateEnded)
+		p = -1
 	}
 	if p < 0 {
 		if role == 0 {
@@ -1000,7 +1005,7 @@ func (w *walk) settle() {
 }
 
 func (p *part) speaks() bool {
-	return !p.Role.Monitors() && (p.State == schema.StateConnected || p.State == schema.StateHeld)
+	return !p.Role.Monitors() && p.State == schema.StateConnected // who holds stays on_call
 }
 
 // state is the first that applies of connected, held, parked, ringing, dialing, waiting, wrap, ended, ivr (native API,

@@ -370,7 +370,8 @@ func checkMoment(t *rapid.T, s *store, cc, agent string, at int64) {
 				continue
 			}
 			talks := p.Channel.Spoken() && (g.State == schema.StateConnected || g.State == schema.StateHeld)
-			if talks && !p.Role.Monitors() {
+			speaks := talks && g.State == schema.StateConnected && !p.Role.Monitors() // who holds stays on_call
+			if speaks {
 				speakers[p.Interaction]++
 			}
 			if p.Agent != agent {
@@ -379,7 +380,7 @@ func checkMoment(t *rapid.T, s *store, cc, agent string, at int64) {
 			switch {
 			case talks:
 				own[schema.StateConnected] = true
-				if !p.Role.Monitors() {
+				if speaks {
 					mine = append(mine, p.Interaction)
 				}
 			case g.State == schema.StateConnected:

@@ -201,6 +201,7 @@ func TestConsult(t *testing.T) {
 	require.Equal(t, "consulted=1 ring=4000 talk=10000 handle=10000", f.agent("b"))
 	require.Equal(t, "offered=1 answered=1 wait=10000 ring=2:9000 talk=2:24000 hold=16000 handle=2:40000", f.queue("q"))
 	require.Equal(t, "a", f.interaction("c").PrimaryAgent)
+	require.Zero(t, f.s.statusTimes("a", at(0), at(100))[schema.Conference], "who holds the customer to consult is on a call")
 }
 
 func TestConferenced_CountsInviteAndBargeIn(t *testing.T) {
@@ -409,4 +410,22 @@ func TestSlowChannels_ExpireAfter30Days(t *testing.T) {
 		require.Equal(t, "offered=1 expired=1", f.queue("q"), "%s", ch)
 		require.Equal(t, at(10+days*24*3600), f.interaction("c").Ended)
 	}
+}
+
+// An agent who is connected and connects in another role has a new part: the supervisor who listened and barges in, the consulted
+// agent who takes over.
+func TestConnectedInAnotherRole_IsANewPart(t *testing.T) {
+	f := newFloor(t)
+	f.do(login(0, "a"))
+	f.do(login(0, "s"))
+	f.do(queued(10, "c", "q"))
+	f.do(connected(20, "c", "a", schema.RoleAgent))
+	f.do(connected(30, "c", "s", schema.RoleSilentJoin))
+	require.Equal(t, OutOfState, f.do(connected(31, "c", "s", schema.RoleSilentJoin)))
+	require.Equal(t, Applied, f.do(connected(40, "c", "s", schema.RoleBargeIn)))
+	f.do(ended(60, "c", schema.EndCompleted))
+	f.flush()
+	require.Equal(t, "conferenced=1 talk=20000 handle=20000 monitored=10000", f.agent("s"))
+	require.Equal(t, map[schema.Status]int64{schema.Away: 30000 + 20000, schema.OnCall: 10000, schema.Conference: 20000},
+		f.s.statusTimes("s", at(0), at(80)))
 }
