@@ -10,6 +10,9 @@ import (
 // An interaction's changes are inputs of its agents' timelines; when an agent logs out and when a wrap ends is decided there and
 // goes back to the interaction. Neither changes what the interaction told its agents before, so this comes to rest.
 
+// maxDepth bounds a cascade. None comes near it: it is there so that a fault in folding cannot stop a partition for ever.
+const maxDepth = 200
+
 // stamped is an input with its event time, before it has a place in a timeline.
 type stamped struct {
 	t  int64
@@ -161,6 +164,11 @@ func (c *center) refoldAll(i *interaction, out *outputs) *course {
 // pass hands an interaction's outputs on: contributions to windows, transitions to agents. was is nil where nothing was folded again.
 func (c *center) pass(i *interaction, was, is *outputs) {
 	c.contribute(was, is)
+	if c.depth == maxDepth {
+		return
+	}
+	c.depth++
+	defer func() { c.depth-- }()
 	transitions := is.transitions
 	var gone []transition
 	if was != nil {
@@ -250,6 +258,7 @@ func difference(was, is []transition) (gone, now []transition) {
 // pullLogout makes an offer end where its agent is already known to have logged out while it rang.
 func (c *center) pullLogout(i *interaction, agent uint32, from, to int64) {
 	a := c.agents[agent]
+	from = max(from, c.completeUntil+1) // what is complete stays
 	k := sort.Search(len(a.logouts), func(k int) bool { return a.logouts[k] >= from })
 	if k < len(a.logouts) && a.logouts[k] <= to {
 		c.setLogout(i, a, a.logouts[k], true)

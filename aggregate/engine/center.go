@@ -29,6 +29,7 @@ type center struct {
 	touched   []*pane
 	expired   *int64 // the engine's count of interactions that expired
 	frozen    int64  // while an event from beyond the horizon is applied: windows that end by then stay as they are
+	depth     int    // of the cascade that is going on
 	live      bool
 	swept     int64 // quarter in which panes were last dropped
 	seen      dedup

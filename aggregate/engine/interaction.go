@@ -795,12 +795,10 @@ func (w *walk) wrapStarted(agent uint32) bool {
 	}
 	for p = len(s.Parts) - 1; p >= 0; p-- {
 		pt := &s.Parts[p]
-		if pt.Agent != agent || pt.State != schema.StateEnded && pt.State != schema.StateFailed {
-			continue
+		if pt.Agent != agent || pt.Connected == schema.NoTime && !pt.Dialed {
+			continue // another's, or an offer that came to nothing
 		}
-		if pt.Connected == schema.NoTime && !pt.Dialed {
-			continue // an offer that came to nothing
-		}
+		// Whether a wrap has ended by now must not matter: that is the agent's timeline's word, which depends on what is told here.
 		if pt.WrapStarted != schema.NoTime || w.t-pt.Ended > wrapAfterMs {
 			return false
 		}
