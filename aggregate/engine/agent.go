@@ -15,6 +15,7 @@ type agent struct {
 	own       newest
 	corrected bool    // one of its intervals may be among the changes twice
 	wrapDue   int64   // when its wraps are to be looked at, 0 for never
+	recent    *series // counted in last
 	logouts   []int64 // moments of logouts that ended a session, ascending; those inside the horizon
 	dirty     bool    // open intervals are to be written at the next Drain
 	seen      bool    // live row is to be made again

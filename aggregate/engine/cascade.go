@@ -21,8 +21,12 @@ type stamped struct {
 }
 
 func (c *center) idOf(handle uint32) string {
-	if i := c.slab[handle]; i != nil {
-		return i.id
+	s := &c.slab[handle]
+	switch {
+	case s.hot != nil:
+		return s.hot.id
+	case s.cold != "":
+		return s.cold.id()
 	}
 	return ""
 }
@@ -338,7 +342,9 @@ func (c *center) editAgent(a *agent, remove, insert []stamped, out *outputs) {
 
 // addToAgent is editAgent for one more input, which is the newest most of the time.
 func (c *center) addToAgent(a *agent, s stamped, out *outputs) {
-	a.line.trim(c.completeUntil)
+	if len(a.line.in) == cap(a.line.in) { // the last moment to make room, and often enough
+		a.line.trim(c.completeUntil)
+	}
 	c.touchAgent(a)
 	c.awaitWrap(a, &s)
 	in := placeOne(&a.line, fold[agentState](a), c.completeUntil, &s)
@@ -379,8 +385,8 @@ func (c *center) undoBegun(a *agent, began *[numKinds]bool) {
 		}
 		c.facts.removeInterval(a, k, s.Now)
 		if cur := &s.Current[k]; !fresh && !cur.Key.Off && cur.Start < s.Now {
-			c.pieces(&closedInterval{kind: k, end: s.Now, piece: *cur}, func(row schema.Interval) {
-				c.facts.removeInterval(a, k, row.Start) // the first is written again as the one that goes on
+			c.pieces(&closedInterval{kind: k, end: s.Now, piece: *cur}, func(piece stretch, _ int64) {
+				c.facts.removeInterval(a, k, piece.Start) // the first is written again as the one that goes on
 			})
 		}
 	}
@@ -400,14 +406,14 @@ func (c *center) logoutNewest(a *agent, t int64) {
 		}
 	}
 	for _, h := range ringing {
-		if i := c.slab[h]; i != nil {
+		if i := c.hot(h); i != nil {
 			c.setLogout(i, a, t, true)
 		}
 	}
 }
 
 func (c *center) endWrap(we wrapEnd, there bool) {
-	i := c.slab[we.handle]
+	i := c.hot(we.handle)
 	if i == nil {
 		return
 	}
@@ -459,7 +465,7 @@ func (c *center) moveLogouts(a *agent, gone, now []int64) {
 	}
 	slices.Sort(handles)
 	for _, h := range slices.Compact(handles) {
-		i := c.slab[h]
+		i := c.hot(h)
 		if i == nil {
 			continue
 		}

@@ -18,8 +18,8 @@ type center struct {
 
 	byAgent map[string]uint32
 	agents  []*agent // by number; agents[0] is nil
-	byID    map[string]*interaction
-	slab    []*interaction // by handle
+	ids     handles  // of interactions
+	slab    []slot   // by handle
 	free    []uint32
 	gone    map[uint64]int64 // hashed ids of interactions that left: the moment they were finished
 	byName  map[string]uint32
@@ -31,12 +31,16 @@ type center struct {
 	frozen    int64  // while an event from beyond the horizon is applied: windows that end by then stay as they are
 	depth     int    // of the cascade that is going on
 	live      bool
-	swept     int64 // quarter in which panes were last dropped
+	swept     int64 // quarter in which what is too old was last forgotten
+	packed    int64 // quarter in which panes were last packed
 	seen      dedup
 	deadlines deadlines
 
 	dirtyAgents       []*agent
 	dirtyInteractions []*interaction
+	thawed            []*interaction // may go cold again
+	pool              []*interaction // unused
+	text              []byte         // room for packing
 	facts             changes
 	isDirty           bool
 
@@ -47,13 +51,13 @@ type center struct {
 	logKeys, secKeys []uint32
 	slack            []schema.Bin // room for histograms of rows
 	slackSegments    []schema.Segment
-	recent           [2]*series // of a queue and of an agent, counted in last
+	recent           *series // of a queue, counted in last
 }
 
 func newCenter(id string, cfg *Config) *center {
 	return &center{id: strings.Clone(id), horizon: cfg.HorizonMs, keep: cfg.KeepMs, live: cfg.Live, newest: schema.NoTime, completeUntil: schema.NoTime,
-		byAgent: map[string]uint32{}, agents: []*agent{nil}, byID: map[string]*interaction{}, gone: map[uint64]int64{},
-		byName: map[string]uint32{"": 0}, names: []string{""}, series: map[seriesKey]*series{}, swept: schema.NoTime}
+		byAgent: map[string]uint32{}, agents: []*agent{nil}, gone: map[uint64]int64{},
+		byName: map[string]uint32{"": 0}, names: []string{""}, series: map[seriesKey]*series{}, swept: schema.NoTime, packed: schema.NoTime}
 }
 
 // name gives a queue's or campaign's number.
@@ -92,7 +96,9 @@ func (c *center) agentID(n uint32) string {
 
 // interaction finds or makes the interaction of an event; nil where the event comes too late for its id.
 func (c *center) interaction(id string, t int64) *interaction {
-	if i := c.byID[id]; i != nil {
+	hash := xxhash.Sum64String(id)
+	if h, ok := c.find(id, hash); ok {
+		i := c.hot(h)
 		if t <= i.notBefore {
 			return nil
 		}
@@ -102,27 +108,27 @@ func (c *center) interaction(id string, t int64) *interaction {
 		}
 		c.leave(i, at) // its id begins anew
 	}
-	notBefore := c.notBefore(id)
+	notBefore := c.notBefore(hash)
 	if t <= notBefore {
 		return nil
 	}
-	i := &interaction{id: strings.Clone(id), c: c, own: newest{T: schema.NoTime}, look: schema.Open, notBefore: notBefore}
-	i.line.in, i.line.head.Visits, i.line.head.Parts = i.room.inputs[:0], i.room.visits[:0], i.room.parts[:0]
+	i := c.newInteraction()
+	i.id, i.own.T, i.notBefore = strings.Clone(id), schema.NoTime, notBefore
 	if n := len(c.free); n > 0 {
 		i.handle, c.free = c.free[n-1], c.free[:n-1]
-		c.slab[i.handle] = i
+		c.slab[i.handle].hot = i
 	} else {
 		i.handle = uint32(len(c.slab))
-		c.slab = append(c.slab, i)
+		c.slab = append(c.slab, slot{hot: i})
 	}
-	c.byID[i.id] = i
+	c.ids.add(hash, i.handle)
 	c.lookBy(i, t)
 	return i
 }
 
 // notBefore is until when an id still belongs to the interaction that had it before.
-func (c *center) notBefore(id string) int64 {
-	if at, ok := c.gone[xxhash.Sum64String(id)]; ok {
+func (c *center) notBefore(hash uint64) int64 {
+	if at, ok := c.gone[hash]; ok {
 		return at + c.horizon
 	}
 	return schema.NoTime
@@ -146,14 +152,15 @@ func (c *center) leave(i *interaction, at int64) {
 
 // advance moves the newest event time on, and lets happen what complete_until has then passed.
 func (c *center) advance(t int64) {
+	if floorTo(t, minuteMs) != floorTo(c.newest, minuteMs) {
+		c.seen.drop(t - c.horizon)
+	}
 	c.newest = t
 	c.completeUntil = t - c.horizon - wrapAfterMs
 	c.expire()
 	if q := floorTo(t, quarterMs); q != c.swept {
 		c.swept = q
-		c.dropPanes()
 		c.dropGone()
-		c.seen.drop(t - c.horizon)
 	}
 }
 
@@ -222,7 +229,7 @@ func (c *center) expire() {
 		if d.agent != 0 {
 			c.lookAtWraps(c.agents[d.agent])
 		} else {
-			c.lookAt(c.slab[d.handle], d.at)
+			c.lookAtSlot(d.handle, d.at)
 		}
 	}
 }
@@ -262,9 +269,23 @@ func (c *center) lookAtWraps(a *agent) {
 	}
 }
 
+// lookAtSlot looks at an interaction.
+func (c *center) lookAtSlot(h uint32, at int64) {
+	s := &c.slab[h]
+	switch {
+	case s.hot != nil:
+		c.lookAt(s.hot, at)
+	case s.cold == "":
+	case s.cold.finished() <= c.completeUntil:
+		c.leaveCold(h, s.cold)
+	case s.cold.look() == at:
+		c.at(s.cold.finished(), h, 0)
+	}
+}
+
 // lookAt lets an interaction expire or leave whose time has come, and sets the next deadline.
 func (c *center) lookAt(i *interaction, at int64) {
-	if i == nil || i.look != at {
+	if i.look != at {
 		return // it left before, or is looked at earlier
 	}
 	i.look = schema.Open
@@ -317,9 +338,7 @@ func (c *center) lookBy(i *interaction, t int64) {
 
 // drop forgets an interaction that nothing has begun.
 func (c *center) drop(i *interaction) {
-	delete(c.byID, i.id)
-	c.slab[i.handle] = nil
-	c.free = append(c.free, i.handle)
+	c.remove(i.id, i.handle)
 	i.left = true
 	c.changedInteraction(i)
 }

@@ -8,6 +8,8 @@ package engine
 import (
 	"strings"
 
+	"github.com/cespare/xxhash/v2"
+
 	"floorwalker/schema"
 )
 
@@ -170,8 +172,11 @@ func outcome(late bool, out *outputs) Outcome {
 
 func (c *center) applyInteraction(ev *schema.Event, late bool) Outcome {
 	if late {
-		i := c.byID[ev.Subject]
-		if i == nil || !i.own.before(ev) || !i.line.head.Born {
+		h, ok := c.find(ev.Subject, xxhash.Sum64String(ev.Subject))
+		if !ok {
+			return Late
+		}
+		if i := c.hot(h); !i.own.before(ev) || !i.line.head.Born {
 			return Late
 		}
 	}

@@ -50,13 +50,17 @@ type traffic struct {
 	subject uint32
 	text    []byte
 	skills  []string
+	pause   int64 // how many times longer agents rest between two interactions
 }
 
 const benchStart = day + 8*60*minuteMs
 
 // newTraffic makes what the agents do in the given hours: some 100 events per agent and hour. Every agent is in a centre of 5,000.
-func newTraffic(agents int, hours float64) *traffic {
-	tr := &traffic{rng: rand.New(rand.NewPCG(1, 2)), skills: []string{"german", "billing"}}
+func newTraffic(agents int, hours float64) *traffic { return newSlowTraffic(agents, hours, 1) }
+
+// newSlowTraffic is newTraffic with longer rests.
+func newSlowTraffic(agents int, hours float64, pause int64) *traffic {
+	tr := &traffic{rng: rand.New(rand.NewPCG(1, 2)), skills: []string{"german", "billing"}, pause: pause}
 	for n := range agents {
 		tr.agents = append(tr.agents, fmt.Sprintf("agent-%06d", n))
 	}
@@ -98,7 +102,7 @@ func (tr *traffic) shift(a uint32, until int64) {
 	t += 2000
 	agent(schema.AgentStatus, schema.Available)
 	for t < until {
-		t += tr.between(5_000, 90_000)
+		t += tr.pause * tr.between(5_000, 90_000)
 		switch n := tr.rng.IntN(20); {
 		case n == 0:
 			agent(schema.AgentStatus, schema.Break)
@@ -446,11 +450,11 @@ func heldBy(tr *traffic, e *Engine) (bytes float64, inside int) {
 	return float64(after.HeapAlloc) - float64(before.HeapAlloc), inside
 }
 
-// BenchmarkMemory fits bytes = agents × A + events inside the horizon × E through two points: a quarter of an hour and the hours
-// after which the horizon is full.
+// BenchmarkMemory fits bytes = agents × A + events inside the horizon × E through two points: the same agents with long rests and with
+// short ones, after the hours in which the horizon fills.
 func BenchmarkMemory(b *testing.B) {
-	const agents = 10_000
-	few, many := newTraffic(agents, 0.25), newTraffic(agents, 2.2)
+	const agents = 20_000
+	few, many := newSlowTraffic(agents, 2.4, 20), newTraffic(agents, 2.4)
 	kept := New(Config{}) // for heap profiles
 	for range b.N {
 		x, n := heldBy(few, New(Config{}))

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"slices"
+
 	"floorwalker/schema"
 )
 
@@ -22,24 +24,28 @@ type intervalID struct {
 	start int64
 }
 
+// intervalRow is an interval before it is made a row: half the size.
 type intervalRow struct {
-	a   *agent
-	row schema.Interval
+	a       *agent
+	end     int64
+	piece   stretch
+	kind    uint8
+	deleted bool
 }
 
-func (r *intervalRow) id() intervalID { return intervalID{r.a.n, r.row.Kind, r.row.Start} }
+func (r *intervalRow) id() intervalID { return intervalID{r.a.n, intervalKinds[r.kind], r.piece.Start} }
 
 // put notes an interval. Agents that go on in order put each key once; only for the others is it looked up.
-func (f *changes) put(a *agent, row schema.Interval) {
-	if a.corrected {
-		id := intervalID{a.n, row.Kind, row.Start}
+func (f *changes) put(row intervalRow) {
+	if row.a.corrected {
+		id := row.id()
 		if k, ok := f.newest[id]; ok {
-			f.intervals[k].row = row
+			f.intervals[k] = row
 			return
 		}
 		f.newest[id] = len(f.intervals)
 	}
-	f.intervals = append(f.intervals, intervalRow{a, row})
+	f.intervals = append(f.intervals, row)
 }
 
 // correct makes sure that the last word on each interval of an agent holds.
@@ -57,11 +63,11 @@ func (f *changes) correct(a *agent) {
 // removeInterval notes that no interval of this kind begins there any more.
 func (f *changes) removeInterval(a *agent, kind int, start int64) {
 	f.correct(a)
-	f.put(a, schema.Interval{Kind: intervalKinds[kind], Start: start, Deleted: true})
+	f.put(intervalRow{a: a, kind: uint8(kind), piece: stretch{Start: start}, deleted: true})
 }
 
-// takeIntervals gives the last word on each interval, and forgets them.
-func (c *center) takeIntervals(add func(*schema.Interval)) {
+// takeIntervals gives the last word on each interval of the kinds that are wanted, and forgets all.
+func (c *center) takeIntervals(rows []schema.Interval, wanted func(kind int) bool) []schema.Interval {
 	f := &c.facts
 	for k := range f.intervals {
 		r := &f.intervals[k]
@@ -70,8 +76,15 @@ func (c *center) takeIntervals(add func(*schema.Interval)) {
 				continue
 			}
 		}
-		r.row.ContactCenter, r.row.Agent = c.id, r.a.id
-		add(&r.row)
+		if !wanted(int(r.kind)) {
+			continue
+		}
+		row := schema.Interval{Kind: intervalKinds[r.kind], Start: r.piece.Start, Deleted: true}
+		if !r.deleted {
+			row = interval(int(r.kind), &r.piece, r.end)
+		}
+		row.ContactCenter, row.Agent = c.id, r.a.id
+		rows = append(rows, row)
 	}
 	for _, a := range f.corrected {
 		a.corrected = false
@@ -79,28 +92,27 @@ func (c *center) takeIntervals(add func(*schema.Interval)) {
 	clear(f.intervals)
 	clear(f.newest)
 	f.intervals, f.corrected = f.intervals[:0], f.corrected[:0]
+	return rows
 }
 
 // closeInterval writes an interval that ended, cut at each UTC midnight. Logged-out presence is one uncut row.
 func (c *center) closeInterval(a *agent, iv *closedInterval) {
-	c.pieces(iv, func(row schema.Interval) {
-		c.facts.put(a, row)
+	c.pieces(iv, func(piece stretch, end int64) {
+		c.facts.put(intervalRow{a: a, kind: uint8(iv.kind), piece: piece, end: end})
 	})
 }
 
 // pieces cuts an interval at midnights.
-func (c *center) pieces(iv *closedInterval, add func(schema.Interval)) {
-	row := interval(iv.kind, &iv.piece, iv.end)
-	if iv.kind == ofPresence && row.Status == schema.LoggedOut {
-		add(row)
+func (c *center) pieces(iv *closedInterval, add func(piece stretch, end int64)) {
+	piece := iv.piece
+	if iv.kind == ofPresence && piece.Key.Status == schema.LoggedOut {
+		add(piece, iv.end)
 		return
 	}
-	for start := row.Start; start < iv.end; {
-		end := min(iv.end, floorTo(start, dayMs)+dayMs)
-		row.Start, row.End = start, end
-		add(row)
-		row.Continued = true
-		start = end
+	for piece.Start < iv.end {
+		end := min(iv.end, floorTo(piece.Start, dayMs)+dayMs)
+		add(piece, end)
+		piece.Continued, piece.Start = true, end
 	}
 }
 
@@ -115,17 +127,17 @@ func interval(kind int, s *stretch, end int64) schema.Interval {
 }
 
 // openRows makes the rows of a state's intervals that go on: the one that goes on, and its predecessor where it ended just now.
-func (c *center) openRows(s *agentState, add func(kind int, row schema.Interval)) {
+func (c *center) openRows(s *agentState, add func(kind int, piece stretch, end int64)) {
 	if s.Presence == 0 {
 		return
 	}
 	for k := range s.Current {
 		st, fresh := s.open(k)
 		if cur := &s.Current[k]; fresh && !cur.Key.Off && cur.Start < s.Now {
-			c.pieces(&closedInterval{kind: k, end: s.Now, piece: *cur}, func(row schema.Interval) { add(k, row) })
+			c.pieces(&closedInterval{kind: k, end: s.Now, piece: *cur}, func(piece stretch, end int64) { add(k, piece, end) })
 		}
 		if !st.Key.Off {
-			add(k, interval(k, &st, schema.Open))
+			add(k, st, schema.Open)
 		}
 	}
 }
@@ -134,25 +146,24 @@ func (c *center) openRows(s *agentState, add func(kind int, row schema.Interval)
 func (c *center) correctIntervals(a *agent, old *agentState, headChanged bool, was, is *outputs) {
 	gone := map[intervalID]bool{}
 	c.facts.correct(a)
-	note := func(kind int, row schema.Interval) { gone[intervalID{a.n, row.Kind, row.Start}] = true }
+	idOf := func(kind int, piece *stretch) intervalID { return intervalID{a.n, intervalKinds[kind], piece.Start} }
+	note := func(kind int, piece stretch, _ int64) { gone[idOf(kind, &piece)] = true }
 	for k := range was.closed {
-		c.pieces(&was.closed[k], func(row schema.Interval) { note(was.closed[k].kind, row) })
+		c.pieces(&was.closed[k], func(piece stretch, end int64) { note(was.closed[k].kind, piece, end) })
 	}
 	if headChanged {
 		c.openRows(old, note)
 	}
 	for k := range is.closed {
 		iv := &is.closed[k]
-		c.pieces(iv, func(row schema.Interval) {
-			delete(gone, intervalID{a.n, row.Kind, row.Start})
-			c.facts.put(a, row)
-		})
+		c.pieces(iv, func(piece stretch, _ int64) { delete(gone, idOf(iv.kind, &piece)) })
+		c.closeInterval(a, iv)
 	}
 	if headChanged {
-		c.openRows(&a.line.head, func(kind int, row schema.Interval) { delete(gone, intervalID{a.n, row.Kind, row.Start}) })
+		c.openRows(&a.line.head, func(kind int, piece stretch, _ int64) { delete(gone, idOf(kind, &piece)) })
 	}
 	for id := range gone {
-		c.facts.put(a, schema.Interval{Kind: id.kind, Start: id.start, Deleted: true})
+		c.facts.removeInterval(a, slices.Index(intervalKinds[:], id.kind), id.start)
 	}
 }
 
@@ -235,11 +246,13 @@ func (c *center) tombstone(i *interaction, old keys) {
 // drain makes the rows of what changed.
 func (c *center) drain(rows *Rows) {
 	for _, a := range c.dirtyAgents {
-		c.openRows(&a.line.head, func(_ int, row schema.Interval) { c.facts.put(a, row) })
+		c.openRows(&a.line.head, func(kind int, piece stretch, end int64) {
+			c.facts.put(intervalRow{a: a, kind: uint8(kind), piece: piece, end: end})
+		})
 		a.dirty = false
 	}
 	c.dirtyAgents = c.dirtyAgents[:0]
-	c.takeIntervals(func(row *schema.Interval) { rows.Intervals = append(rows.Intervals, *row) })
+	rows.Intervals = c.takeIntervals(rows.Intervals, func(int) bool { return true })
 
 	written := map[rowKey]bool{}
 	for _, i := range c.dirtyInteractions {
@@ -249,11 +262,14 @@ func (c *center) drain(rows *Rows) {
 			}
 		})
 		i.dirty = false
+		c.cool(i)
 	}
+	c.coolThawed()
 	clear(c.dirtyInteractions) // they may have left
 	c.dirtyInteractions = c.dirtyInteractions[:0]
 	c.tombstones(rows, written)
 	rows.Windows = c.windowRows(rows.Windows)
+	c.sweep()
 	rows.Centers = append(rows.Centers, Center{ContactCenter: c.id, NewestEvent: c.newest, CompleteUntil: c.completeUntil})
 }
 

@@ -381,8 +381,8 @@ func (w *walk) step(typ schema.EventType, in *input, x *extra, over bool) bool {
 // expire ends an interaction that has had no event for too long, at the moment that follows from its last one.
 func (w *walk) expire() {
 	s := w.s
-	if !s.Born || s.Ended != schema.Open || w.t < s.Last+w.i.limitAt(s.Last) {
-		return
+	if !s.Born || s.Ended != schema.Open || w.t < s.Last+liveLimitMs || w.t < s.Last+w.i.limitAt(s.Last) {
+		return // mostly without looking at the channel
 	}
 	now := w.t
 	w.t = s.Last + w.i.limitAt(s.Last)

@@ -39,7 +39,14 @@ func (e *Engine) All() {
 			c.dirtyAgents = append(c.dirtyAgents, a)
 			c.changed(a)
 		}
-		for _, i := range c.byID {
+		c.changedAll()
+	}
+}
+
+// changedAll notes that all interactions' rows are to be made again.
+func (c *center) changedAll() {
+	for h := range c.slab {
+		if i := c.hot(uint32(h)); i != nil {
 			c.changedInteraction(i)
 		}
 	}
@@ -63,7 +70,6 @@ func (c *center) look() Changes {
 			}
 		}
 	}
-	c.changedInteractions = c.changedInteractions[:0]
 	for _, a := range c.changedAgents {
 		a.seen = false
 		ch.Agents = append(ch.Agents, c.liveAgent(a))
@@ -71,25 +77,24 @@ func (c *center) look() Changes {
 	c.changedAgents = c.changedAgents[:0]
 	ch.Intervals = c.statusRows()
 	c.discard()
+	c.coolAll(c.changedInteractions)
+	c.coolThawed()
+	c.sweep()
+	clear(c.changedInteractions)
+	c.changedInteractions = c.changedInteractions[:0]
 	return ch
 }
 
 // statusRows makes the changed rows of effective status.
 func (c *center) statusRows() []schema.Interval {
 	for _, a := range c.dirtyAgents {
-		c.openRows(&a.line.head, func(kind int, row schema.Interval) {
+		c.openRows(&a.line.head, func(kind int, piece stretch, end int64) {
 			if kind == ofStatus {
-				c.facts.put(a, row)
+				c.facts.put(intervalRow{a: a, kind: ofStatus, piece: piece, end: end})
 			}
 		})
 	}
-	var out []schema.Interval
-	c.takeIntervals(func(row *schema.Interval) {
-		if row.Kind == schema.IntervalStatus {
-			out = append(out, *row)
-		}
-	})
-	return out
+	return c.takeIntervals(nil, func(kind int) bool { return kind == ofStatus })
 }
 
 // discard forgets what a Drain would write.
@@ -130,12 +135,12 @@ func (c *center) liveAgent(a *agent) *schema.LiveAgent {
 	row.Assignment = liveAssignment(s.Assign)
 	for k := range s.Parts {
 		p := &s.Parts[k]
-		if i := c.slab[p.Handle]; i != nil && int(p.Ord) < len(i.line.head.Parts) {
+		if i := c.hot(p.Handle); i != nil && int(p.Ord) < len(i.line.head.Parts) {
 			row.Parts = append(row.Parts, c.livePart(i, int(p.Ord)))
 		}
 	}
 	for _, m := range s.Marks {
-		if i := c.slab[m.Handle]; i != nil && int(m.Ord) < len(i.line.head.Parts) && i.line.head.Parts[m.Ord].Ended == m.At {
+		if i := c.hot(m.Handle); i != nil && int(m.Ord) < len(i.line.head.Parts) && i.line.head.Parts[m.Ord].Ended == m.At {
 			row.Parts = append(row.Parts, c.livePart(i, int(m.Ord)))
 		}
 	}
@@ -204,16 +209,11 @@ func (e *Engine) Windows(contactCenter string, from, to int64) []schema.Window {
 	var entries []uint64
 	for k := range c.series {
 		entries = entries[:0]
-		for _, p := range c.series[k].panes {
-			if p.start >= to || p.start+quarterMs <= from {
-				continue
+		c.series[k].each(func(start int64) bool { return start < to && start+quarterMs > from }, func(start int64, e uint64) {
+			if at := start + int64(e>>minuteShift)*minuteMs; at >= from && at < to {
+				entries = append(entries, e)
 			}
-			for _, e := range p.entries {
-				if at := p.start + int64(e>>minuteShift)*minuteMs; at >= from && at < to {
-					entries = append(entries, e)
-				}
-			}
-		}
+		})
 		if len(entries) > 0 {
 			w := schema.Window{Dims: c.dims(&k), Start: from}
 			c.fill(&w, entries, -1)

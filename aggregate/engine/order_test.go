@@ -75,7 +75,7 @@ func play(t require.TestingT, events []schema.Event, flushEvery int) *floor {
 	for n, ev := range events {
 		f.do(ev)
 		if flushEvery > 0 && n%flushEvery == 0 {
-			f.flush()
+			f.settle()
 		}
 	}
 	f.flush()

@@ -247,9 +247,9 @@ func TestIdReuse_CountsFromTheEndOfTheWrap(t *testing.T) {
 func TestFinishedInteraction_LeavesWhenCompleteUntilPassesItsEnd(t *testing.T) {
 	f := played(t, login(0, "a"), connected(10, "c", "a"), wrapStarted(20, "c", "a"), ended(20, "c", schema.EndCompleted), wrapEnded(700, "c", "a"))
 	f.pass(700 + 3659.999)
-	require.Contains(t, f.e.centers["1"].byID, "c")
+	require.True(t, f.holds("1", "c"))
 	f.pass(700 + 3660)
-	require.NotContains(t, f.e.centers["1"].byID, "c")
+	require.False(t, f.holds("1", "c"))
 }
 
 func TestEarlierLogout_TakesBackWhatTheStatusAfterItDid(t *testing.T) {

@@ -18,7 +18,7 @@ import (
 // A snapshot is the engine's whole state: what Restore makes of it goes on exactly as the engine that wrote it. Its form is a
 // magic word, the engine's number, the length and the checksum of the body, and the body: gob, compressed with zstd.
 
-const snapshotMagic = 0x46574531 // "FWE1"
+const snapshotMagic = 0x46574532 // "FWE2"
 
 // ErrSnapshot is what all snapshots that cannot be read have in common.
 var ErrSnapshot = errors.New("snapshot cannot be read")
@@ -57,6 +57,7 @@ type dumpAgent struct {
 
 type dumpInteraction struct {
 	Present  bool // false: a free handle
+	Cold     string
 	ID       string
 	Attrs    *attributes
 	CreatedT int64
@@ -88,8 +89,7 @@ type dumpExtra struct {
 type dumpSeries struct {
 	Agent, Queue, Campaign uint32
 	Channel, Direction     uint8
-	Starts                 []int64
-	Entries                [][]byte
+	Panes                  string // packed
 }
 
 type dumpDeadline struct {
@@ -196,17 +196,18 @@ func (c *center) dump(g *gob.Encoder) error {
 			return err
 		}
 	}
-	for _, i := range c.slab {
-		if err := g.Encode(dumpOne(i)); err != nil {
+	for k := range c.slab {
+		if err := g.Encode(dumpOne(&c.slab[k])); err != nil {
 			return err
 		}
 	}
 	for k, s := range c.series {
 		ds := dumpSeries{Agent: k.agent, Queue: k.queue, Campaign: k.campaign, Channel: uint8(k.channel), Direction: uint8(k.direction)}
-		for _, p := range s.panes {
-			ds.Starts = append(ds.Starts, p.start)
-			ds.Entries = append(ds.Entries, bytesOf(p.entries))
+		c.text = append(c.text[:0], s.closed...)
+		for p := s.open; p != nil; p = p.next {
+			c.text = packPane(c.text, p)
 		}
+		ds.Panes = string(c.text)
 		if err := g.Encode(ds); err != nil {
 			return err
 		}
@@ -219,9 +220,10 @@ func (c *center) dump(g *gob.Encoder) error {
 	return nil
 }
 
-func dumpOne(i *interaction) dumpInteraction {
+func dumpOne(s *slot) dumpInteraction {
+	i := s.hot
 	if i == nil {
-		return dumpInteraction{}
+		return dumpInteraction{Present: s.cold != "", Cold: string(s.cold)}
 	}
 	d := dumpInteraction{Present: true, ID: i.id, Attrs: i.attrs, CreatedT: i.created.t, Own: i.own, Line: dumpLine(&i.line)}
 	if i.created.x != nil {
@@ -278,29 +280,37 @@ func loadCenter(g *gob.Decoder, cfg *Config) (*center, error) {
 			return nil, err
 		}
 		c.deadlines = append(c.deadlines, deadline{dl.At, dl.Handle, dl.Agent})
-		if i := c.slab[dl.Handle]; dl.Agent == 0 && i != nil {
+		if i := c.slab[dl.Handle].hot; dl.Agent == 0 && i != nil {
 			i.look = min(i.look, dl.At)
 		}
 		if a := c.agents[dl.Agent]; a != nil && (a.wrapDue == 0 || dl.At < a.wrapDue) {
 			a.wrapDue = dl.At
 		}
 	}
+	if c.live {
+		c.changedAll()
+	}
 	return c, nil
 }
 
 func (c *center) loadInteraction(h uint32, d *dumpInteraction, scratch *outputs) {
 	if !d.Present {
-		c.slab = append(c.slab, nil)
+		c.slab = append(c.slab, slot{})
 		return
 	}
-	i := &interaction{id: d.ID, handle: h, c: c, attrs: d.Attrs, own: d.Own, created: created{t: d.CreatedT}, look: schema.Open, notBefore: c.notBefore(d.ID)}
+	if p := cold(d.Cold); p != "" {
+		c.slab = append(c.slab, slot{cold: p})
+		c.ids.add(xxhash.Sum64String(p.id()), h)
+		return
+	}
+	i := &interaction{id: d.ID, handle: h, c: c, attrs: d.Attrs, own: d.Own, created: created{t: d.CreatedT}, look: schema.Open,
+		notBefore: c.notBefore(xxhash.Sum64String(d.ID))}
 	if d.CreatedX != nil {
 		i.created.x = extraOf(d.CreatedX)
 	}
 	loadLine(&i.line, i, &d.Line, scratch)
-	c.slab = append(c.slab, i)
-	c.byID[i.id] = i
-	c.changedInteraction(i)
+	c.slab = append(c.slab, slot{hot: i})
+	c.ids.add(xxhash.Sum64String(i.id), h)
 }
 
 func (c *center) loadSeries(g *gob.Decoder, n int) error {
@@ -310,13 +320,7 @@ func (c *center) loadSeries(g *gob.Decoder, n int) error {
 			return err
 		}
 		s := &series{key: seriesKey{d.Agent, d.Queue, d.Campaign, schema.Channel(d.Channel), schema.Direction(d.Direction)}}
-		for k := range d.Starts {
-			p := &pane{start: d.Starts[k], of: s}
-			if k < len(d.Entries) {
-				p.entries = wordsOf(d.Entries[k])
-			}
-			s.panes = append(s.panes, p)
-		}
+		s.closed = packedPanes(d.Panes)
 		c.series[s.key] = s
 	}
 	return nil

@@ -28,8 +28,8 @@ func TestRestoredEngineGoesOnTheSame(t *testing.T) {
 				for _, ev := range events {
 					require.Equal(t, stay.do(ev), move.do(ev))
 					if rapid.IntRange(0, 9).Draw(t, "restart") == 0 {
-						stay.flush()
-						move.flush()
+						stay.settle()
+						move.settle()
 						b, err := move.e.Snapshot()
 						require.NoError(t, err)
 						move.e, err = Restore(Config{Live: true}, b)

@@ -5,6 +5,7 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/cespare/xxhash/v2"
 	"github.com/stretchr/testify/require"
 
 	"floorwalker/schema"
@@ -165,6 +166,14 @@ func (f *floor) do(ev schema.Event) Outcome {
 
 func (f *floor) flush() *store { return f.s.drain(f.t, f.e) }
 
+// settle flushes and looks at the live state, after which finished interactions are cold.
+func (f *floor) settle() {
+	f.flush()
+	for _, c := range f.e.centers {
+		c.look()
+	}
+}
+
 func login(s float64, agent string) schema.Event {
 	return schema.Event{Type: schema.AgentLogin, Subject: agent, Time: at(s)}
 }
@@ -180,4 +189,10 @@ func queued(s float64, id, queue string) schema.Event {
 }
 func ended(s float64, id string, r schema.EndReason) schema.Event {
 	return schema.Event{Type: schema.InteractionEnded, Subject: id, Time: at(s), End: r}
+}
+
+// holds reports whether the engine still has an interaction.
+func (f *floor) holds(contactCenter, id string) bool {
+	_, ok := f.e.centers[contactCenter].find(id, xxhash.Sum64String(id))
+	return ok
 }

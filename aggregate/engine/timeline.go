@@ -108,6 +108,9 @@ func (l *timeline[S]) position(f fold[S], in *input) int {
 // add appends an input that is the newest and folds it in; false where it belongs further back.
 func (l *timeline[S]) add(f fold[S], in input, out *outputs) bool {
 	n := len(l.in)
+	if n == cap(l.in) { // there are many timelines: not doubled
+		l.in = append(make([]input, 0, n+max(16, min(n/8, 4096))), l.in...)
+	}
 	l.in = append(l.in, in)
 	if n > 0 && f.less(&l.in[n], &l.in[n-1]) {
 		l.in = l.in[:n]
@@ -252,7 +255,7 @@ func (l *timeline[S]) trim(until int64) {
 	}
 	at := l.snaps[cut].at
 	l.first = l.snaps[cut].state
-	l.in = append(make([]input, 0, len(l.in)-at+snapshotEvery/2), l.in[at:]...)
+	l.in = append(make([]input, 0, len(l.in)-at+8), l.in[at:]...)
 	l.snaps = append([]snapshot[S](nil), l.snaps[cut+1:]...)
 	for i := range l.snaps {
 		l.snaps[i].at -= at

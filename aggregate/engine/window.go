@@ -22,20 +22,24 @@ type seriesKey struct {
 	direction              schema.Direction
 }
 
-// series is the windows of one key, one pane for each quarter of an hour, ascending.
+// series is the windows of one key, one pane for each quarter of an hour. Quarters that have passed are packed, until something is
+// counted in them again.
 type series struct {
-	key   seriesKey
-	panes []*pane
-	last  *pane // the one counted in last
+	key    seriesKey
+	open   *pane // the one counted in last comes first
+	closed packedPanes
 }
 
 // pane holds a quarter of an hour: entries of minute, metric and value.
 type pane struct {
-	start   int64
 	of      *series
+	next    *pane
 	entries []uint64
+	quarter int32  // since 1970
 	touched uint16 // minutes that changed since the last Drain
 }
+
+func (p *pane) start() int64 { return int64(p.quarter) * quarterMs }
 
 const (
 	metricShift = 54
@@ -62,7 +66,7 @@ func (c *center) count(k *contribution) {
 	}
 	s := c.seriesOf(&k.seriesKey)
 	start := floorTo(k.t, quarterMs)
-	p := s.pane(start)
+	p := s.pane(int32(start / quarterMs))
 	minute := int((k.t - start) / minuteMs)
 	e := entry(minute, k.metric, k.value)
 	if !k.back {
@@ -81,9 +85,12 @@ func (c *center) count(k *contribution) {
 	p.touched |= 1 << minute
 }
 
-// seriesOf finds or makes a series. One part's durations go to its agent's and its queue's in turn, hence the two recent ones.
+// seriesOf finds or makes a series. What an agent's parts count mostly goes to the same one as before.
 func (c *center) seriesOf(k *seriesKey) *series {
-	recent := &c.recent[min(k.agent, 1)]
+	recent := &c.recent
+	if k.agent != 0 {
+		recent = &c.agents[k.agent].recent
+	}
 	if s := *recent; s != nil && s.key == *k {
 		return s
 	}
@@ -96,24 +103,23 @@ func (c *center) seriesOf(k *seriesKey) *series {
 	return s
 }
 
-func (s *series) pane(start int64) *pane {
-	if s.last != nil && s.last.start == start {
-		return s.last
+// pane finds or makes the one of a quarter.
+func (s *series) pane(quarter int32) *pane {
+	if p := s.open; p != nil && p.quarter == quarter {
+		return p
 	}
-	i, found := slices.BinarySearchFunc(s.panes, start, func(p *pane, t int64) int {
-		switch {
-		case p.start < t:
-			return -1
-		case p.start > t:
-			return 1
+	for at := &s.open; *at != nil; at = &(*at).next {
+		if p := *at; p.quarter == quarter {
+			*at, p.next, s.open = p.next, s.open, p
+			return p
 		}
-		return 0
-	})
-	if !found {
-		s.panes = slices.Insert(s.panes, i, &pane{start: start, of: s, entries: make([]uint64, 0, 8)})
 	}
-	s.last = s.panes[i]
-	return s.last
+	p := &pane{of: s, next: s.open, quarter: quarter}
+	if p.entries, s.closed = s.closed.take(quarter); p.entries == nil {
+		p.entries = make([]uint64, 0, 8)
+	}
+	s.open = p
+	return p
 }
 
 // rows makes the rows of the windows that changed.
@@ -122,13 +128,13 @@ func (c *center) windowRows(dst []schema.Window) []schema.Window {
 		dims := c.dims(&p.of.key)
 		dst = append(dst, schema.Window{})
 		w := &dst[len(dst)-1]
-		w.Dims, w.Start, w.Minutes = dims, p.start, schema.WindowQuarter
+		w.Dims, w.Start, w.Minutes = dims, p.start(), schema.WindowQuarter
 		c.fill(w, p.entries, -1)
 		for m := 0; m < 15; m++ {
 			if p.touched&(1<<m) != 0 {
 				dst = append(dst, schema.Window{})
 				w := &dst[len(dst)-1]
-				w.Dims, w.Start, w.Minutes = dims, p.start+int64(m)*minuteMs, schema.WindowMinute
+				w.Dims, w.Start, w.Minutes = dims, p.start()+int64(m)*minuteMs, schema.WindowMinute
 				c.fill(w, p.entries, m)
 			}
 		}
@@ -192,20 +198,43 @@ func (c *center) bins(keys []uint32, set func(schema.Measure, []schema.Bin)) {
 	}
 }
 
-// dropPanes forgets panes that no rolling window and no correction can reach any more.
-func (c *center) dropPanes() {
-	until := min(c.newest-c.keep, c.completeUntil-quarterMs)
+// sweep packs panes once in a quarter, when their rows are out.
+func (c *center) sweep() {
+	if c.packed != c.swept {
+		c.packed = c.swept
+		c.packPanes()
+		clear(c.pool) // what a burst needed is given back
+		c.pool = c.pool[:0]
+	}
+}
+
+// packPanes packs the panes of quarters that have passed, and forgets those that no rolling window and no correction can reach any
+// more. Those that are still to be written stay.
+func (c *center) packPanes() {
+	until := int32(floorTo(min(c.newest-c.keep, c.completeUntil-quarterMs), quarterMs) / quarterMs) // dropped up to there
+	now := int32(floorTo(c.newest, quarterMs) / quarterMs)
 	for k, s := range c.series {
-		n := 0
-		for n < len(s.panes) && s.panes[n].start+quarterMs <= until && s.panes[n].touched == 0 {
-			n++
+		c.text = s.closed.since(c.text[:0], until)
+		for at := &s.open; *at != nil; {
+			p := *at
+			if p.quarter >= now || p.touched != 0 {
+				at = &p.next
+				continue
+			}
+			*at = p.next
+			if p.quarter >= until && len(p.entries) > 0 {
+				c.text = packPane(c.text, p)
+			}
 		}
-		if n > 0 {
-			s.panes, s.last = slices.Delete(s.panes, 0, n), nil
+		if string(s.closed) != string(c.text) {
+			s.closed = packedPanes(c.text)
 		}
-		if len(s.panes) == 0 {
+		if s.open == nil && s.closed == "" {
 			delete(c.series, k)
-			c.recent = [2]*series{}
+			c.recent = nil
+			if k.agent != 0 {
+				c.agents[k.agent].recent = nil
+			}
 		}
 	}
 }
