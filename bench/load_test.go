@@ -112,8 +112,9 @@ func produce(tb testing.TB, broker *kafkatest.Broker, n int, late bool) load {
 		}
 		answer, err := client.Produce(context.Background(), &kafka.ProduceRequest{Topic: l.topic, Partition: p, RequiredAcks: kafka.RequireAll,
 			Compression: kafka.Lz4, Records: kafka.NewRecordReader(batches[p]...)})
-		require.NoError(tb, err)
-		require.NoError(tb, answer.Error)
+		// Not tried again: a request that failed may have been stored, and the runs count on every event being there once.
+		require.NoError(tb, err, "produce to %s/%d", l.topic, p)
+		require.NoError(tb, answer.Error, "produce to %s/%d", l.topic, p)
 		batches[p] = batches[p][:0]
 	}
 	for _, r := range records(tb, n, late) {

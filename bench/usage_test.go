@@ -17,7 +17,7 @@ import (
 // usage is what this process has used: CPU of user and system, its collector's included, and allocations. The broker and
 // ClickHouse are other processes.
 type usage struct {
-	cpu             time.Duration
+	cpu, system     time.Duration
 	wall            time.Time
 	mallocs, memory uint64
 }
@@ -27,18 +27,19 @@ func used(tb testing.TB) usage {
 	require.NoError(tb, syscall.Getrusage(syscall.RUSAGE_SELF, &u))
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	return usage{cpu: time.Duration(u.Utime.Nano() + u.Stime.Nano()), wall: time.Now(), mallocs: m.Mallocs, memory: m.TotalAlloc}
+	return usage{cpu: time.Duration(u.Utime.Nano() + u.Stime.Nano()), system: time.Duration(u.Stime.Nano()), wall: time.Now(), mallocs: m.Mallocs, memory: m.TotalAlloc}
 }
 
 // total sums what several stretches have used.
 type total struct {
-	cpu, wall       time.Duration
+	cpu, system     time.Duration
+	wall            time.Duration
 	mallocs, memory uint64
 	events          int
 }
 
 func (t *total) add(from, to usage, events int) {
-	t.cpu, t.wall = t.cpu+to.cpu-from.cpu, t.wall+to.wall.Sub(from.wall)
+	t.cpu, t.system, t.wall = t.cpu+to.cpu-from.cpu, t.system+to.system-from.system, t.wall+to.wall.Sub(from.wall)
 	t.mallocs, t.memory, t.events = t.mallocs+to.mallocs-from.mallocs, t.memory+to.memory-from.memory, t.events+events
 }
 
@@ -48,6 +49,7 @@ func (t *total) report(b *testing.B) {
 	b.ReportMetric(n/t.cpu.Seconds(), "events/cpu-s")
 	b.ReportMetric(n/t.wall.Seconds(), "events/s")
 	b.ReportMetric(float64(t.cpu.Nanoseconds())/n, "cpu-ns/event")
+	b.ReportMetric(float64(t.system.Nanoseconds())/n, "system-ns/event")
 	b.ReportMetric(float64(t.mallocs)/n, "allocs/event")
 	b.ReportMetric(float64(t.memory)/n, "B/event")
 }

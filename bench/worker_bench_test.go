@@ -37,10 +37,12 @@ const runTimeout = 2 * time.Minute
 func BenchmarkWorker(b *testing.B) {
 	broker := kafkatest.Start(b)
 	for _, late := range []bool{false, true} {
-		l := produce(b, broker, eventCount(b), late)
-		for _, compression := range []string{"lz4", "none"} {
-			b.Run(fmt.Sprintf("late=%t/%s", late, compression), func(b *testing.B) { benchmarkWorker(b, broker.Addr(), l, compression) })
-		}
+		b.Run(fmt.Sprintf("late=%t", late), func(b *testing.B) {
+			l := produce(b, broker, eventCount(b), late)
+			for _, compression := range []string{"lz4", "none"} {
+				b.Run(compression, func(b *testing.B) { benchmarkWorker(b, broker.Addr(), l, compression) })
+			}
+		})
 	}
 }
 
@@ -174,8 +176,10 @@ func (r *run) close(b *testing.B, l load) {
 func BenchmarkReplica(b *testing.B) {
 	broker := kafkatest.Start(b)
 	for _, late := range []bool{false, true} {
-		l := produce(b, broker, eventCount(b), late)
-		b.Run(fmt.Sprintf("late=%t", late), func(b *testing.B) { benchmarkReplica(b, broker.Addr(), l) })
+		b.Run(fmt.Sprintf("late=%t", late), func(b *testing.B) {
+			l := produce(b, broker, eventCount(b), late)
+			b.Run("view", func(b *testing.B) { benchmarkReplica(b, broker.Addr(), l) })
+		})
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 
 const (
 	maxHandedRecords = 4096
-	maxHandedBytes   = 8 << 20 // of decompressed records
+	maxHandedBytes   = 1 << 20 // of decompressed records, so that they are still in the processor's cache when they are read
 	corruptAttempts  = 3
 )
 

@@ -148,18 +148,96 @@ func (d *Decoder) decodePayload() {
 	if d.ev.Type == EventDirectory {
 		return
 	}
-	root, err := d.parser.ParseBytes(d.data)
-	if err != nil {
-		d.err = &Violation{CodeMalformedJSON, "data", shorten(err.Error(), 2*maxDetailValue)}
-		return
+	if !d.plainPayload() {
+		d.parsePayload()
 	}
-	root.GetObject().Visit(d.visitors.payload)
 	for i := range d.fields {
 		if d.fields[i].required && d.said&(1<<i) == 0 {
 			d.fail(CodeMissingAttribute, d.fields[i].name, "is required in "+d.ev.Type.String())
 			return
 		}
 	}
+}
+
+// parsePayload reads any payload.
+func (d *Decoder) parsePayload() {
+	d.seen, d.said = 0, 0
+	root, err := d.parser.ParseBytes(d.data)
+	if err != nil {
+		d.err = &Violation{CodeMalformedJSON, "data", shorten(err.Error(), 2*maxDetailValue)}
+		return
+	}
+	root.GetObject().Visit(d.visitors.payload)
+}
+
+// plainPayload reads the payload where its members are texts without escapes, as those of most events are, up to the first
+// violation. It reports false where there is anything else: then parsePayload reads all of it. The payload has been judged to be
+// JSON, so that every index below exists.
+func (d *Decoder) plainPayload() bool {
+	b := d.data
+	i := skipSpace(b, 1)
+	if b[i] == '}' {
+		return true
+	}
+	for {
+		name := i + 1
+		end := skipPlain(b, name)
+		if b[end] != '"' {
+			return false
+		}
+		i = skipSpace(b, skipSpace(b, end+1)+1) // behind the colon
+		if b[i] != '"' {
+			return false
+		}
+		from := i + 1
+		to := skipPlain(b, from)
+		if b[to] != '"' || !d.plainField(b[name:end], text(b[from:to])) {
+			return false
+		}
+		if i = skipSpace(b, to+1); b[i] == '}' || d.err != nil {
+			return true
+		}
+		i = skipSpace(b, i+1)
+	}
+}
+
+// plainField takes one member of data whose value is a text, and reports false where its field may be more than that.
+func (d *Decoder) plainField(key []byte, s string) bool {
+	i := d.fieldOf(key)
+	if i < 0 || d.err != nil {
+		return true
+	}
+	f := &d.fields[i]
+	d.said |= 1 << i
+	if at, has := d.ev.idField(f.field); at != nil {
+		d.checkText(s, f.name, MaxIDBytes)
+		*at = s
+		d.ev.Has |= has
+		return true
+	}
+	if at, has := d.ev.textField(f.field); at != nil {
+		*at = s
+		d.ev.Has |= has
+		return true
+	}
+	return d.word(f, s)
+}
+
+// fieldOf finds a member's field and notes that it was seen; negative: there is no such field, or it is there for the second time.
+func (d *Decoder) fieldOf(key []byte) int {
+	for i := range d.fields {
+		f := &d.fields[i]
+		if f.name != string(key) {
+			continue
+		}
+		if d.seen&(1<<i) != 0 {
+			d.fail(CodeDuplicateAttribute, f.name, "stands twice")
+			return -1
+		}
+		d.seen |= 1 << i
+		return i
+	}
+	return -1
 }
 
 func (d *Decoder) payloadAbsent() {
@@ -192,49 +270,30 @@ func (d *Decoder) payloadField(key []byte, v *fastjson.Value) {
 	if d.err != nil {
 		return
 	}
-	for i := range d.fields {
-		f := &d.fields[i]
-		if f.name != string(key) {
-			continue
-		}
-		if d.seen&(1<<i) != 0 {
-			d.fail(CodeDuplicateAttribute, f.name, "stands twice")
-			return
-		}
-		d.seen |= 1 << i
-		if v.Type() == fastjson.TypeNull {
-			return
-		}
-		d.said |= 1 << i
-		d.lay(f, v)
+	i := d.fieldOf(key)
+	if i < 0 || v.Type() == fastjson.TypeNull {
 		return
 	}
+	d.said |= 1 << i
+	d.lay(&d.fields[i], v)
 }
 
 // lay puts one field into the event.
 func (d *Decoder) lay(f *payloadField, v *fastjson.Value) {
 	ev := d.ev
+	if at, has := ev.idField(f.field); at != nil {
+		*at, ev.Has = d.id(v, f.name), ev.Has|has
+		return
+	}
+	if at, has := ev.textField(f.field); at != nil {
+		*at, ev.Has = d.string(v, f.name), ev.Has|has
+		return
+	}
+	if at, has := ev.boolField(f.field); at != nil {
+		*at, ev.Has = d.bool(v, f.name), ev.Has|has
+		return
+	}
 	switch f.field {
-	case fieldStatus:
-		ev.Status = allowed(d, v, f.name, ParseStatus, StatusNames)
-	case fieldChannel:
-		ev.Channel = allowed(d, v, f.name, ParseChannel, ChannelNames)
-	case fieldDirection:
-		ev.Direction = allowed(d, v, f.name, ParseDirection, DirectionNames)
-	case fieldKind:
-		ev.Kind = allowed(d, v, f.name, ParseKind, KindNames)
-	case fieldRole:
-		ev.Role = allowed(d, v, f.name, ParseRole, RoleNames)
-	case fieldDeclineReason:
-		ev.Decline = allowed(d, v, f.name, ParseDeclineReason, DeclineReasonNames)
-	case fieldMode:
-		ev.Mode = allowed(d, v, f.name, ParseTransferMode, TransferModeNames)
-	case fieldEndReason:
-		ev.End = allowed(d, v, f.name, parseProducerEndReason, ProducerEndReasonNames)
-	case fieldBy:
-		ev.By = allowed(d, v, f.name, ParseEndedBy, EndedByNames)
-	case fieldCause:
-		ev.Cause = allowed(d, v, f.name, parseEndCause, EndCauseNames)
 	case fieldNumber:
 		ev.Number, ev.Has = d.number(v, f.name), ev.Has|HasNumber
 	case fieldPriority:
@@ -260,87 +319,125 @@ func (d *Decoder) lay(f *payloadField, v *fastjson.Value) {
 	case fieldSkills:
 		ev.Skills, ev.Has = d.ids(v, f.name), ev.Has|HasSkills
 	default:
-		d.layPlain(f, v)
+		if s := d.string(v, f.name); d.err == nil {
+			d.word(f, s)
+		}
 	}
 }
 
-// layPlain puts ids, texts and bools into the event.
-func (d *Decoder) layPlain(f *payloadField, v *fastjson.Value) {
+// word puts a field of a closed list into the event, and reports whether the field is one.
+func (d *Decoder) word(f *payloadField, s string) bool {
 	ev := d.ev
 	switch f.field {
-	case fieldAgentID:
-		ev.AgentID = d.id(v, f.name)
-	case fieldInitiatingAgentID:
-		ev.InitiatingAgentID = d.id(v, f.name)
-	case fieldToAgentID:
-		ev.ToAgentID = d.id(v, f.name)
-	case fieldToQueueID:
-		ev.ToQueueID = d.id(v, f.name)
-	case fieldQueueID:
-		ev.QueueID, ev.Has = d.id(v, f.name), ev.Has|HasQueueID
-	case fieldCampaignID:
-		ev.CampaignID, ev.Has = d.id(v, f.name), ev.Has|HasCampaignID
-	case fieldCallFlowID:
-		ev.CallFlowID, ev.Has = d.id(v, f.name), ev.Has|HasCallFlowID
-	case fieldCallID:
-		ev.CallID, ev.Has = d.id(v, f.name), ev.Has|HasCallID
-	case fieldChatID:
-		ev.ChatID, ev.Has = d.id(v, f.name), ev.Has|HasChatID
-	case fieldSessionID:
-		ev.SessionID = d.id(v, f.name)
-	case fieldItemID:
-		ev.ItemID = d.id(v, f.name)
-	case fieldDispositionID:
-		ev.DispositionID = d.id(v, f.name)
-	case fieldSubDispositionID:
-		ev.SubDispositionID = d.id(v, f.name)
-	case fieldActive:
-		ev.Active = d.bool(v, f.name)
-	case fieldAllowed:
-		ev.Allowed = d.bool(v, f.name)
-	case fieldCanRecord:
-		ev.CanRecord, ev.Has = d.bool(v, f.name), ev.Has|HasCanRecord
-	case fieldFromAgent:
-		ev.FromAgent = d.bool(v, f.name)
-	case fieldSearchable:
-		ev.Searchable, ev.Has = d.bool(v, f.name), ev.Has|HasSearchable
-	case fieldSuspended:
-		ev.Suspended = d.bool(v, f.name)
+	case fieldStatus:
+		ev.Status = allowed(d, s, f.name, ParseStatus, StatusNames)
+	case fieldChannel:
+		ev.Channel = allowed(d, s, f.name, ParseChannel, ChannelNames)
+	case fieldDirection:
+		ev.Direction = allowed(d, s, f.name, ParseDirection, DirectionNames)
+	case fieldKind:
+		ev.Kind = allowed(d, s, f.name, ParseKind, KindNames)
+	case fieldRole:
+		ev.Role = allowed(d, s, f.name, ParseRole, RoleNames)
+	case fieldDeclineReason:
+		ev.Decline = allowed(d, s, f.name, ParseDeclineReason, DeclineReasonNames)
+	case fieldMode:
+		ev.Mode = allowed(d, s, f.name, ParseTransferMode, TransferModeNames)
+	case fieldEndReason:
+		ev.End = allowed(d, s, f.name, parseProducerEndReason, ProducerEndReasonNames)
+	case fieldBy:
+		ev.By = allowed(d, s, f.name, ParseEndedBy, EndedByNames)
+	case fieldCause:
+		ev.Cause = allowed(d, s, f.name, parseEndCause, EndCauseNames)
 	default:
-		d.layText(f, v)
+		return false
 	}
+	return true
 }
 
-func (d *Decoder) layText(f *payloadField, v *fastjson.Value) {
-	ev, s := d.ev, d.string(v, f.name)
-	switch f.field {
-	case fieldDescription:
-		ev.Description = s
-	case fieldExtension:
-		ev.Extension = s
-	case fieldFrom:
-		ev.From = s
-	case fieldTo:
-		ev.To = s
-	case fieldText:
-		ev.Text = s
-	case fieldGruu:
-		ev.Gruu, ev.Has = s, ev.Has|HasGruu
-	case fieldScreenPopURL:
-		ev.ScreenPopURL, ev.Has = s, ev.Has|HasScreenPopURL
-	case fieldName:
-		ev.Name = s
-	case fieldValue:
-		ev.Value = s
-	case fieldNode:
-		ev.Node = s
-	case fieldResult:
-		ev.Result = s
-	case fieldNote:
-		ev.Note = s
-	case fieldUserType:
-		ev.UserType = s
+// idField is where an id goes, nil where the field is none, and what says that it was there.
+func (e *Event) idField(f field) (*string, Field) {
+	switch f {
+	case fieldAgentID:
+		return &e.AgentID, 0
+	case fieldInitiatingAgentID:
+		return &e.InitiatingAgentID, 0
+	case fieldToAgentID:
+		return &e.ToAgentID, 0
+	case fieldToQueueID:
+		return &e.ToQueueID, 0
+	case fieldQueueID:
+		return &e.QueueID, HasQueueID
+	case fieldCampaignID:
+		return &e.CampaignID, HasCampaignID
+	case fieldCallFlowID:
+		return &e.CallFlowID, HasCallFlowID
+	case fieldCallID:
+		return &e.CallID, HasCallID
+	case fieldChatID:
+		return &e.ChatID, HasChatID
+	case fieldSessionID:
+		return &e.SessionID, 0
+	case fieldItemID:
+		return &e.ItemID, 0
+	case fieldDispositionID:
+		return &e.DispositionID, 0
+	case fieldSubDispositionID:
+		return &e.SubDispositionID, 0
 	}
+	return nil, 0
+}
+
+// boolField is as idField.
+func (e *Event) boolField(f field) (*bool, Field) {
+	switch f {
+	case fieldActive:
+		return &e.Active, 0
+	case fieldAllowed:
+		return &e.Allowed, 0
+	case fieldCanRecord:
+		return &e.CanRecord, HasCanRecord
+	case fieldFromAgent:
+		return &e.FromAgent, 0
+	case fieldSearchable:
+		return &e.Searchable, HasSearchable
+	case fieldSuspended:
+		return &e.Suspended, 0
+	}
+	return nil, 0
+}
+
+// textField is as idField.
+func (e *Event) textField(f field) (*string, Field) {
+	switch f {
+	case fieldDescription:
+		return &e.Description, 0
+	case fieldExtension:
+		return &e.Extension, 0
+	case fieldFrom:
+		return &e.From, 0
+	case fieldTo:
+		return &e.To, 0
+	case fieldText:
+		return &e.Text, 0
+	case fieldGruu:
+		return &e.Gruu, HasGruu
+	case fieldScreenPopURL:
+		return &e.ScreenPopURL, HasScreenPopURL
+	case fieldName:
+		return &e.Name, 0
+	case fieldValue:
+		return &e.Value, 0
+	case fieldNode:
+		return &e.Node, 0
+	case fieldResult:
+		return &e.Result, 0
+	case fieldNote:
+		return &e.Note, 0
+	case fieldUserType:
+		return &e.UserType, 0
+	}
+	return nil, 0
 }
 
 func parseProducerEndReason(s string) (EndReason, bool) {

@@ -1,9 +1,11 @@
 package schema
 
 import (
+	"encoding/binary"
 	"strconv"
 	"strings"
 	"unicode/utf8"
+	"unsafe"
 
 	"github.com/valyala/fastjson"
 )
@@ -95,7 +97,7 @@ func idFault(s string, limit int) (code, detail string) {
 	if len(s) > limit {
 		return CodeTooLong, quote(s) + " has " + decimal(int64(len(s))) + " bytes, at most " + decimal(int64(limit)) + " are allowed"
 	}
-	for i := 0; i < len(s); i++ {
+	for i := skipPrintable(s); i < len(s); i++ {
 		c := s[i]
 		if c >= 0x20 && c < 0x7F {
 			continue
@@ -105,6 +107,21 @@ func idFault(s string, limit int) (code, detail string) {
 		}
 	}
 	return "", ""
+}
+
+// skipPrintable returns how much of s is surely printable ASCII, looked at eight bytes at a time.
+func skipPrintable(s string) int {
+	const ones, high = 0x0101010101010101, 0x8080808080808080
+	b := unsafe.Slice(unsafe.StringData(s), len(s))
+	i := 0
+	for ; i+8 <= len(b); i += 8 {
+		x := binary.LittleEndian.Uint64(b[i:])
+		// Without a high bit, adding 1 sets that of 0x7F alone, and subtracting 0x20 that of bytes below it or behind one.
+		if (x|(x+ones)|(x-ones*0x20))&high != 0 {
+			break
+		}
+	}
+	return i
 }
 
 // ids reads a list of ids, never nil.
@@ -184,11 +201,7 @@ func (d *Decoder) number(v *fastjson.Value, name string) int64 {
 }
 
 // allowed reads a value of a closed list.
-func allowed[E enum](d *Decoder, v *fastjson.Value, name string, parse func(string) (E, bool), names func() []string) E {
-	s := d.string(v, name)
-	if d.err != nil {
-		return 0
-	}
+func allowed[E enum](d *Decoder, s, name string, parse func(string) (E, bool), names func() []string) E {
 	e, ok := parse(s)
 	if !ok {
 		d.fail(CodeValueNotAllowed, name, quote(s)+", allowed: "+strings.Join(names(), ", "))

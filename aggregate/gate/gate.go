@@ -7,12 +7,14 @@ import (
 	"floorwalker/schema"
 )
 
-// Gate judges the records of one partition.
+// Gate judges the records of one partition; each partition needs a copy of its own.
 type Gate struct {
 	Partition, Partitions int
 	AnyPartitioner        bool             // trust producers that do not partition by murmur2
 	MaxAhead              time.Duration    // how far an event's time may be after its record's timestamp
 	Clock                 func() time.Time // set: event times are checked against it too, because the broker does not bound timestamps
+
+	until int64 // event times up to this one have been allowed by the clock, which is asked for later ones only
 }
 
 // Decoder reads a record into an event; a *schema.Violation says that the record is at fault.
@@ -34,9 +36,10 @@ func (g *Gate) Admit(dec Decoder, rec *schema.Record, ev *schema.Event) error {
 			return err
 		}
 	}
-	limit := rec.Timestamp
-	if g.Clock != nil {
-		limit = min(limit, g.Clock().UnixMilli())
+	limit := rec.Timestamp + g.MaxAhead.Milliseconds()
+	if g.Clock != nil && ev.Time > g.until {
+		g.until = g.Clock().UnixMilli() + g.MaxAhead.Milliseconds()
+		limit = min(limit, g.until)
 	}
-	return schema.CheckTime(ev, limit+g.MaxAhead.Milliseconds())
+	return schema.CheckTime(ev, limit)
 }

@@ -70,7 +70,7 @@ func (s *story) flush() clickhouse.Stamp {
 		}
 	}
 	stamp := clickhouse.Stamp{Topic: topic, Partition: 1, Epoch: s.epoch, Position: s.eng.Position()}
-	require.NoError(s, s.sink.Flush(context.Background(), []Flushed{{Stamp: stamp, Rows: rows, Annotations: s.annotations}}))
+	require.NoError(s, s.sink.Flush(context.Background(), []Flushed{{Stamp: stamp, Rows: rows, Annotations: annotationsOf(stamp, s.annotations...)}}))
 	s.annotations = nil
 	return stamp
 }
@@ -247,7 +247,8 @@ func TestAnnotations(t *testing.T) {
 
 	// The same record written again in a later epoch is still from before the checkpoint.
 	again := want[0]
-	require.NoError(t, s.sink.Flush(ctx, []Flushed{{Stamp: clickhouse.Stamp{Topic: topic, Partition: 1, Epoch: 5}, Annotations: []schema.Annotation{again}}}))
+	stamp := clickhouse.Stamp{Topic: topic, Partition: 1, Epoch: 5}
+	require.NoError(t, s.sink.Flush(ctx, []Flushed{{Stamp: stamp, Annotations: annotationsOf(stamp, again)}}))
 	got, err = boot.Annotations(ctx, "6", []string{"i1"}, epoch, offset)
 	require.NoError(t, err)
 	require.Equal(t, []schema.Annotation{want[1], want[0]}, got)

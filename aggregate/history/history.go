@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -62,9 +63,9 @@ func (c Config) withDefaults() (Config, error) {
 // Flushed is what one partition puts into a flush. Everything it points to must stay as it is until Flush returns.
 type Flushed struct {
 	Stamp       clickhouse.Stamp
-	Raw         []schema.RawEvent // in offset order, without those that are stored already
+	Raw         []*clickhouse.Events // in offset order, without those that are stored already
+	Annotations []*clickhouse.Annotations
 	DeadLetters []schema.DeadLetter
-	Annotations []schema.Annotation
 	Rows        engine.Rows
 	Newest      int64 // event time of the partition's newest event; NoTime before the first
 	Complete    int64 // up to which event time it is complete
@@ -76,9 +77,7 @@ type Sink struct {
 	conn Conn
 	cfg  Config
 
-	events       *clickhouse.Events
 	deadLetters  *clickhouse.DeadLetters
-	annotations  *clickhouse.Annotations
 	intervals    *clickhouse.AgentIntervals
 	visits       *clickhouse.QueueVisits
 	parts        *clickhouse.InteractionParts
@@ -99,8 +98,8 @@ func NewSink(conn Conn, set *metrics.Set, cfg Config) (*Sink, error) {
 	}
 	return &Sink{
 		conn: conn, cfg: cfg,
-		events: clickhouse.NewEvents(), deadLetters: clickhouse.NewDeadLetters(), annotations: clickhouse.NewAnnotations(),
-		intervals: clickhouse.NewAgentIntervals(), visits: clickhouse.NewQueueVisits(), parts: clickhouse.NewInteractionParts(),
+		deadLetters: clickhouse.NewDeadLetters(),
+		intervals:   clickhouse.NewAgentIntervals(), visits: clickhouse.NewQueueVisits(), parts: clickhouse.NewInteractionParts(),
 		interactions: clickhouse.NewInteractions(), minutes: clickhouse.NewWindows(schema.WindowMinute),
 		quarters: clickhouse.NewWindows(schema.WindowQuarter), progress: clickhouse.NewProgress(),
 		rows:     set.GetOrCreateCounter("floorwalker_sink_rows_total"),
@@ -109,73 +108,137 @@ func NewSink(conn Conn, set *metrics.Set, cfg Config) (*Sink, error) {
 	}, nil
 }
 
-// table is one block of rows on its way.
-type table interface {
-	Table() string
-	Rows() int
-	Send(ctx context.Context, conn clickhouse.Inserter, now int64) error
-	Reset()
+// table is what goes into one table: how to write it as one INSERT, and how many rows that is.
+type table struct {
+	name string
+	rows int
+	send func(ctx context.Context, now int64) error
 }
 
-// tables lists the tables in the order in which they are written: who sees a progress row sees all that it speaks of.
-func (s *Sink) tables() []table {
-	return []table{s.events, s.deadLetters, s.annotations, s.intervals, s.visits, s.parts, s.interactions, s.minutes, s.quarters, s.progress}
+// tables lists what a flush writes, in the order in which it is written: who sees a progress row sees all that it speaks of.
+func (s *Sink) tables(all []Flushed) []table {
+	return []table{
+		owned(s, "events", all, func(p *Flushed) []*clickhouse.Events { return p.Raw }),
+		filled(s, s.deadLetters, all, func(p *Flushed) []schema.DeadLetter { return p.DeadLetters }, s.deadLetters.Append),
+		owned(s, "annotations", all, func(p *Flushed) []*clickhouse.Annotations { return p.Annotations }),
+		filled(s, s.intervals, all, func(p *Flushed) []schema.Interval { return p.Rows.Intervals }, s.intervals.Append),
+		filled(s, s.visits, all, func(p *Flushed) []schema.Visit { return p.Rows.Visits }, s.visits.Append),
+		filled(s, s.parts, all, func(p *Flushed) []schema.Part { return p.Rows.Parts }, s.parts.Append),
+		filled(s, s.interactions, all, func(p *Flushed) []schema.Interaction { return p.Rows.Interactions }, s.interactions.Append),
+		s.windows(s.minutes, schema.WindowMinute, all),
+		s.windows(s.quarters, schema.WindowQuarter, all),
+		filled(s, s.progress, all, s.progressOf, s.addProgress),
+	}
+}
+
+// owned is a table whose rows the partitions hold in writers of their own.
+func owned[W clickhouse.Writer](s *Sink, name string, all []Flushed, of func(*Flushed) []W) table {
+	t := table{name: name}
+	var list []W
+	for i := range all {
+		list = append(list, of(&all[i])...)
+	}
+	for _, w := range list {
+		t.rows += w.Rows()
+	}
+	t.send = func(ctx context.Context, now int64) error {
+		return clickhouse.Insert(ctx, s.conn, now, slices.Values(list))
+	}
+	return t
+}
+
+// filled is a table whose rows are turned into columns only while they are sent: the columns of all of them would be memory that
+// every flush goes through twice. w is filled, handed over and filled again.
+func filled[R any, W interface {
+	clickhouse.Writer
+	Table() string
+	Reset()
+}](s *Sink, w W, all []Flushed, of func(*Flushed) []R, add func(clickhouse.Stamp, []R)) table {
+	t := table{name: w.Table()}
+	for i := range all {
+		t.rows += len(of(&all[i]))
+	}
+	pieces := func(yield func(W) bool) {
+		defer w.Reset()
+		for i := range all {
+			for rows := range slices.Chunk(of(&all[i]), clickhouse.PieceRows) {
+				add(all[i].Stamp, rows)
+				if w.Rows() < clickhouse.PieceRows/2 {
+					continue // few rows of many partitions go together
+				}
+				if !yield(w) {
+					return
+				}
+				w.Reset()
+			}
+		}
+		yield(w)
+	}
+	t.send = func(ctx context.Context, now int64) error { return clickhouse.Insert(ctx, s.conn, now, pieces) }
+	return t
+}
+
+// windows are those of one length; engines give both mixed.
+func (s *Sink) windows(w *clickhouse.Windows, minutes int, all []Flushed) table {
+	t := filled(s, w, all, func(p *Flushed) []schema.Window { return p.Rows.Windows }, func(stamp clickhouse.Stamp, rows []schema.Window) {
+		for i := range rows {
+			if rows[i].Minutes == minutes {
+				w.Append(stamp, &rows[i])
+			}
+		}
+	})
+	t.rows = 0
+	for i := range all {
+		for k := range all[i].Rows.Windows {
+			if all[i].Rows.Windows[k].Minutes == minutes {
+				t.rows++
+			}
+		}
+	}
+	return t
+}
+
+func (s *Sink) addProgress(stamp clickhouse.Stamp, rows []clickhouse.ProgressRow) {
+	for _, r := range rows {
+		s.progress.Append(stamp, r)
+	}
+}
+
+// progressOf are the rows that say how far a partition's contact centres, and last the partition, have come.
+func (s *Sink) progressOf(p *Flushed) []clickhouse.ProgressRow {
+	var out []clickhouse.ProgressRow
+	for _, c := range p.Rows.Centers {
+		out = append(out, clickhouse.ProgressRow{ContactCenter: c.ContactCenter, NewestEvent: c.NewestEvent,
+			CompleteUntil: c.CompleteUntil, CaughtUp: p.CaughtUp, Worker: s.cfg.Worker})
+	}
+	return append(out, clickhouse.ProgressRow{NewestEvent: p.Newest, CompleteUntil: p.Complete, CaughtUp: p.CaughtUp, Worker: s.cfg.Worker})
 }
 
 // Flush writes everything and returns when ClickHouse has it. A table that fails is tried again with the same rows, until ctx
 // ends: then the error names the last failure, and what was written stays, to be overwritten by whoever does it again.
 func (s *Sink) Flush(ctx context.Context, partitions []Flushed) error {
 	began := s.cfg.Now()
-	tables := s.tables()
-	defer func() {
-		for _, t := range tables {
-			t.Reset()
-		}
-	}()
-	for i := range partitions {
-		s.append(&partitions[i])
-	}
-	for _, t := range tables {
+	for _, t := range s.tables(partitions) {
 		if err := s.send(ctx, t, began.UnixMilli()); err != nil {
 			return err
 		}
-		s.rows.Add(t.Rows())
+		s.rows.Add(t.rows)
 	}
 	s.seconds.Update(s.cfg.Now().Sub(began).Seconds())
 	return nil
 }
 
-func (s *Sink) append(p *Flushed) {
-	s.events.Append(p.Stamp, p.Raw)
-	s.deadLetters.Append(p.Stamp, p.DeadLetters)
-	s.annotations.Append(p.Stamp, p.Annotations)
-	s.intervals.Append(p.Stamp, p.Rows.Intervals)
-	s.visits.Append(p.Stamp, p.Rows.Visits)
-	s.parts.Append(p.Stamp, p.Rows.Parts)
-	s.interactions.Append(p.Stamp, p.Rows.Interactions)
-	for i := range p.Rows.Windows {
-		w := &p.Rows.Windows[i]
-		if w.Minutes == schema.WindowQuarter {
-			s.quarters.Append(p.Stamp, w)
-			continue
-		}
-		s.minutes.Append(p.Stamp, w)
-	}
-	for _, c := range p.Rows.Centers {
-		s.progress.Append(p.Stamp, clickhouse.ProgressRow{ContactCenter: c.ContactCenter, NewestEvent: c.NewestEvent,
-			CompleteUntil: c.CompleteUntil, CaughtUp: p.CaughtUp, Worker: s.cfg.Worker})
-	}
-	s.progress.Append(p.Stamp, clickhouse.ProgressRow{NewestEvent: p.Newest, CompleteUntil: p.Complete, CaughtUp: p.CaughtUp, Worker: s.cfg.Worker})
-}
-
 func (s *Sink) send(ctx context.Context, t table, now int64) error {
+	if t.rows == 0 {
+		return nil
+	}
 	return Retry(ctx, s.cfg.MinPause, s.cfg.MaxPause, func() error {
 		attempt, cancel := context.WithTimeout(ctx, s.cfg.Attempt)
 		defer cancel()
-		return t.Send(attempt, s.conn, now)
+		return t.send(attempt, now)
 	}, func(err error) {
 		s.failures.Inc()
-		s.cfg.Log.Warn("flush failed, the same rows are tried again", "table", t.Table(), "rows", t.Rows(), "error", err)
+		s.cfg.Log.Warn("flush failed, the same rows are tried again", "table", t.name, "rows", t.rows, "error", err)
 	})
 }
 

@@ -80,14 +80,27 @@ func stampAt(partition int, position int64) clickhouse.Stamp {
 	return clickhouse.Stamp{Topic: topic, Partition: partition, Position: position}
 }
 
+func rawOf(s clickhouse.Stamp, rows ...schema.RawEvent) []*clickhouse.Events {
+	e := clickhouse.NewEvents()
+	e.Append(s, rows)
+	return []*clickhouse.Events{e}
+}
+
+func annotationsOf(s clickhouse.Stamp, rows ...schema.Annotation) []*clickhouse.Annotations {
+	a := clickhouse.NewAnnotations()
+	a.Append(s, rows)
+	return []*clickhouse.Annotations{a}
+}
+
 // full is a flush of one partition that has rows for every table.
 func full(partition int, position int64) Flushed {
 	cc := fmt.Sprintf("cc%d", partition)
 	return Flushed{
-		Stamp:       stampAt(partition, position),
-		Raw:         []schema.RawEvent{{ContactCenter: cc, Offset: position - 2, Type: schema.AgentLogin, Time: noon}, {ContactCenter: cc, Offset: position - 1, Type: schema.AgentLogout, Time: noon}},
+		Stamp: stampAt(partition, position),
+		Raw: rawOf(stampAt(partition, position), schema.RawEvent{ContactCenter: cc, Offset: position - 2, Type: schema.AgentLogin, Time: noon},
+			schema.RawEvent{ContactCenter: cc, Offset: position - 1, Type: schema.AgentLogout, Time: noon}),
 		DeadLetters: []schema.DeadLetter{{Offset: position - 3, Code: "malformed_json"}},
-		Annotations: []schema.Annotation{{ContactCenter: cc, Interaction: "i", Time: noon}},
+		Annotations: annotationsOf(stampAt(partition, position), schema.Annotation{ContactCenter: cc, Interaction: "i", Time: noon}),
 		Rows: engine.Rows{
 			Intervals: []schema.Interval{{ContactCenter: cc, Agent: "a", Start: noon, End: schema.Open}}, Visits: []schema.Visit{{ContactCenter: cc, Start: noon, End: schema.Open}},
 			Parts: []schema.Part{{ContactCenter: cc, Start: noon}}, Interactions: []schema.Interaction{{ContactCenter: cc, Start: noon}},
@@ -166,10 +179,12 @@ func TestRaw_OrderAndStored(t *testing.T) {
 	require.EqualValues(t, -1, highest)
 	write := func(epoch uint16, partition int, offsets ...int64) {
 		f := Flushed{Stamp: clickhouse.Stamp{Topic: topic, Partition: partition, Epoch: epoch}, Newest: noon, Complete: noon - 5}
+		var raw []schema.RawEvent
 		for _, o := range offsets {
-			f.Raw = append(f.Raw, schema.RawEvent{ContactCenter: fmt.Sprint("cc", o%3), Offset: o, Time: noon - o, RecordTime: noon + o, Type: schema.InteractionNote,
+			raw = append(raw, schema.RawEvent{ContactCenter: fmt.Sprint("cc", o%3), Offset: o, Time: noon - o, RecordTime: noon + o, Type: schema.InteractionNote,
 				Subject: "i", Source: "s", ID: fmt.Sprint(o), HasSequence: o%2 == 0, Sequence: o % 2, Data: []byte(`{"note":"é"}`)})
 		}
+		f.Raw = rawOf(f.Stamp, raw...)
 		require.NoError(t, s.Flush(ctx, []Flushed{f}))
 	}
 	write(0, 1, 1, 2)

@@ -191,9 +191,10 @@ func TestRecordOfRaw_DecodesTheSame(t *testing.T) {
 		var ev schema.Event
 		require.NoError(t, d.Decode(&rec, &ev), fmt.Sprint(i))
 		want := ev.Clone()
-		p := &pending{}
-		p.addRaw(&ev, &rec)
-		again := raw2record(topic, &p.raw[0])
+		p := &pending{pool: &pool{}}
+		p.addRaw(clickhouse.Stamp{Topic: topic, Partition: 3}, &ev, &rec)
+		raw := p.raw[0].At(0)
+		again := raw2record(topic, &raw)
 		require.NoError(t, d.Decode(&again, &ev))
 		require.Equal(t, want, ev.Clone())
 	}

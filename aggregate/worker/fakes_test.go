@@ -202,17 +202,26 @@ func (m *memory) Flush(ctx context.Context, all []history.Flushed) error {
 	return history.Retry(ctx, time.Millisecond, time.Millisecond, func() error { return m.flush(all) }, func(error) {})
 }
 
+func rawOf(f *history.Flushed) (out []schema.RawEvent) {
+	for _, e := range f.Raw {
+		for i := range e.Rows() {
+			out = append(out, e.At(i))
+		}
+	}
+	return out
+}
+
 func (m *memory) flush(all []history.Flushed) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, f := range all {
-		m.maxPending = max(m.maxPending, len(f.Raw))
+		m.maxPending = max(m.maxPending, len(rawOf(&f)))
 	}
 	if m.failFlush != nil {
 		return m.failFlush
 	}
 	for _, f := range all {
-		for _, r := range f.Raw {
+		for _, r := range rawOf(&f) {
 			m.raw[f.Stamp.Partition] = append(m.raw[f.Stamp.Partition], r.Offset)
 			m.rawSubjects[r.Offset] = strings.Clone(r.Subject)
 		}
@@ -222,7 +231,9 @@ func (m *memory) flush(all []history.Flushed) error {
 		for _, r := range f.Rows.Interactions {
 			m.numbers[r.ID] = r.Number
 		}
-		m.annotations += len(f.Annotations)
+		for _, a := range f.Annotations {
+			m.annotations += a.Rows()
+		}
 		m.progress[f.Stamp.Partition] = history.Flushed{Stamp: f.Stamp, CaughtUp: f.CaughtUp, Newest: f.Newest}
 	}
 	m.steps = append(m.steps, "flush")

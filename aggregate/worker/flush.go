@@ -20,6 +20,7 @@ type flusher struct {
 	partitions []*partition
 	kick       chan struct{} // a partition is full
 	nextCheck  time.Time
+	rows       engine.Rows // of all partitions, one after the other
 }
 
 func newFlusher(w *Worker, g Generation) *flusher {
@@ -83,7 +84,9 @@ func (f *flusher) flush(ctx context.Context, last bool) error {
 		return nil
 	}
 	// 2. Rows; the last of them say how far it went.
-	if err := f.w.parts.Sink.Flush(ctx, flushed); err != nil {
+	err := f.w.parts.Sink.Flush(ctx, flushed)
+	f.forget()
+	if err != nil {
 		return err
 	}
 	// 3. Dead letters, so that none is behind the checkpoint and missing.
@@ -129,8 +132,7 @@ func (f *flusher) take(due bool) (all []taken, flushed []history.Flushed, packin
 		t := taken{p: p}
 		var out history.Flushed
 		t.pending, out.Stamp = p.take()
-		p.eng.Drain(&t.pending.rows)
-		out.Rows = t.pending.rows
+		out.Rows = f.drain(p.eng)
 		if due {
 			began := f.w.cfg.Now()
 			var unpacked error
@@ -145,6 +147,29 @@ func (f *flusher) take(due bool) (all []taken, flushed []history.Flushed, packin
 		all, flushed = append(all, t), append(flushed, out)
 	}
 	return all, flushed, packing, err
+}
+
+// drain returns what changed in an engine. All engines share one set of slices, valid until forget: flushes come one by one, and
+// the largest of them decides how much memory that takes, not the number of partitions.
+func (f *flusher) drain(eng Engine) engine.Rows {
+	was := f.rows
+	eng.Drain(&f.rows)
+	r := &f.rows
+	return engine.Rows{Intervals: r.Intervals[len(was.Intervals):], Visits: r.Visits[len(was.Visits):], Parts: r.Parts[len(was.Parts):],
+		Interactions: r.Interactions[len(was.Interactions):], Windows: r.Windows[len(was.Windows):], Centers: r.Centers[len(was.Centers):]}
+}
+
+// forget makes room for the rows of the next flush and lets go what these ones point to.
+func (f *flusher) forget() {
+	r := &f.rows
+	clear(r.Intervals)
+	clear(r.Visits)
+	clear(r.Parts)
+	clear(r.Interactions)
+	clear(r.Windows)
+	clear(r.Centers)
+	*r = engine.Rows{Intervals: r.Intervals[:0], Visits: r.Visits[:0], Parts: r.Parts[:0], Interactions: r.Interactions[:0],
+		Windows: r.Windows[:0], Centers: r.Centers[:0]}
 }
 
 func (p *partition) advance(centers []engine.Center) {

@@ -11,8 +11,8 @@ import (
 // counters are the worker's metrics, looked up once.
 type counters struct {
 	set               *metrics.Set
-	outcomes          map[engine.Outcome]*metrics.Counter
-	expired           *metrics.Counter // interactions whose end never came
+	outcomes          []*metrics.Counter // by engine.Outcome
+	expired           *metrics.Counter   // interactions whose end never came
 	gaps              *metrics.Counter
 	broken            *metrics.Counter
 	commits           *metrics.Counter
@@ -25,7 +25,6 @@ type counters struct {
 func newCounters(set *metrics.Set) counters {
 	c := counters{
 		set:               set,
-		outcomes:          map[engine.Outcome]*metrics.Counter{},
 		gaps:              set.GetOrCreateCounter("floorwalker_worker_gaps_total"),
 		broken:            set.GetOrCreateCounter("floorwalker_worker_broken_checkpoints_total"),
 		commits:           set.GetOrCreateCounter("floorwalker_worker_failed_commits_total"),
@@ -35,7 +34,7 @@ func newCounters(set *metrics.Set) counters {
 		checkpointSeconds: set.GetOrCreateHistogram("floorwalker_worker_checkpoint_seconds"),
 	}
 	for _, o := range engine.Outcomes() {
-		c.outcomes[o] = c.outcome(o.String())
+		c.outcomes = append(c.outcomes, c.outcome(o.String()))
 	}
 	c.expired = c.outcome("expired")
 	return c

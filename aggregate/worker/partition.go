@@ -47,7 +47,7 @@ func newPartition(w *Worker, from Partition, total int, kick chan<- struct{}) *p
 	g := w.cfg.Gate
 	g.Partition, g.Partitions = from.ID(), total
 	return &partition{w: w, from: from, id: from.ID(), total: total, gate: g, kick: kick, room: make(chan struct{}, 1), dec: w.parts.Decoder(),
-		newest: schema.NoTime, complete: schema.NoTime, stored: -1, saved: -1, pending: &pending{}, spare: &pending{}}
+		newest: schema.NoTime, complete: schema.NoTime, stored: -1, saved: -1, pending: &pending{pool: &w.pool}, spare: &pending{pool: &w.pool}}
 }
 
 // run restores the partition and applies its records until ctx ends (then it returns ctx's error) or it cannot go on.
@@ -113,7 +113,7 @@ func (p *partition) waitForRoom(ctx context.Context) error {
 func (p *partition) full() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.pending.events >= p.w.cfg.MaxEvents || p.pending.arena.used >= p.w.cfg.MaxBytes
+	return p.pending.events >= p.w.cfg.MaxEvents || p.pending.bytes() >= p.w.cfg.MaxBytes
 }
 
 // record takes one record in. The lock is held.
@@ -125,11 +125,11 @@ func (p *partition) record(rec *schema.Record) {
 		return
 	}
 	if rec.Offset > p.stored {
-		p.pending.addRaw(ev, rec)
+		p.pending.addRaw(p.stamp(), ev, rec)
 	}
 	outcome := p.apply(ev, rec.Offset)
 	if ev.Type.Annotation() && outcome != engine.Duplicate { // a duplicate's row would take the place of the first one's
-		p.pending.addAnnotation(ev, rec.Offset)
+		p.pending.addAnnotation(p.stamp(), ev, rec.Offset)
 	}
 }
 
@@ -146,9 +146,7 @@ func (p *partition) deadLetter(rec *schema.Record, err error) {
 
 func (p *partition) apply(ev *schema.Event, offset int64) engine.Outcome {
 	outcome := p.eng.Apply(ev, offset)
-	if c := p.w.count.outcomes[outcome]; c != nil {
-		c.Inc()
-	}
+	p.w.count.outcomes[outcome].Inc()
 	if n := p.eng.ExpiredTotal(); n > p.expired {
 		p.w.count.expired.Add(int(n - p.expired))
 		p.expired = n
@@ -161,11 +159,16 @@ func (p *partition) take() (*pending, clickhouse.Stamp) {
 	out := p.pending
 	p.pending, p.spare = p.spare, nil
 	if p.pending == nil {
-		p.pending = &pending{}
+		p.pending = &pending{pool: &p.w.pool}
 	}
 	select {
 	case p.room <- struct{}{}:
 	default:
 	}
-	return out, clickhouse.Stamp{Topic: p.w.cfg.Topic, Partition: p.id, Epoch: p.epoch, Position: p.eng.Position()}
+	return out, p.stamp()
+}
+
+// stamp is what rows are written with now.
+func (p *partition) stamp() clickhouse.Stamp {
+	return clickhouse.Stamp{Topic: p.w.cfg.Topic, Partition: p.id, Epoch: p.epoch, Position: p.eng.Position()}
 }

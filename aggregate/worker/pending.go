@@ -3,48 +3,68 @@ package worker
 import (
 	"unsafe"
 
-	"floorwalker/aggregate/engine"
 	"floorwalker/schema"
+	"floorwalker/schema/clickhouse"
 )
 
-// pending is what a partition has for the next flush: rows of single records, whose bytes lie in its arena.
+// pending is what a partition has for the next flush: rows of single records, already in ClickHouse's form, and dead letters,
+// whose bytes lie in its arena.
 type pending struct {
 	arena       arena
-	raw         []schema.RawEvent
-	annotations []schema.Annotation
+	raw         []*clickhouse.Events
+	annotations []*clickhouse.Annotations
 	dead        []schema.DeadLetter
 	events      int // applied since the last flush, whatever became of them
-	rows        engine.Rows
+	full        int // bytes of all writers but the last ones
+	pool        *pool
 }
 
+// bytes is roughly what is held.
+func (p *pending) bytes() int {
+	n := p.full + p.arena.used
+	if k := len(p.raw); k > 0 {
+		n += p.raw[k-1].Bytes()
+	}
+	if k := len(p.annotations); k > 0 {
+		n += p.annotations[k-1].Bytes()
+	}
+	return n
+}
+
+// reset gives the writers back, and makes room.
 func (p *pending) reset() {
+	p.pool.give(p.raw, p.annotations)
 	p.arena.reset()
 	clear(p.raw)
 	clear(p.annotations)
 	clear(p.dead)
-	p.raw, p.annotations, p.dead, p.events = p.raw[:0], p.annotations[:0], p.dead[:0], 0
-	r := &p.rows
-	clear(r.Intervals)
-	clear(r.Visits)
-	clear(r.Parts)
-	clear(r.Interactions)
-	clear(r.Windows)
-	*r = engine.Rows{Intervals: r.Intervals[:0], Visits: r.Visits[:0], Parts: r.Parts[:0], Interactions: r.Interactions[:0],
-		Windows: r.Windows[:0], Centers: r.Centers[:0]}
+	p.raw, p.annotations, p.dead, p.events, p.full = p.raw[:0], p.annotations[:0], p.dead[:0], 0, 0
 }
 
-func (p *pending) addRaw(ev *schema.Event, rec *schema.Record) {
-	a := &p.arena
-	p.raw = append(p.raw, schema.RawEvent{ContactCenter: a.text(ev.ContactCenter), Source: a.text(ev.Source), ID: a.text(ev.ID),
-		Subject: a.text(ev.Subject), Type: ev.Type, Time: ev.Time, Sequence: ev.Sequence, HasSequence: ev.HasSequence,
-		Data: a.bytes(ev.Data), Partition: rec.Partition, Offset: rec.Offset, RecordTime: rec.Timestamp})
+func (p *pending) addRaw(s clickhouse.Stamp, ev *schema.Event, rec *schema.Record) {
+	k := len(p.raw)
+	if k == 0 || p.raw[k-1].Rows() == clickhouse.PieceRows {
+		if k > 0 {
+			p.full += p.raw[k-1].Bytes()
+		}
+		p.raw = append(p.raw, p.pool.takeEvents())
+		k++
+	}
+	p.raw[k-1].Add(s, &schema.RawEvent{ContactCenter: ev.ContactCenter, Source: ev.Source, ID: ev.ID, Subject: ev.Subject, Type: ev.Type,
+		Time: ev.Time, Sequence: ev.Sequence, HasSequence: ev.HasSequence, Data: ev.Data, Offset: rec.Offset, RecordTime: rec.Timestamp})
 }
 
-func (p *pending) addAnnotation(ev *schema.Event, offset int64) {
-	a := &p.arena
-	p.annotations = append(p.annotations, schema.Annotation{ContactCenter: a.text(ev.ContactCenter), Interaction: a.text(ev.Subject),
-		Time: ev.Time, Source: a.text(ev.Source), ID: a.text(ev.ID), Type: ev.Type, Sequence: ev.Sequence, HasSequence: ev.HasSequence,
-		Offset: offset, Data: a.bytes(ev.Data)})
+func (p *pending) addAnnotation(s clickhouse.Stamp, ev *schema.Event, offset int64) {
+	k := len(p.annotations)
+	if k == 0 || p.annotations[k-1].Rows() == clickhouse.PieceRows {
+		if k > 0 {
+			p.full += p.annotations[k-1].Bytes()
+		}
+		p.annotations = append(p.annotations, p.pool.takeAnnotations())
+		k++
+	}
+	p.annotations[k-1].Add(s, &schema.Annotation{ContactCenter: ev.ContactCenter, Interaction: ev.Subject, Time: ev.Time, Source: ev.Source,
+		ID: ev.ID, Type: ev.Type, Sequence: ev.Sequence, HasSequence: ev.HasSequence, Offset: offset, Data: ev.Data})
 }
 
 func (p *pending) addDead(rec *schema.Record, code, reason string) {

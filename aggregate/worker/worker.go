@@ -159,6 +159,7 @@ type Worker struct {
 	cfg   Config
 	parts Parts
 	count counters
+	pool  pool
 }
 
 // New makes a worker; it starts nothing.

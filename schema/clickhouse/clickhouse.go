@@ -7,7 +7,9 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"regexp"
+	"slices"
 	"time"
 
 	ch "github.com/ClickHouse/clickhouse-go/v2"
@@ -20,7 +22,7 @@ type Config struct {
 	Database       string   // created if missing
 	User, Password string
 	TLS            *tls.Config   // nil: plain text
-	Compression    string        // lz4 (default), zstd, none
+	Compression    string        // lz4, zstd, none; default lz4, and none where all addresses are loopback ones
 	DialTimeout    time.Duration // default 5 s
 	ReadTimeout    time.Duration // of every read of an answer; default 60 s
 	MaxOpen        int           // connections; default 8
@@ -90,17 +92,33 @@ func (c Config) ensureDatabase(ctx context.Context) error {
 	return nil
 }
 
+// compression saves the network what it costs the processor; on this machine there is no network.
+func (c Config) compression() ch.CompressionMethod {
+	if c.Compression == "" && !slices.ContainsFunc(c.Addresses, func(address string) bool { return !loopback(address) }) {
+		return ch.CompressionNone
+	}
+	return compressions[c.Compression]
+}
+
+func loopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	return err == nil && (host == "localhost" || net.ParseIP(host).IsLoopback())
+}
+
 func (c Config) options(database string) *ch.Options {
 	maxOpen := orDefault(c.MaxOpen, 8)
 	return &ch.Options{
 		Addr:         c.Addresses,
 		Auth:         ch.Auth{Database: database, Username: c.User, Password: c.Password},
 		TLS:          c.TLS,
-		Compression:  &ch.Compression{Method: compressions[c.Compression]},
+		DialContext:  c.dial,
+		Compression:  &ch.Compression{Method: c.compression()},
 		DialTimeout:  orDefault(c.DialTimeout, 5*time.Second),
 		ReadTimeout:  orDefault(c.ReadTimeout, 60*time.Second),
 		MaxOpenConns: maxOpen,
 		MaxIdleConns: orDefault(c.MaxIdle, maxOpen),
+		// What is compressed and sent at once: in the processor's cache, and small enough to be kept for each connection.
+		MaxCompressionBuffer: 1 << 20,
 		// An answered INSERT must be a stored one, on the shard too; keys and versions make repeated rows harmless, so block
 		// deduplication would only cost.
 		Settings: ch.Settings{

@@ -15,11 +15,13 @@ import (
 
 // Columns collect values in ClickHouse's native form, so that handing them to the driver is a copy: its own Append would box
 // every value of a LowCardinality column and go through time.Time for every timestamp. The driver takes native bytes through
-// Decode, the method by which it reads answers. Buffers are kept between blocks.
+// Decode, the method by which it reads answers. Buffers are kept between blocks, and hold no pointer but those of dictionaries:
+// there is nothing for the garbage collector to follow.
 type columnBuffer interface {
-	// native returns the values in native form, without the prefix that the driver writes itself.
-	native() net.Buffers
-	// values counts what native holds: of a column of a table its rows.
+	// native returns the values in [from, to) in native form, without the prefix that the driver writes itself. It is valid
+	// until the next call.
+	native(from, to int) net.Buffers
+	// values counts all that was added: of a column of a table its rows.
 	values() int
 	// bytes is roughly how much memory the values take.
 	bytes() int
@@ -28,22 +30,25 @@ type columnBuffer interface {
 	reset()
 }
 
-// handOver makes dst, a column of a new block, hold what from holds.
-func handOver(dst column.Interface, from columnBuffer, in *source) error {
-	if !from.suits(dst.Type()) {
-		return fmt.Errorf("column %s is %s, which %T does not write", dst.Name(), dst.Type(), from)
+// handOver makes dst, an empty column of a block, hold the values in [from, to).
+func handOver(dst column.Interface, values columnBuffer, from, to int, in *source) error {
+	if !values.suits(dst.Type()) {
+		return fmt.Errorf("column %s is %s, which %T does not write", dst.Name(), dst.Type(), values)
 	}
-	if s, ok := from.(*texts); ok {
-		if err := in.reserve(dst, s.size); err != nil {
-			return err
+	if s, ok := values.(*texts); ok { // the driver reads texts one by one, which takes longer than to append them
+		if from == 0 {
+			if err := in.reserve(dst, s.start(to)); err != nil {
+				return err
+			}
 		}
-		if _, err := dst.Append(s.v); err != nil {
+		in.texts = s.views(in.texts[:0], from, to)
+		if _, err := dst.Append(in.texts); err != nil {
 			return fmt.Errorf("column %s: %w", dst.Name(), err)
 		}
 		return nil
 	}
-	in.pending = from.native()
-	if err := dst.Decode(in.reader, from.values()); err != nil {
+	in.pending = values.native(from, to)
+	if err := dst.Decode(in.reader, to-from); err != nil {
 		return fmt.Errorf("column %s %s: %w", dst.Name(), dst.Type(), err)
 	}
 	return nil
@@ -53,6 +58,7 @@ func handOver(dst column.Interface, from columnBuffer, in *source) error {
 type source struct {
 	pending net.Buffers
 	reader  *chproto.Reader
+	texts   []string // those of a slice on their way
 }
 
 func newSource() *source {
@@ -96,10 +102,12 @@ type fixed struct {
 	width int
 }
 
-func (c *fixed) native() net.Buffers { return net.Buffers{c.buf} }
-func (c *fixed) values() int         { return len(c.buf) / c.width }
-func (c *fixed) bytes() int          { return len(c.buf) }
-func (c *fixed) reset()              { c.buf = c.buf[:0] }
+func (c *fixed) native(from, to int) net.Buffers {
+	return net.Buffers{c.buf[from*c.width : to*c.width]}
+}
+func (c *fixed) values() int { return len(c.buf) / c.width }
+func (c *fixed) bytes() int  { return len(c.buf) }
+func (c *fixed) reset()      { c.buf = c.buf[:0] }
 func (c *fixed) suits(t column.Type) bool {
 	name, _, _ := strings.Cut(string(t), "(")
 	return widths[name] == c.width
@@ -130,6 +138,9 @@ func (c *u64s) add(v uint64) { c.buf = binary.LittleEndian.AppendUint64(c.buf, v
 func (c *u64s) signed(v int64) {
 	c.buf = binary.LittleEndian.AppendUint64(c.buf, uint64(v))
 }
+
+func (c *u32s) at(i int) uint32 { return binary.LittleEndian.Uint32(c.buf[4*i:]) }
+func (c *u64s) at(i int) uint64 { return binary.LittleEndian.Uint64(c.buf[8*i:]) }
 
 const (
 	// latest is the last moment of DateTime64(3) that is written, 2299-12-31; it stands for schema.Open where a column cannot
@@ -168,10 +179,12 @@ type nullable struct {
 
 func newNullable() *nullable { return &nullable{v: u64s{fixed{width: 8}}} }
 
-func (c *nullable) native() net.Buffers { return net.Buffers{c.nulls, c.v.buf} }
-func (c *nullable) values() int         { return len(c.nulls) }
-func (c *nullable) bytes() int          { return len(c.nulls) + len(c.v.buf) }
-func (c *nullable) reset()              { c.nulls = c.nulls[:0]; c.v.reset() }
+func (c *nullable) native(from, to int) net.Buffers {
+	return append(net.Buffers{c.nulls[from:to]}, c.v.native(from, to)...)
+}
+func (c *nullable) values() int { return len(c.nulls) }
+func (c *nullable) bytes() int  { return len(c.nulls) + len(c.v.buf) }
+func (c *nullable) reset()      { c.nulls = c.nulls[:0]; c.v.reset() }
 func (c *nullable) suits(t column.Type) bool {
 	of, ok := strings.CutPrefix(string(t), "Nullable(")
 	return ok && c.v.suits(column.Type(strings.TrimSuffix(of, ")")))
@@ -201,41 +214,62 @@ func (c *nullable) time(ms int64) {
 	c.v.time(ms)
 }
 
-// texts keeps strings as they are: they must stay valid until reset.
+// texts holds strings, copied, in native form: each behind its length.
 type texts struct {
-	v    []string
-	size int
+	buf  []byte
+	ends []int
 }
 
 func newTexts() *texts { return &texts{} }
 
-func (c *texts) native() net.Buffers      { return nil }
+func (c *texts) native(from, to int) net.Buffers {
+	return net.Buffers{c.buf[c.start(from):c.start(to)]}
+}
 func (c *texts) suits(t column.Type) bool { return t == "String" }
-func (c *texts) values() int              { return len(c.v) }
-func (c *texts) bytes() int               { return c.size + 16*len(c.v) }
-func (c *texts) reset()                   { clear(c.v); c.v, c.size = c.v[:0], 0 }
-func (c *texts) add(s string)             { c.v = append(c.v, s); c.size += len(s) }
-
-// inner are strings inside an array, copied.
-type inner struct {
-	buf []byte
-	n   int
+func (c *texts) values() int              { return len(c.ends) }
+func (c *texts) bytes() int               { return len(c.buf) + 8*len(c.ends) }
+func (c *texts) reset()                   { c.buf, c.ends = c.buf[:0], c.ends[:0] }
+func (c *texts) add(s string) {
+	c.buf = append(binary.AppendUvarint(c.buf, uint64(len(s))), s...)
+	c.ends = append(c.ends, len(c.buf))
 }
 
-func (c *inner) native() net.Buffers      { return net.Buffers{c.buf} }
-func (c *inner) suits(t column.Type) bool { return t == "String" }
-func (c *inner) values() int              { return c.n }
-func (c *inner) bytes() int               { return len(c.buf) }
-func (c *inner) reset()                   { c.buf, c.n = c.buf[:0], 0 }
-func (c *inner) add(s string) {
-	c.buf = append(binary.AppendUvarint(c.buf, uint64(len(s))), s...)
-	c.n++
+// at is the i-th string, valid until reset.
+func (c *texts) at(i int) string {
+	b := c.buf[c.start(i):c.ends[i]]
+	_, head := binary.Uvarint(b)
+	return view(b[head:])
+}
+
+// start is where the i-th string begins, hence the one before it ends.
+func (c *texts) start(i int) int {
+	if i == 0 {
+		return 0
+	}
+	return c.ends[i-1]
+}
+
+// views appends the strings in [from, to), which are valid until reset.
+func (c *texts) views(dst []string, from, to int) []string {
+	at := c.start(from)
+	for _, end := range c.ends[from:to] {
+		n := int(c.buf[at])
+		at++
+		if n >= 0x80 {
+			length, head := binary.Uvarint(c.buf[at-1:])
+			n, at = int(length), at-1+head
+		}
+		dst = append(dst, view(c.buf[at:at+n]))
+		at = end
+	}
+	return dst
 }
 
 // low holds strings of which few differ. The dictionary starts anew with every block.
 type low struct {
 	index   map[string]uint32
-	entries inner
+	words   []string // by key
+	entries texts
 	keys    []uint32
 	wire    []byte
 	last    string
@@ -249,9 +283,12 @@ func (c *low) values() int              { return len(c.keys) }
 func (c *low) bytes() int               { return 4*len(c.keys) + c.entries.bytes() }
 func (c *low) reset() {
 	clear(c.index)
+	clear(c.words)
 	c.entries.reset()
-	c.keys, c.last, c.lastKey = c.keys[:0], "", 0
+	c.words, c.keys, c.last, c.lastKey = c.words[:0], c.keys[:0], "", 0
 }
+
+func (c *low) at(i int) string { return c.words[c.keys[i]] }
 
 func (c *low) add(s string) {
 	if len(c.keys) > 0 && s == c.last {
@@ -260,32 +297,34 @@ func (c *low) add(s string) {
 	}
 	k, ok := c.index[s]
 	if !ok {
-		k = uint32(len(c.index))
+		k = uint32(len(c.words))
+		s = strings.Clone(s)
 		c.index[s] = k
+		c.words = append(c.words, s)
 		c.entries.add(s)
 	}
-	c.keys, c.last, c.lastKey = append(c.keys, k), s, k
+	c.keys, c.last, c.lastKey = append(c.keys, k), c.words[k], k
 }
 
 // The head of a LowCardinality block: additional keys follow, the dictionary is new; the width of the keys is in the low byte.
 const lowHead = 1<<9 | 1<<10
 
-func (c *low) native() net.Buffers {
-	if len(c.keys) == 0 {
+func (c *low) native(from, to int) net.Buffers {
+	if from == to {
 		return nil
 	}
 	var width uint64
-	switch n := len(c.index); {
+	switch n := len(c.words); {
 	case n > math.MaxUint16:
 		width = 2
 	case n > math.MaxUint8:
 		width = 1
 	}
 	b := binary.LittleEndian.AppendUint64(c.wire[:0], lowHead|width)
-	b = binary.LittleEndian.AppendUint64(b, uint64(len(c.index)))
+	b = binary.LittleEndian.AppendUint64(b, uint64(len(c.words)))
 	b = append(b, c.entries.buf...)
-	b = binary.LittleEndian.AppendUint64(b, uint64(len(c.keys)))
-	for _, k := range c.keys {
+	b = binary.LittleEndian.AppendUint64(b, uint64(to-from))
+	for _, k := range c.keys[from:to] {
 		switch width {
 		case 0:
 			b = append(b, byte(k))
@@ -307,13 +346,13 @@ type names struct {
 
 // newNames makes a column for the vocabulary that name spells, from 0 (not said) to the first number without a name.
 func newNames(name func(v uint8) string) *names {
-	var entries inner
+	var entries texts
 	entries.add("")
 	for v := uint8(1); name(v) != ""; v++ {
 		entries.add(name(v))
 	}
 	head := binary.LittleEndian.AppendUint64(nil, lowHead)
-	head = binary.LittleEndian.AppendUint64(head, uint64(entries.n))
+	head = binary.LittleEndian.AppendUint64(head, uint64(entries.values()))
 	return &names{head: append(head, entries.buf...)}
 }
 
@@ -329,11 +368,11 @@ func (c *names) suits(t column.Type) bool { return t == "LowCardinality(String)"
 func (c *names) values() int              { return len(c.keys) }
 func (c *names) bytes() int               { return len(c.keys) }
 func (c *names) reset()                   { c.keys = c.keys[:0] }
-func (c *names) native() net.Buffers {
-	if len(c.keys) == 0 {
+func (c *names) native(from, to int) net.Buffers {
+	if from == to {
 		return nil
 	}
-	return net.Buffers{c.head, binary.LittleEndian.AppendUint64(nil, uint64(len(c.keys))), c.keys}
+	return net.Buffers{c.head, binary.LittleEndian.AppendUint64(nil, uint64(to-from)), c.keys[from:to]}
 }
 
 // array holds rows of several values each; its parts are the columns of the values: one for Array(T), two for a Map or an
@@ -341,10 +380,11 @@ func (c *names) native() net.Buffers {
 type array struct {
 	offsets u64s
 	parts   []columnBuffer
+	shifted u64s // offsets of a slice, counted from its beginning
 }
 
 func newArray(parts ...columnBuffer) *array {
-	return &array{offsets: u64s{fixed{width: 8}}, parts: parts}
+	return &array{offsets: u64s{fixed{width: 8}}, parts: parts, shifted: u64s{fixed{width: 8}}}
 }
 
 func (c *array) end()        { c.offsets.add(uint64(c.parts[0].values())) }
@@ -356,13 +396,30 @@ func (c *array) suits(t column.Type) bool {
 	}
 	return t == "Map(UInt16, UInt32)" || t == "Array(Tuple(String, String))"
 }
-func (c *array) native() net.Buffers {
-	b := c.offsets.native()
+func (c *array) native(from, to int) net.Buffers {
+	first, last := c.offset(from), c.offset(to)
+	b := c.offsets.native(from, to)
+	if first > 0 {
+		c.shifted.reset()
+		for i := from; i < to; i++ {
+			c.shifted.add(c.offset(i+1) - first)
+		}
+		b = c.shifted.native(0, to-from)
+	}
 	for _, p := range c.parts {
-		b = append(b, p.native()...)
+		b = append(b, p.native(int(first), int(last))...)
 	}
 	return b
 }
+
+// offset is how many values the first n rows have.
+func (c *array) offset(n int) uint64 {
+	if n == 0 {
+		return 0
+	}
+	return c.offsets.at(n - 1)
+}
+
 func (c *array) bytes() int {
 	n := c.offsets.bytes()
 	for _, p := range c.parts {

@@ -3,8 +3,10 @@ package clickhouse
 import (
 	"context"
 	"fmt"
+	"iter"
 	"strings"
 
+	"github.com/ClickHouse/clickhouse-go/v2/lib/column"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
@@ -24,7 +26,7 @@ type Stamp struct {
 func (s Stamp) version() uint64 { return Version(s.Epoch, s.Position) }
 
 // block collects the rows of one table, column by column. Send may be repeated and sends the same rows; Reset empties the block and
-// keeps its memory. Strings and byte slices of appended rows must stay valid until Reset. Not safe for concurrent use.
+// keeps its memory. Appended rows are copied. Not safe for concurrent use.
 type block struct {
 	table   string
 	query   string
@@ -72,26 +74,96 @@ func (b *block) Reset() {
 	}
 }
 
-// Send writes all rows as one INSERT of one block, as of now (ms), and returns when ClickHouse has stored them. Without rows it
-// does nothing. After an error nothing is known about what was stored: sending again is safe by key and version.
+// PieceRows is how many rows go to the driver at once. It copies them into columns of its own and from there into its buffer, which
+// is the cheaper the less memory that takes; ClickHouse makes one part of all pieces of an INSERT.
+const PieceRows = 8192
+
+// Send writes all rows as one INSERT, as of now (ms), and returns when ClickHouse has stored them. Without rows it does nothing.
+// After an error nothing is known about what was stored: sending again is safe by key and version.
 func (b *block) Send(ctx context.Context, conn Inserter, now int64) error {
-	if b.Rows() == 0 {
-		return nil
-	}
-	b.at.fill(now, b.Rows())
-	batch, err := conn.PrepareBatch(ctx, b.query)
-	if err != nil {
-		return fmt.Errorf("insert into %s: %w", b.table, err)
-	}
-	defer batch.Close()
-	for i, c := range batch.Columns() {
-		if err := handOver(c, b.columns[i], b.in); err != nil {
-			b.in = newSource()
+	return Insert(ctx, conn, now, func(yield func(*block) bool) { yield(b) })
+}
+
+func (b *block) itself() *block { return b }
+
+// Writer is any of this package's writers.
+type Writer interface {
+	Rows() int
+	itself() *block
+}
+
+// Insert is Send for what several writers of one table hold, or one writer that is filled again and again: its rows are on their
+// way, or copied, when the sequence goes on.
+func Insert[W Writer](ctx context.Context, conn Inserter, now int64, writers iter.Seq[W]) (err error) {
+	in := insertion{conn: conn, now: now}
+	defer func() {
+		if err != nil && in.batch != nil {
+			_ = in.batch.Abort() // the connection may be in the middle of a block
+		}
+	}()
+	for w := range writers {
+		b := w.itself()
+		if b.Rows() == 0 {
+			continue
+		}
+		if err := in.add(ctx, b); err != nil {
 			return fmt.Errorf("insert into %s: %w", b.table, err)
 		}
+		in.table, in.rows = b.table, in.rows+b.Rows()
 	}
-	if err := batch.Send(); err != nil {
-		return fmt.Errorf("insert %d rows into %s: %w", b.Rows(), b.table, err)
+	if in.batch == nil {
+		return nil
+	}
+	if err := in.batch.Send(); err != nil {
+		return fmt.Errorf("insert %d rows into %s: %w", in.rows, in.table, err)
+	}
+	return nil
+}
+
+// insertion is an INSERT under way.
+type insertion struct {
+	conn    Inserter
+	now     int64
+	batch   driver.Batch // nil before the first row
+	columns []column.Interface
+	table   string
+	rows    int
+}
+
+// add hands a block over piece by piece; the last piece waits in the driver for what follows.
+func (in *insertion) add(ctx context.Context, b *block) (err error) {
+	b.at.fill(in.now, b.Rows())
+	for from := 0; from < b.Rows(); from += PieceRows {
+		if in.batch == nil {
+			if in.batch, err = in.conn.PrepareBatch(ctx, b.query); err != nil {
+				return err
+			}
+			in.columns = in.batch.Columns()
+		} else if err := flush(ctx, in.batch); err != nil {
+			return err
+		}
+		if err := b.handOver(in.columns, from, min(from+PieceRows, b.Rows())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// flush sends a piece; ctx is asked because, unlike Send, the driver's Flush does not.
+func flush(ctx context.Context, batch driver.Batch) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return batch.Flush()
+}
+
+// handOver gives the driver's empty columns the rows in [from, to).
+func (b *block) handOver(columns []column.Interface, from, to int) error {
+	for i, c := range columns {
+		if err := handOver(c, b.columns[i], from, to, b.in); err != nil {
+			b.in = newSource()
+			return err
+		}
 	}
 	return nil
 }

@@ -34,22 +34,42 @@ func NewEvents() *Events {
 // Append adds events of one partition, which must come in offset order. Their version is their own offset.
 func (e *Events) Append(s Stamp, rows []schema.RawEvent) {
 	for i := range rows {
-		r := &rows[i]
-		e.contactCenter.add(r.ContactCenter)
-		e.epoch.add(s.Epoch)
-		e.topic.add(s.Topic)
-		e.partition.add(uint32(s.Partition))
-		e.offset.signed(r.Offset)
-		e.recordTime.time(r.RecordTime)
-		e.time.time(r.Time)
-		e.kind.add(uint8(r.Type))
-		e.subject.add(r.Subject)
-		e.source.add(r.Source)
-		e.id.add(r.ID)
-		e.sequence.signed(r.Sequence, r.HasSequence)
-		e.data.add(view(r.Data))
-		e.version.add(Version(s.Epoch, r.Offset))
+		e.Add(s, &rows[i])
 	}
+}
+
+// Add adds one event, as Append does.
+func (e *Events) Add(s Stamp, r *schema.RawEvent) {
+	e.contactCenter.add(r.ContactCenter)
+	e.epoch.add(s.Epoch)
+	e.topic.add(s.Topic)
+	e.partition.add(uint32(s.Partition))
+	e.offset.signed(r.Offset)
+	e.recordTime.time(r.RecordTime)
+	e.time.time(r.Time)
+	e.kind.add(uint8(r.Type))
+	e.subject.add(r.Subject)
+	e.source.add(r.Source)
+	e.id.add(r.ID)
+	e.sequence.signed(r.Sequence, r.HasSequence)
+	e.data.add(view(r.Data))
+	e.version.add(Version(s.Epoch, r.Offset))
+}
+
+// At is the i-th event that was added; its texts are valid until Reset.
+func (e *Events) At(i int) schema.RawEvent {
+	sequence := e.sequence.nulls[i] == 0
+	return schema.RawEvent{ContactCenter: e.contactCenter.at(i), Partition: int(e.partition.at(i)), Offset: int64(e.offset.at(i)),
+		RecordTime: int64(e.recordTime.at(i)), Time: int64(e.time.at(i)), Type: schema.EventType(e.kind.keys[i]), Subject: e.subject.at(i),
+		Source: e.source.at(i), ID: e.id.at(i), Sequence: int64(e.sequence.v.at(i)), HasSequence: sequence, Data: bytesOf(e.data.at(i))}
+}
+
+// bytesOf undoes view; nothing is nil.
+func bytesOf(s string) []byte {
+	if s == "" {
+		return nil
+	}
+	return unsafe.Slice(unsafe.StringData(s), len(s))
 }
 
 // view is b as a string without a copy; b must not change while the string is used.
@@ -64,14 +84,14 @@ type DeadLetters struct {
 	offset, recordTime   *u64s
 	err, key, value      *texts
 	headers              *array
-	headerKey, headerVal *inner
+	headerKey, headerVal *texts
 	version              *u64s
 }
 
 // NewDeadLetters makes an empty writer of table dead_letters.
 func NewDeadLetters() *DeadLetters {
 	d := &DeadLetters{epoch: newU16s(), topic: newLow(), code: newLow(), partition: newU32s(), offset: newU64s(), recordTime: newU64s(),
-		err: newTexts(), key: newTexts(), value: newTexts(), headerKey: &inner{}, headerVal: &inner{}, version: newU64s()}
+		err: newTexts(), key: newTexts(), value: newTexts(), headerKey: newTexts(), headerVal: newTexts(), version: newU64s()}
 	d.headers = newArray(d.headerKey, d.headerVal)
 	d.block = newBlock("dead_letters", "processed_at", named{"epoch", d.epoch}, named{"topic", d.topic}, named{"partition", d.partition},
 		named{"offset", d.offset}, named{"record_time", d.recordTime}, named{"code", d.code}, named{"error", d.err}, named{"key", d.key},
@@ -125,16 +145,20 @@ func NewAnnotations() *Annotations {
 // Append adds annotations of one partition. Their version is their own offset.
 func (a *Annotations) Append(s Stamp, rows []schema.Annotation) {
 	for i := range rows {
-		r := &rows[i]
-		a.contactCenter.add(r.ContactCenter)
-		a.interaction.add(r.Interaction)
-		a.time.time(r.Time)
-		a.source.add(r.Source)
-		a.id.add(r.ID)
-		a.kind.add(uint8(r.Type))
-		a.sequence.signed(r.Sequence, r.HasSequence)
-		a.offset.signed(r.Offset)
-		a.data.add(view(r.Data))
-		a.version.add(Version(s.Epoch, r.Offset))
+		a.Add(s, &rows[i])
 	}
+}
+
+// Add adds one annotation, as Append does.
+func (a *Annotations) Add(s Stamp, r *schema.Annotation) {
+	a.contactCenter.add(r.ContactCenter)
+	a.interaction.add(r.Interaction)
+	a.time.time(r.Time)
+	a.source.add(r.Source)
+	a.id.add(r.ID)
+	a.kind.add(uint8(r.Type))
+	a.sequence.signed(r.Sequence, r.HasSequence)
+	a.offset.signed(r.Offset)
+	a.data.add(view(r.Data))
+	a.version.add(Version(s.Epoch, r.Offset))
 }
