@@ -3,8 +3,10 @@ package clickhouse_test
 import (
 	"bufio"
 	"context"
+	"encoding/binary"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -95,6 +97,38 @@ func TestChildKilled_RestartKeepsDataAndAddress(t *testing.T) {
 		requireRows(t, addr, uint64(round+1)*1000)
 	}
 	require.Equal(t, 3, s.Restarts())
+}
+
+// A client that is killed, or that gives up while an answer is on its way, resets its connection.
+func TestClientsResetTheirConnections_ServerLives(t *testing.T) {
+	s := startServer(t, quiet(t.TempDir()))
+	insert(t, s.Addr(), 0, 10)
+	for i := range 30 {
+		conn, err := net.Dial("tcp", s.Addr())
+		require.NoError(t, err)
+		_, err = conn.Write(hello(t, i%2 == 0))
+		require.NoError(t, err)
+		if i%2 == 0 {
+			_, err = conn.Read(make([]byte, 1)) // in the middle of the answer
+			require.NoError(t, err)
+		}
+		require.NoError(t, conn.(*net.TCPConn).SetLinger(0))
+		require.NoError(t, conn.Close())
+	}
+	requireRows(t, s.Addr(), 10)
+	require.NoError(t, s.Err())
+}
+
+// hello is the native protocol's first packet, whole or cut off in its middle.
+func hello(t *testing.T, whole bool) []byte {
+	t.Helper()
+	text := func(b []byte, s string) []byte { return append(append(b, byte(len(s))), s...) }
+	b := text([]byte{0}, "floorwalker")
+	if !whole {
+		return b
+	}
+	b = binary.AppendUvarint(append(b, 1, 1), 54460)
+	return text(text(text(b, "default"), "default"), "")
 }
 
 func TestCleanStop_NextServerKeepsData(t *testing.T) {

@@ -16,8 +16,10 @@ const (
 	runName    = "run"
 	configName = "config.xml"
 	portsName  = "ports"
-	lockName   = "lock"
-	logName    = "clickhouse.log"
+	// enginePortsName holds those that the engine itself listens on.
+	enginePortsName = "engine-ports"
+	lockName        = "lock"
+	logName         = "clickhouse.log"
 )
 
 const logCheckEvery = 5 * time.Second
@@ -29,8 +31,10 @@ func prepareDir(cfg Config) error {
 			return fmt.Errorf("data directory: %w", err)
 		}
 	}
-	if err := os.Remove(filepath.Join(cfg.Dir, portsName)); err != nil && !os.IsNotExist(err) {
-		return fmt.Errorf("ports of the last run: %w", err)
+	for _, name := range []string{portsName, enginePortsName} {
+		if err := os.Remove(filepath.Join(cfg.Dir, name)); err != nil && !os.IsNotExist(err) {
+			return fmt.Errorf("ports of the last run: %w", err)
+		}
 	}
 	if err := os.WriteFile(filepath.Join(cfg.Dir, configName), serverConfig(cfg), 0o600); err != nil {
 		return fmt.Errorf("configuration: %w", err)

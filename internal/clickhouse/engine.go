@@ -49,18 +49,23 @@ func findEngine(ctx context.Context, cfg Config) (engine, error) {
 // listenQuery opens the listeners, reports their ports and then blocks on stdin, whose end is the order to stop.
 // Paths are relative to the child's working directory, which spares us quoting.
 const listenQuery = "SYSTEM START LISTEN TCP; SYSTEM START LISTEN HTTP; " +
-	"SELECT getServerPort('tcp_port'), getServerPort('http_port') INTO OUTFILE '../" + portsName + "' TRUNCATE FORMAT TSV; " +
+	"SELECT getServerPort('tcp_port'), getServerPort('http_port') INTO OUTFILE '../" + enginePortsName + "' TRUNCATE FORMAT TSV; " +
 	"SELECT * FROM file('/dev/stdin', 'LineAsString', 'line String') FORMAT Null"
 
+// behindFront is the child's arguments for an engine of clickhouse-local.
+func behindFront(cfg Config, mode, path string) []string {
+	return append([]string{modeFront, strconv.Itoa(cfg.TCPPort), strconv.Itoa(cfg.HTTPPort), cfg.Dir, mode, path}, localArgs(cfg)...)
+}
+
 // localArgs are the arguments of clickhouse-local. listen_host and the ports are options too, and the options win over the
-// configuration file.
+// configuration file. The kernel chooses the ports, because clients use the front's.
 func localArgs(cfg Config) []string {
 	return []string{
 		"--config-file=" + filepath.Join(cfg.Dir, configName),
 		"--path=" + filepath.Join(cfg.Dir, dataName),
 		"--listen_host=127.0.0.1",
-		"--tcp_port=" + strconv.Itoa(cfg.TCPPort),
-		"--http_port=" + strconv.Itoa(cfg.HTTPPort),
+		"--tcp_port=0",
+		"--http_port=0",
 		"--query", listenQuery,
 	}
 }
@@ -72,7 +77,7 @@ type libraryEngine struct{ path string }
 func (e libraryEngine) String() string { return e.path }
 
 func (e libraryEngine) command(cfg Config) (*exec.Cmd, error) {
-	return self(append([]string{modeLibrary, e.path}, localArgs(cfg)...))
+	return self(behindFront(cfg, modeLibrary, e.path))
 }
 
 // self is a command that runs this executable as a child: see Main.
@@ -95,7 +100,7 @@ type localEngine struct{ path string }
 func (e localEngine) String() string { return e.path + " local" }
 
 func (e localEngine) command(cfg Config) (*exec.Cmd, error) {
-	return exec.Command(e.path, append([]string{"local"}, localArgs(cfg)...)...), nil
+	return self(behindFront(cfg, modeLocal, e.path))
 }
 
 // serverEngine is an older installed `clickhouse`: it has `clickhouse server` only, which does not watch its stdin, so this
