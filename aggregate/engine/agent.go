@@ -8,7 +8,7 @@ import (
 
 // agent is one agent's timeline: its own events and what its interactions' parts did to it.
 type agent struct {
-	id        string
+	id        ident
 	n         uint32 // its number in the centre, from 1
 	c         *center
 	line      timeline[agentState]

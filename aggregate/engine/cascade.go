@@ -20,17 +20,6 @@ type stamped struct {
 	x  *extra
 }
 
-func (c *center) idOf(handle uint32) string {
-	s := &c.slab[handle]
-	switch {
-	case s.hot != nil:
-		return s.hot.id
-	case s.cold != "":
-		return s.cold.id()
-	}
-	return ""
-}
-
 func (c *center) take() *outputs {
 	if n := len(c.spare); n > 0 {
 		o := c.spare[n-1]

@@ -16,17 +16,20 @@ type center struct {
 	newest        int64 // newest event time
 	completeUntil int64
 
-	byAgent map[string]uint32
-	agents  []*agent // by number; agents[0] is nil
-	ids     handles  // of interactions
-	slab    []slot   // by handle
-	free    []uint32
-	gone    map[uint64]int64 // hashed ids of interactions that left: the moment they were finished
-	byName  map[string]uint32
-	names   []string // of queues and campaigns; names[0] is ""
+	byAgent   map[string]uint32
+	agents    []*agent       // by number; agents[0] is nil
+	ids       handles        // of interactions
+	slab      []slot         // by handle
+	chunks    coldChunks     // of cold interactions
+	seats     []*interaction // hot ones
+	freeSeats []uint32
+	free      []uint32
+	gone      map[uint64]int64 // hashed ids of interactions that left: the moment they were finished
+	byName    map[string]uint32
+	names     []string // of queues and campaigns; names[0] is ""
 
 	series    map[seriesKey]*series
-	touched   []*pane
+	touched   []*series
 	expired   *int64 // the engine's count of interactions that expired
 	frozen    int64  // while an event from beyond the horizon is applied: windows that end by then stay as they are
 	depth     int    // of the cascade that is going on
@@ -47,17 +50,17 @@ type center struct {
 	changedAgents       []*agent // for the live view
 	changedInteractions []*interaction
 
-	spare            []*outputs // scratch
-	logKeys, secKeys []uint32
+	spare            []*outputs   // scratch
+	quarter, minutes []uint64     // entries of windows, scratch
 	slack            []schema.Bin // room for histograms of rows
 	slackSegments    []schema.Segment
-	recent           *series // of a queue, counted in last
+	recent           []*series // by queue: its windows counted in last
 }
 
 func newCenter(id string, cfg *Config) *center {
 	return &center{id: strings.Clone(id), horizon: cfg.HorizonMs, keep: cfg.KeepMs, live: cfg.Live, newest: schema.NoTime, completeUntil: schema.NoTime,
 		byAgent: map[string]uint32{}, agents: []*agent{nil}, gone: map[uint64]int64{},
-		byName: map[string]uint32{"": 0}, names: []string{""}, series: map[seriesKey]*series{}, swept: schema.NoTime, packed: schema.NoTime}
+		byName: map[string]uint32{"": 0}, names: []string{""}, recent: []*series{nil}, series: map[seriesKey]*series{}, swept: schema.NoTime, packed: schema.NoTime}
 }
 
 // name gives a queue's or campaign's number.
@@ -66,7 +69,7 @@ func (c *center) name(s string) uint32 {
 	if !ok {
 		n = uint32(len(c.names))
 		s = strings.Clone(s)
-		c.names = append(c.names, s)
+		c.names, c.recent = append(c.names, s), append(c.recent, nil)
 		c.byName[s] = n
 	}
 	return n
@@ -80,9 +83,21 @@ func (c *center) agent(id string) uint32 {
 	n, ok := c.byAgent[id]
 	if !ok {
 		n = uint32(len(c.agents))
-		a := &agent{id: strings.Clone(id), n: n, c: c, own: newest{T: schema.NoTime}}
+		a := &agent{id: identOf(strings.Clone(id)), n: n, c: c, own: newest{T: schema.NoTime}}
 		c.agents = append(c.agents, a)
-		c.byAgent[a.id] = n
+		c.byAgent[a.id.text] = n
+	}
+	return n
+}
+
+// agentOf is agent for an event of an interaction, which mostly names the agent that the one before named.
+func (c *center) agentOf(i *interaction, id string) uint32 {
+	if n := i.agent; n != 0 && c.agents[n].id.is(id) {
+		return n
+	}
+	n := c.agent(id)
+	if n != 0 {
+		i.agent = n
 	}
 	return n
 }
@@ -91,7 +106,7 @@ func (c *center) agentID(n uint32) string {
 	if n == 0 {
 		return ""
 	}
-	return c.agents[n].id
+	return c.agents[n].id.text
 }
 
 // interaction finds or makes the interaction of an event; nil where the event comes too late for its id.
@@ -113,14 +128,14 @@ func (c *center) interaction(id string, t int64) *interaction {
 		return nil
 	}
 	i := c.newInteraction()
-	i.id, i.own.T, i.notBefore = strings.Clone(id), schema.NoTime, notBefore
+	i.id, i.own.T, i.notBefore = identOf(strings.Clone(id)), schema.NoTime, notBefore
 	if n := len(c.free); n > 0 {
 		i.handle, c.free = c.free[n-1], c.free[:n-1]
-		c.slab[i.handle].hot = i
 	} else {
 		i.handle = uint32(len(c.slab))
-		c.slab = append(c.slab, slot{hot: i})
+		c.slab = append(c.slab, 0)
 	}
+	c.slab[i.handle] = c.seat(i)
 	c.ids.add(hash, i.handle)
 	c.lookBy(i, t)
 	return i
@@ -146,7 +161,7 @@ func (c *center) leave(i *interaction, at int64) {
 	if i.line.head.EndReason == schema.EndExpired { // also where a later event saw it before complete_until did
 		*c.expired++
 	}
-	c.gone[xxhash.Sum64String(i.id)] = at
+	c.gone[xxhash.Sum64String(i.id.text)] = at
 	c.drop(i)
 }
 
@@ -271,15 +286,18 @@ func (c *center) lookAtWraps(a *agent) {
 
 // lookAtSlot looks at an interaction.
 func (c *center) lookAtSlot(h uint32, at int64) {
-	s := &c.slab[h]
-	switch {
-	case s.hot != nil:
-		c.lookAt(s.hot, at)
-	case s.cold == "":
-	case s.cold.finished() <= c.completeUntil:
-		c.leaveCold(h, s.cold)
-	case s.cold.look() == at:
-		c.at(s.cold.finished(), h, 0)
+	s := c.slab[h]
+	if s.isHot() {
+		c.lookAt(c.seats[uint32(s)], at)
+	}
+	if !s.isCold() {
+		return
+	}
+	switch p := c.chunks.at(s); {
+	case p.finished() <= c.completeUntil:
+		c.leaveCold(h, p)
+	case p.look() == at:
+		c.at(p.finished(), h, 0)
 	}
 }
 
@@ -338,7 +356,7 @@ func (c *center) lookBy(i *interaction, t int64) {
 
 // drop forgets an interaction that nothing has begun.
 func (c *center) drop(i *interaction) {
-	c.remove(i.id, i.handle)
+	c.remove(i.id.text, i.handle)
 	i.left = true
 	c.changedInteraction(i)
 }

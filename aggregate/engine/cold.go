@@ -3,20 +3,15 @@ package engine
 import (
 	"encoding/binary"
 	"math"
+	"strings"
 
 	"github.com/cespare/xxhash/v2"
 
 	"floorwalker/schema"
 )
 
-// A finished interaction goes cold once its rows are out: one string without pointers holds its id and its inputs, from which its
+// A finished interaction goes cold once its rows are out: one text without pointers holds its id and its inputs, from which its
 // course is folded again should anything ask for it. Most never are.
-
-// slot is what a handle stands for: an interaction that is hot or cold, or none.
-type slot struct {
-	hot  *interaction
-	cold cold
-}
 
 // cold is a packed interaction: when it was finished (8 bytes), how long before that it is to be looked at (4), flags, id, then what
 // only thaw reads.
@@ -46,27 +41,6 @@ func (p cold) id() string {
 	return r.text()
 }
 
-// hot is the interaction of a handle, folded again if it was cold; nil where it has left.
-func (c *center) hot(h uint32) *interaction {
-	s := &c.slab[h]
-	if s.hot == nil && s.cold != "" {
-		c.thaw(h)
-	}
-	return s.hot
-}
-
-// find is the handle of an id.
-func (c *center) find(id string, hash uint64) (uint32, bool) {
-	return c.ids.find(hash, func(h uint32) bool { return c.idOf(h) == id })
-}
-
-// remove frees a handle and forgets its id.
-func (c *center) remove(id string, h uint32) {
-	c.slab[h] = slot{}
-	c.free = append(c.free, h)
-	c.ids.remove(xxhash.Sum64String(id), h)
-}
-
 // coolAll lets those of the interactions go cold that may.
 func (c *center) coolAll(list []*interaction) {
 	for _, i := range list {
@@ -84,7 +58,7 @@ func (c *center) coolThawed() {
 // cool lets an interaction go cold if it is finished and its rows are out. Long ones stay: to fold them again takes long.
 func (c *center) cool(i *interaction) {
 	l := &i.line
-	if c.slab[i.handle].hot != i || i.dirty || i.seen || !l.head.Born || l.first != nil || len(l.snaps) > 0 {
+	if s := c.slab[i.handle]; !s.isHot() || c.seats[uint32(s)] != i || i.dirty || i.seen || !l.head.Born || l.first != nil || len(l.snaps) > 0 {
 		return
 	}
 	end := l.head.finishedAt()
@@ -100,7 +74,8 @@ func (c *center) cool(i *interaction) {
 	if !ok {
 		return
 	}
-	c.slab[i.handle] = slot{cold: cold(packed)}
+	c.vacate(i.handle)
+	c.slab[i.handle] = c.chunks.add(packed)
 	c.recycle(i)
 }
 
@@ -128,8 +103,8 @@ func (c *center) newInteraction() *interaction {
 }
 
 // thaw folds a cold interaction again.
-func (c *center) thaw(h uint32) {
-	packed := c.slab[h].cold
+func (c *center) thaw(h uint32) *interaction {
+	packed := c.chunks.at(c.slab[h])
 	i := c.newInteraction()
 	i.handle = h
 	i.unpack(packed)
@@ -139,9 +114,11 @@ func (c *center) thaw(h uint32) {
 		out.reset()
 	}
 	c.give(out)
-	c.slab[h] = slot{hot: i}
+	c.vacate(h)
+	c.slab[h] = c.seat(i)
 	c.lookBy(i, packed.finished())
 	c.thawed = append(c.thawed, i)
+	return i
 }
 
 // leaveCold is leave for a cold interaction.
@@ -171,7 +148,7 @@ func (i *interaction) pack(b []byte, end int64) ([]byte, bool) {
 	}
 	b = binary.LittleEndian.AppendUint64(b, uint64(end))
 	b = append(binary.LittleEndian.AppendUint32(b, uint32(end-i.look)), flags)
-	b = packText(b, i.id)
+	b = packText(b, i.id.text)
 	b = binary.AppendVarint(b, end-i.own.T)
 	if i.own.HasSeq {
 		b = binary.AppendVarint(b, i.own.Seq)
@@ -201,7 +178,7 @@ func (i *interaction) pack(b []byte, end int64) ([]byte, bool) {
 func (i *interaction) unpack(p cold) {
 	end, flags := p.finished(), p[coldFlags]
 	r := unpacker{p[coldHeader:]}
-	i.id = r.text()
+	i.id = identOf(strings.Clone(r.text()))
 	i.own.T = end - r.int()
 	if flags&coldSequence != 0 {
 		i.own.Seq, i.own.HasSeq = r.int(), true
@@ -397,7 +374,7 @@ func (r *unpacker) extra() *extra {
 	if has&packedText != 0 {
 		x.text = make([]string, r.uint())
 		for k := range x.text {
-			x.text[k] = r.text()
+			x.text[k] = strings.Clone(r.text())
 		}
 	}
 	if has&packedNum != 0 {
@@ -412,9 +389,9 @@ func (r *unpacker) attributes() *attributes {
 	a.Channel, a.Direction, a.Kind = schema.Channel(r.byte()), schema.Direction(r.byte()), schema.Kind(r.byte())
 	a.Number, a.Campaign, a.Agent = r.int(), uint32(r.uint()), uint32(r.uint())
 	if flags&2 != 0 {
-		a.CallID, a.ChatID, a.CallFlow = r.text(), r.text(), r.text()
+		a.CallID, a.ChatID, a.CallFlow = strings.Clone(r.text()), strings.Clone(r.text()), strings.Clone(r.text())
 		a.Customer = []byte(r.text())
-		a.ScreenPopURL, a.Gruu = r.text(), r.text()
+		a.ScreenPopURL, a.Gruu = strings.Clone(r.text()), strings.Clone(r.text())
 	}
 	return a
 }

@@ -15,7 +15,7 @@ func (f *floor) isCold(id string) bool {
 	c := f.e.centers["1"]
 	h, ok := c.find(id, xxhash.Sum64String(id))
 	require.True(f.t, ok)
-	return c.slab[h].cold != "" && c.slab[h].hot == nil
+	return c.slab[h].isCold()
 }
 
 // An interaction of which nothing is open goes cold once its rows are out, and a late event finds all that was known of it.
@@ -111,7 +111,8 @@ func TestPackedPaneIsCorrected(t *testing.T) {
 	c := f.e.centers["1"]
 	require.NotEmpty(t, c.series)
 	for _, s := range c.series {
-		require.Nil(t, s.open)
+		require.Equal(t, int32(noQuarter), s.now.quarter)
+		require.Nil(t, s.others)
 		require.NotEmpty(t, s.closed)
 	}
 	f.do(by(ix(31, schema.InteractionLeft, "c"), "a"))

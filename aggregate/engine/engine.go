@@ -1,7 +1,7 @@
 // Package engine is the pure state machine that turns the events of one partition into facts, windows and live state. It has no
 // clock, no timer, no goroutine and does no I/O: its state after offset N is a function of the partition's first N records.
 //
-// One event's way through it: Apply (this file) → the interaction's fold (interaction.go) → what it puts out for windows and agents
+// One event's way through it: Apply (this file) → the interaction's fold (steps.go) → what it puts out for windows and agents
 // (outputs.go, cascade.go) → the agents' folds (agent.go, status.go) → rows (facts.go, window.go).
 package engine
 
@@ -25,6 +25,14 @@ type Config struct {
 	HorizonMs int64 // how far behind its contact centre's newest event an event may come; 0 = one hour
 	Live      bool  // note what changed for a live view (Look)
 	KeepMs    int64 // how long windows are kept in memory; 0 = two hours, what rolling windows need
+}
+
+// CompleteUntil is up to when history is complete where the newest event is at the given time (events.md, Order).
+func (c Config) CompleteUntil(newest int64) int64 {
+	if c.HorizonMs <= 0 {
+		return newest - DefaultHorizonMs - wrapAfterMs
+	}
+	return newest - c.HorizonMs - wrapAfterMs
 }
 
 // Outcome says what became of an event. Everything but Applied is counted under its name.
@@ -187,7 +195,7 @@ func (c *center) applyInteraction(ev *schema.Event, late bool) Outcome {
 		}
 		return OutOfState
 	}
-	in, x := c.interactionInput(ev)
+	in, x := c.interactionInput(i, ev)
 	x = withSequence(x, ev)
 	if late {
 		x = lateAt(x, c.completeUntil)
@@ -262,7 +270,7 @@ func copyNames(in []string) []string {
 }
 
 // interactionInput packs an interaction's own event.
-func (c *center) interactionInput(ev *schema.Event) (input, *extra) {
+func (c *center) interactionInput(i *interaction, ev *schema.Event) (input, *extra) {
 	in := input{kind: uint8(ev.Type)}
 	switch ev.Type {
 	case schema.InteractionCreated:
@@ -271,7 +279,7 @@ func (c *center) interactionInput(ev *schema.Event) (input, *extra) {
 			attributes
 		}{attributes: attributes{Channel: ev.Channel, Direction: ev.Direction, Kind: ev.Kind, Number: ev.Number,
 			CallID: strings.Clone(ev.CallID), ChatID: strings.Clone(ev.ChatID), Campaign: c.name(ev.CampaignID),
-			CallFlow: strings.Clone(ev.CallFlowID), Agent: c.agent(ev.AgentID), Customer: append([]byte(nil), ev.Customer...),
+			CallFlow: strings.Clone(ev.CallFlowID), Agent: c.agentOf(i, ev.AgentID), Customer: append([]byte(nil), ev.Customer...),
 			ScreenPopURL: strings.Clone(ev.ScreenPopURL), Gruu: strings.Clone(ev.Gruu), CanRecord: ev.CanRecord}}
 		created.attrs = &created.attributes // one allocation
 		return in, &created.extra
@@ -285,21 +293,21 @@ func (c *center) interactionInput(ev *schema.Event) (input, *extra) {
 			return in, &extra{num: ev.Priority, text: copyNames(ev.Skills)}
 		}
 	case schema.InteractionOffered, schema.InteractionConnected:
-		in.ref1, in.ref2, in.a = c.agent(ev.AgentID), c.agent(ev.InitiatingAgentID), uint8(ev.Role)
+		in.ref1, in.ref2, in.a = c.agentOf(i, ev.AgentID), c.agentOf(i, ev.InitiatingAgentID), uint8(ev.Role)
 	case schema.InteractionDeclined:
-		in.ref1, in.a = c.agent(ev.AgentID), uint8(ev.Decline)
+		in.ref1, in.a = c.agentOf(i, ev.AgentID), uint8(ev.Decline)
 	case schema.InteractionHeld, schema.InteractionResumed, schema.InteractionParked, schema.InteractionUnparked,
 		schema.InteractionLeft, schema.InteractionWrapStarted, schema.InteractionWrapEnded:
-		in.ref1 = c.agent(ev.AgentID)
+		in.ref1 = c.agentOf(i, ev.AgentID)
 	case schema.InteractionTransferred:
-		in.ref1 = c.agent(ev.AgentID)
+		in.ref1 = c.agentOf(i, ev.AgentID)
 		if ev.ToQueueID != "" {
 			in.ref2, in.b = c.name(ev.ToQueueID), 1
 		} else {
-			in.ref2 = c.agent(ev.ToAgentID)
+			in.ref2 = c.agentOf(i, ev.ToAgentID)
 		}
 	case schema.InteractionMessage:
-		in.ref1 = c.agent(ev.AgentID)
+		in.ref1 = c.agentOf(i, ev.AgentID)
 		if ev.FromAgent {
 			in.a = 1
 		}

@@ -83,7 +83,7 @@ func (c *center) takeIntervals(rows []schema.Interval, wanted func(kind int) boo
 		if !r.deleted {
 			row = interval(int(r.kind), &r.piece, r.end)
 		}
-		row.ContactCenter, row.Agent = c.id, r.a.id
+		row.ContactCenter, row.Agent = c.id, r.a.id.text
 		rows = append(rows, row)
 	}
 	for _, a := range f.corrected {
@@ -217,7 +217,7 @@ func (s *course) visitN(v int) (n uint16) {
 func (c *center) tombstone(i *interaction, old keys) {
 	now := factKeys(i)
 	if old.born && (!now.born || now.start != old.start) {
-		c.facts.interactions = append(c.facts.interactions, schema.Interaction{ContactCenter: c.id, ID: i.id, Start: old.start,
+		c.facts.interactions = append(c.facts.interactions, schema.Interaction{ContactCenter: c.id, ID: i.id.text, Start: old.start,
 			StateSince: old.start, Deleted: true})
 	}
 	have := map[partKey]bool{}
@@ -226,7 +226,7 @@ func (c *center) tombstone(i *interaction, old keys) {
 	}
 	for _, k := range old.parts {
 		if !have[k] {
-			c.facts.parts = append(c.facts.parts, schema.Part{ContactCenter: c.id, Interaction: i.id, Agent: c.agentID(k.agent),
+			c.facts.parts = append(c.facts.parts, schema.Part{ContactCenter: c.id, Interaction: i.id.text, Agent: c.agentID(k.agent),
 				Start: k.start, N: k.n, Deleted: true})
 		}
 	}
@@ -237,7 +237,7 @@ func (c *center) tombstone(i *interaction, old keys) {
 	seen := map[int64]int{}
 	for _, t := range old.visits {
 		if seen[t]++; seen[t] > count[t] {
-			c.facts.visits = append(c.facts.visits, schema.Visit{ContactCenter: c.id, Interaction: i.id, Start: t,
+			c.facts.visits = append(c.facts.visits, schema.Visit{ContactCenter: c.id, Interaction: i.id.text, Start: t,
 				N: uint16(seen[t] - 1), Deleted: true})
 		}
 	}
@@ -310,21 +310,21 @@ func (c *center) interactionRows(i *interaction, rows *Rows, note func(rowKey)) 
 		return
 	}
 	rows.Interactions = append(rows.Interactions, c.interactionRow(i))
-	note(rowKey{i.id, "", false, s.Start, -1})
+	note(rowKey{i.id.text, "", false, s.Start, -1})
 	for v := range s.Visits {
 		rows.Visits = append(rows.Visits, c.visitRow(i, v))
-		note(rowKey{i.id, "", true, s.Visits[v].Start, int(s.visitN(v))})
+		note(rowKey{i.id.text, "", true, s.Visits[v].Start, int(s.visitN(v))})
 	}
 	for p := range s.Parts {
 		row := c.partRow(i, p)
 		rows.Parts = append(rows.Parts, row)
-		note(rowKey{i.id, row.Agent, false, row.Start, int(row.N)})
+		note(rowKey{i.id.text, row.Agent, false, row.Start, int(row.N)})
 	}
 }
 
 func (c *center) interactionRow(i *interaction) schema.Interaction {
 	s := &i.line.head
-	row := schema.Interaction{ContactCenter: c.id, ID: i.id, Start: s.Start, Channel: i.channel(), Direction: i.direction(),
+	row := schema.Interaction{ContactCenter: c.id, ID: i.id.text, Start: s.Start, Channel: i.channel(), Direction: i.direction(),
 		Kind: s.Kind, Campaign: c.names[s.Campaign], Priority: s.Priority, Skills: s.Skills, State: s.State,
 		StateSince: s.StateSince, Queued: s.Queued, Connected: s.Connected, Ended: s.Ended, EndReason: s.EndReason,
 		EndedBy: s.EndedBy, EndCause: s.EndCause, FirstAgent: c.agentID(s.FirstAgent), CanRecord: true}
@@ -347,7 +347,7 @@ func (c *center) interactionRow(i *interaction) schema.Interaction {
 func (c *center) visitRow(i *interaction, v int) schema.Visit {
 	s := &i.line.head
 	x := &s.Visits[v]
-	return schema.Visit{ContactCenter: c.id, Interaction: i.id, Start: x.Start, N: s.visitN(v), Queue: c.names[x.Queue],
+	return schema.Visit{ContactCenter: c.id, Interaction: i.id.text, Start: x.Start, N: s.visitN(v), Queue: c.names[x.Queue],
 		Campaign: c.names[x.Campaign], Channel: i.channel(), Direction: i.direction(), Kind: x.Kind, End: x.End,
 		Outcome: x.Outcome, Agent: c.agentID(x.Agent), Priority: x.Priority}
 }
@@ -355,7 +355,7 @@ func (c *center) visitRow(i *interaction, v int) schema.Visit {
 func (c *center) partRow(i *interaction, p int) schema.Part {
 	s := &i.line.head
 	x := &s.Parts[p]
-	row := schema.Part{ContactCenter: c.id, Interaction: i.id, Agent: c.agentID(x.Agent), Start: x.Start, N: s.partN(p),
+	row := schema.Part{ContactCenter: c.id, Interaction: i.id.text, Agent: c.agentID(x.Agent), Start: x.Start, N: s.partN(p),
 		Queue: c.names[x.Queue], Campaign: c.names[x.Campaign], Channel: i.channel(), Direction: i.direction(), Kind: s.Kind,
 		Role: x.Role, InitiatingAgent: c.agentID(x.Initiating), Offered: x.Offered, Connected: x.Connected, Ended: x.Ended,
 		WrapStarted: x.WrapStarted, Finished: x.Finished, RingMs: x.Ring, TalkMs: x.Talk, HoldMs: x.Hold, ParkedMs: x.Parked,

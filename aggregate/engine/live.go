@@ -105,16 +105,20 @@ func (c *center) discard() {
 	for _, i := range c.dirtyInteractions {
 		i.dirty = false
 	}
-	for _, p := range c.touched {
-		p.touched = 0
+	for _, s := range c.touched {
+		s.touched = false
+		for p := &s.now; p != nil; p = p.after(s) {
+			p.touched = 0
+		}
 	}
+	clear(c.touched)
 	c.dirtyAgents, c.dirtyInteractions, c.touched = c.dirtyAgents[:0], c.dirtyInteractions[:0], c.touched[:0]
 	c.facts.parts, c.facts.visits, c.facts.interactions = nil, nil, nil
 }
 
 func (c *center) liveAgent(a *agent) *schema.LiveAgent {
 	s := &a.line.head
-	row := &schema.LiveAgent{ID: a.id, Status: s.Status, StatusSince: s.StatusSince, Suspended: s.Suspended, Live: s.Load[0],
+	row := &schema.LiveAgent{ID: a.id.text, Status: s.Status, StatusSince: s.StatusSince, Suspended: s.Suspended, Live: s.Load[0],
 		SemiLive: s.Load[1], NonLive: s.Load[2], WorkloadSince: s.LoadSince, LastEvent: s.Now}
 	if s.Presence == 0 { // only mentioned so far
 		row.Status, row.StatusSince, row.WorkloadSince, row.LastEvent = schema.LoggedOut, schema.NoTime, schema.NoTime, schema.NoTime
@@ -174,7 +178,7 @@ func liveAssignment(a *assignment) *schema.LiveAssignment {
 func (c *center) livePart(i *interaction, ord int) schema.LivePart {
 	s := &i.line.head
 	p := &s.Parts[ord]
-	row := schema.LivePart{Interaction: i.id, Channel: i.channel(), Direction: i.direction(), State: p.State, Since: p.Start,
+	row := schema.LivePart{Interaction: i.id.text, Channel: i.channel(), Direction: i.direction(), State: p.State, Since: p.Start,
 		StateSince: p.Since, Connected: p.Connected, Role: p.Role, Primary: s.Primary == int32(ord+1),
 		InitiatingAgent: c.agentID(p.Initiating)}
 	if seg := p.Segments.last(); seg != nil {
@@ -211,12 +215,12 @@ func (e *Engine) Windows(contactCenter string, from, to int64) []schema.Window {
 		entries = entries[:0]
 		c.series[k].each(func(start int64) bool { return start < to && start+quarterMs > from }, func(start int64, e uint64) {
 			if at := start + int64(e>>minuteShift)*minuteMs; at >= from && at < to {
-				entries = append(entries, e)
+				entries = append(entries, e&(1<<minuteShift-1))
 			}
 		})
 		if len(entries) > 0 {
 			w := schema.Window{Dims: c.dims(&k), Start: from}
-			c.fill(&w, entries, -1)
+			c.fill(&w, entries)
 			out = append(out, w)
 		}
 	}

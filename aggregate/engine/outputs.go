@@ -30,13 +30,11 @@ func (o *outputs) ok(fits bool) {
 // contribution is one count or duration for a window. Agent 0 is the windows of queues.
 type contribution struct {
 	seriesKey
-	metric uint8 // a schema.Count, or measureBit | schema.Measure
+	metric uint8 // a schema.Count, or firstMeasure + schema.Measure
 	back   bool  // taken back
 	t      int64
 	value  int64
 }
-
-const measureBit = 32
 
 func (w *walk) contribute(agent, queue, campaign uint32, metric uint8, t, value int64, back bool) {
 	if until := w.out.closedUntil; until != 0 && floorTo(t, minuteMs)+minuteMs <= until {
@@ -52,7 +50,7 @@ func (w *walk) countVisit(v *visit, c schema.Count) {
 }
 
 func (w *walk) measureVisit(v *visit, m schema.Measure, value int64) {
-	w.contribute(0, v.Queue, v.Campaign, measureBit|uint8(m), w.t, value, false)
+	w.contribute(0, v.Queue, v.Campaign, firstMeasure+uint8(m), w.t, value, false)
 }
 
 func (w *walk) countAgent(p *part, c schema.Count, t int64, back bool) {
@@ -60,13 +58,13 @@ func (w *walk) countAgent(p *part, c schema.Count, t int64, back bool) {
 }
 
 func (w *walk) measureAgent(p *part, m schema.Measure, t, value int64, back bool) {
-	w.contribute(p.Agent, p.Queue, p.Campaign, measureBit|uint8(m), t, value, back)
+	w.contribute(p.Agent, p.Queue, p.Campaign, firstMeasure+uint8(m), t, value, back)
 }
 
 // measurePart counts a duration of a part for its agent and for its queue.
 func (w *walk) measurePart(p *part, m schema.Measure, t, value int64, back bool) {
 	w.measureAgent(p, m, t, value, back)
-	w.contribute(0, p.Queue, p.Campaign, measureBit|uint8(m), t, value, back)
+	w.contribute(0, p.Queue, p.Campaign, firstMeasure+uint8(m), t, value, back)
 }
 
 // transition tells an agent's timeline that one of its parts changed.

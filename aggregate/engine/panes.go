@@ -2,44 +2,63 @@ package engine
 
 import (
 	"encoding/binary"
+	"slices"
 )
 
-// packedPanes are panes one after the other: quarter, length in bytes, entries. An entry is minute and metric in two bytes and, for a
-// measure, its value: a third of what it takes in a pane that is counted in, and nothing for the collector to look at.
+// packedPanes are panes one after the other: quarter, length in bytes, entries. Entries are sorted; one is the minutes since the one before
+// and the metric in a byte and, for a measure, its value: a third of what it takes in a pane that is counted in, and nothing for the
+// collector to look at.
 type packedPanes string
 
-// packPane appends a pane.
+const (
+	stepShift = minuteShift - metricShift
+	farStep   = 7 // that many minutes or more are in a byte of their own
+)
+
+// packPane appends a pane, and sorts it.
 func packPane(b []byte, p *pane) []byte {
-	b = binary.AppendVarint(b, int64(p.quarter))
-	at := len(b)
-	b = append(b, 0, 0, 0, 0)
+	slices.Sort(p.entries)
+	b = binary.AppendUvarint(b, uint64(uint32(p.quarter)))
+	from := len(b)
+	minute := uint64(0)
 	for _, e := range p.entries {
-		b = binary.LittleEndian.AppendUint16(b, uint16(e>>metricShift))
-		if uint8(e>>metricShift&63) >= measureBit {
+		step := e>>minuteShift - minute
+		minute += step
+		metric := metricOf(e)
+		b = append(b, metric|uint8(min(step, farStep))<<stepShift)
+		if step >= farStep {
+			b = append(b, uint8(step))
+		}
+		if metric >= firstMeasure {
 			b = binary.AppendUvarint(b, e&valueMask)
 		}
 	}
-	binary.LittleEndian.PutUint32(b[at:], uint32(len(b)-at-4))
-	return b
+	var size [binary.MaxVarintLen64]byte
+	return slices.Insert(b, from, size[:binary.PutUvarint(size[:], uint64(len(b)-from))]...)
 }
 
 // next splits the first pane off.
 func (p packedPanes) next() (quarter int32, entries, rest packedPanes) {
 	r := unpacker{cold(p)}
-	quarter = int32(r.int())
-	n := binary.LittleEndian.Uint32([]byte(r.rest[:4]))
-	return quarter, packedPanes(r.rest[4 : 4+n]), packedPanes(r.rest[4+n:])
+	quarter = int32(uint32(r.uint()))
+	n := r.uint()
+	return quarter, packedPanes(r.rest[:n]), packedPanes(r.rest[n:])
 }
 
 // entries reads those of one pane.
 func (p packedPanes) entries(add func(uint64)) {
+	minute := 0
 	for r := (unpacker{cold(p)}); r.rest != ""; {
-		e := uint64(r.byte())
-		e = (e | uint64(r.byte())<<8) << metricShift
-		if uint8(e>>metricShift&63) >= measureBit {
-			e |= r.uint()
+		b := r.byte()
+		metric, step, value := b&metricMask, b>>stepShift, int64(0)
+		if step == farStep {
+			step = r.byte()
 		}
-		add(e)
+		minute += int(step)
+		if metric >= firstMeasure {
+			value = int64(r.uint())
+		}
+		add(entry(minute, metric, value))
 	}
 }
 
@@ -73,8 +92,8 @@ func (p packedPanes) since(b []byte, quarter int32) []byte {
 
 // each visits the entries of the panes that are wanted.
 func (s *series) each(want func(start int64) bool, visit func(start int64, e uint64)) {
-	for p := s.open; p != nil; p = p.next {
-		if want(p.start()) {
+	for p := &s.now; p != nil; p = p.after(s) {
+		if p.quarter != noQuarter && want(p.start()) {
 			for _, e := range p.entries {
 				visit(p.start(), e)
 			}

@@ -18,7 +18,7 @@ import (
 // A snapshot is the engine's whole state: what Restore makes of it goes on exactly as the engine that wrote it. Its form is a
 // magic word, the engine's number, the length and the checksum of the body, and the body: gob, compressed with zstd.
 
-const snapshotMagic = 0x46574532 // "FWE2"
+const snapshotMagic = 0x46574533 // "FWE3"
 
 // ErrSnapshot is what all snapshots that cannot be read have in common.
 var ErrSnapshot = errors.New("snapshot cannot be read")
@@ -192,20 +192,22 @@ func (c *center) dump(g *gob.Encoder) error {
 		return err
 	}
 	for _, a := range c.agents[1:] {
-		if err := g.Encode(dumpAgent{ID: a.id, Own: a.own, Logouts: a.logouts, Line: dumpLine(&a.line)}); err != nil {
+		if err := g.Encode(dumpAgent{ID: a.id.text, Own: a.own, Logouts: a.logouts, Line: dumpLine(&a.line)}); err != nil {
 			return err
 		}
 	}
 	for k := range c.slab {
-		if err := g.Encode(dumpOne(&c.slab[k])); err != nil {
+		if err := g.Encode(c.dumpOne(c.slab[k])); err != nil {
 			return err
 		}
 	}
 	for k, s := range c.series {
 		ds := dumpSeries{Agent: k.agent, Queue: k.queue, Campaign: k.campaign, Channel: uint8(k.channel), Direction: uint8(k.direction)}
 		c.text = append(c.text[:0], s.closed...)
-		for p := s.open; p != nil; p = p.next {
-			c.text = packPane(c.text, p)
+		for p := &s.now; p != nil; p = p.after(s) {
+			if p.quarter != noQuarter {
+				c.text = packPane(c.text, p)
+			}
 		}
 		ds.Panes = string(c.text)
 		if err := g.Encode(ds); err != nil {
@@ -220,12 +222,15 @@ func (c *center) dump(g *gob.Encoder) error {
 	return nil
 }
 
-func dumpOne(s *slot) dumpInteraction {
-	i := s.hot
-	if i == nil {
-		return dumpInteraction{Present: s.cold != "", Cold: string(s.cold)}
+func (c *center) dumpOne(s slot) dumpInteraction {
+	switch {
+	case s == 0:
+		return dumpInteraction{}
+	case s.isCold():
+		return dumpInteraction{Present: true, Cold: string(c.chunks.at(s))}
 	}
-	d := dumpInteraction{Present: true, ID: i.id, Attrs: i.attrs, CreatedT: i.created.t, Own: i.own, Line: dumpLine(&i.line)}
+	i := c.seats[uint32(s)]
+	d := dumpInteraction{Present: true, ID: i.id.text, Attrs: i.attrs, CreatedT: i.created.t, Own: i.own, Line: dumpLine(&i.line)}
 	if i.created.x != nil {
 		x := dumpOf(i.created.x)
 		d.CreatedX = &x
@@ -240,7 +245,7 @@ func loadCenter(g *gob.Decoder, cfg *Config) (*center, error) {
 	}
 	c := newCenter(d.ID, cfg)
 	c.newest, c.completeUntil, c.swept = d.Newest, d.CompleteUntil, d.Swept
-	c.names = d.Names
+	c.names, c.recent = d.Names, make([]*series, len(d.Names))
 	for n, s := range c.names {
 		c.byName[s] = uint32(n)
 	}
@@ -280,7 +285,8 @@ func loadCenter(g *gob.Decoder, cfg *Config) (*center, error) {
 			return nil, err
 		}
 		c.deadlines = append(c.deadlines, deadline{dl.At, dl.Handle, dl.Agent})
-		if i := c.slab[dl.Handle].hot; dl.Agent == 0 && i != nil {
+		if s := c.slab[dl.Handle]; dl.Agent == 0 && s.isHot() {
+			i := c.seats[uint32(s)]
 			i.look = min(i.look, dl.At)
 		}
 		if a := c.agents[dl.Agent]; a != nil && (a.wrapDue == 0 || dl.At < a.wrapDue) {
@@ -295,22 +301,22 @@ func loadCenter(g *gob.Decoder, cfg *Config) (*center, error) {
 
 func (c *center) loadInteraction(h uint32, d *dumpInteraction, scratch *outputs) {
 	if !d.Present {
-		c.slab = append(c.slab, slot{})
+		c.slab = append(c.slab, 0)
 		return
 	}
 	if p := cold(d.Cold); p != "" {
-		c.slab = append(c.slab, slot{cold: p})
+		c.slab = append(c.slab, c.chunks.add([]byte(d.Cold)))
 		c.ids.add(xxhash.Sum64String(p.id()), h)
 		return
 	}
-	i := &interaction{id: d.ID, handle: h, c: c, attrs: d.Attrs, own: d.Own, created: created{t: d.CreatedT}, look: schema.Open,
+	i := &interaction{id: identOf(d.ID), handle: h, c: c, attrs: d.Attrs, own: d.Own, created: created{t: d.CreatedT}, look: schema.Open,
 		notBefore: c.notBefore(xxhash.Sum64String(d.ID))}
 	if d.CreatedX != nil {
 		i.created.x = extraOf(d.CreatedX)
 	}
 	loadLine(&i.line, i, &d.Line, scratch)
-	c.slab = append(c.slab, slot{hot: i})
-	c.ids.add(xxhash.Sum64String(i.id), h)
+	c.slab = append(c.slab, c.seat(i))
+	c.ids.add(xxhash.Sum64String(i.id.text), h)
 }
 
 func (c *center) loadSeries(g *gob.Decoder, n int) error {
@@ -319,7 +325,8 @@ func (c *center) loadSeries(g *gob.Decoder, n int) error {
 		if err := g.Decode(&d); err != nil {
 			return err
 		}
-		s := &series{key: seriesKey{d.Agent, d.Queue, d.Campaign, schema.Channel(d.Channel), schema.Direction(d.Direction)}}
+		s := &series{key: seriesKey{d.Agent, d.Queue, d.Campaign, schema.Channel(d.Channel), schema.Direction(d.Direction)},
+			now: pane{quarter: noQuarter}}
 		s.closed = packedPanes(d.Panes)
 		c.series[s.key] = s
 	}

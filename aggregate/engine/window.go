@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"math"
 	"slices"
 
 	"floorwalker/schema"
@@ -25,30 +26,50 @@ type seriesKey struct {
 // series is the windows of one key, one pane for each quarter of an hour. Quarters that have passed are packed, until something is
 // counted in them again.
 type series struct {
-	key    seriesKey
-	open   *pane // the one counted in last comes first
-	closed packedPanes
+	key     seriesKey
+	touched bool  // a pane has rows to be made
+	now     pane  // the one counted in last
+	others  *pane // that are not packed
+	closed  packedPanes
 }
 
-// pane holds a quarter of an hour: entries of minute, metric and value.
+// pane holds a quarter of an hour.
 type pane struct {
-	of      *series
-	next    *pane
 	entries []uint64
-	quarter int32  // since 1970
+	next    *pane
+	quarter int32  // since 1970; noQuarter where there is no pane
 	touched uint16 // minutes that changed since the last Drain
 }
 
+const noQuarter = math.MinInt32
+
 func (p *pane) start() int64 { return int64(p.quarter) * quarterMs }
 
+// An entry of a pane is a word: minute (4 bits), metric (5), and of a measure bucket (11) and value (44). Sorted entries of a minute and
+// measure ascend by value and bucket.
 const (
-	metricShift = 54
 	minuteShift = 60
-	valueMask   = 1<<metricShift - 1
+	metricShift = 55
+	bucketShift = 44
+	metricMask  = 1<<(minuteShift-metricShift) - 1
+	bucketMask  = 1<<(metricShift-bucketShift) - 1
+	valueMask   = 1<<bucketShift - 1
 )
 
+// Metrics are numbered: schema.Count first, then schema.Measure.
+const firstMeasure = uint8(schema.NumCounts)
+
+var _ [metricMask + 1 - int(schema.NumCounts) - int(schema.NumMeasures)]struct{} // there is room for all
+
+func metricOf(e uint64) uint8 { return uint8(e >> metricShift & metricMask) }
+
 func entry(minute int, metric uint8, value int64) uint64 {
-	return uint64(minute)<<minuteShift | uint64(metric)<<metricShift | uint64(min(value, valueMask))
+	e := uint64(minute)<<minuteShift | uint64(metric)<<metricShift
+	if metric >= firstMeasure {
+		value = min(value, valueMask)
+		e |= uint64(schema.Bucket(value))<<bucketShift | uint64(value)
+	}
+	return e
 }
 
 func floorTo(t, unit int64) int64 {
@@ -79,15 +100,16 @@ func (c *center) count(k *contribution) {
 			}
 		}
 	}
-	if p.touched == 0 {
-		c.touched = append(c.touched, p)
-	}
 	p.touched |= 1 << minute
+	if !s.touched {
+		s.touched = true
+		c.touched = append(c.touched, s)
+	}
 }
 
-// seriesOf finds or makes a series. What an agent's parts count mostly goes to the same one as before.
+// seriesOf finds or makes a series. What an agent's parts or a queue count mostly goes to the same one as before.
 func (c *center) seriesOf(k *seriesKey) *series {
-	recent := &c.recent
+	recent := &c.recent[k.queue]
 	if k.agent != 0 {
 		recent = &c.agents[k.agent].recent
 	}
@@ -96,7 +118,7 @@ func (c *center) seriesOf(k *seriesKey) *series {
 	}
 	s := c.series[*k]
 	if s == nil {
-		s = &series{key: *k}
+		s = &series{key: *k, now: pane{quarter: noQuarter}}
 		c.series[*k] = s
 	}
 	*recent = s
@@ -105,97 +127,155 @@ func (c *center) seriesOf(k *seriesKey) *series {
 
 // pane finds or makes the one of a quarter.
 func (s *series) pane(quarter int32) *pane {
-	if p := s.open; p != nil && p.quarter == quarter {
-		return p
+	now := &s.now
+	if now.quarter == quarter {
+		return now
 	}
-	for at := &s.open; *at != nil; at = &(*at).next {
+	for at := &s.others; *at != nil; at = &(*at).next {
 		if p := *at; p.quarter == quarter {
-			*at, p.next, s.open = p.next, s.open, p
-			return p
+			next := p.next
+			*now, *p = *p, *now
+			now.next, p.next = nil, next
+			if p.quarter == noQuarter {
+				*at = next
+			}
+			return now
 		}
 	}
-	p := &pane{of: s, next: s.open, quarter: quarter}
-	if p.entries, s.closed = s.closed.take(quarter); p.entries == nil {
-		p.entries = make([]uint64, 0, 8)
+	if now.quarter != noQuarter {
+		was := *now
+		was.next, s.others = s.others, &was
+		now.entries = nil
 	}
-	s.open = p
-	return p
+	now.quarter, now.touched = quarter, 0
+	if s.closed != "" {
+		var entries []uint64
+		if entries, s.closed = s.closed.take(quarter); entries != nil {
+			now.entries = entries
+		}
+	}
+	if now.entries == nil {
+		now.entries = make([]uint64, 0, 8)
+	}
+	return now
 }
 
-// rows makes the rows of the windows that changed.
+// windowRows makes the rows of the windows that changed.
 func (c *center) windowRows(dst []schema.Window) []schema.Window {
-	for _, p := range c.touched {
-		dims := c.dims(&p.of.key)
-		dst = append(dst, schema.Window{})
-		w := &dst[len(dst)-1]
-		w.Dims, w.Start, w.Minutes = dims, p.start(), schema.WindowQuarter
-		c.fill(w, p.entries, -1)
-		for m := 0; m < 15; m++ {
-			if p.touched&(1<<m) != 0 {
-				dst = append(dst, schema.Window{})
-				w := &dst[len(dst)-1]
-				w.Dims, w.Start, w.Minutes = dims, p.start()+int64(m)*minuteMs, schema.WindowMinute
-				c.fill(w, p.entries, m)
+	for _, s := range c.touched {
+		dims := c.dims(&s.key)
+		for p := &s.now; p != nil; p = p.after(s) {
+			if p.touched != 0 {
+				dst = c.paneRows(dst, &dims, p)
+				p.touched = 0
 			}
 		}
-		p.touched = 0
+		s.touched = false
 	}
+	clear(c.touched)
 	c.touched = c.touched[:0]
+	return dst
+}
+
+// after is the next of the series' panes that are not packed.
+func (p *pane) after(s *series) *pane {
+	if p == &s.now {
+		return s.others
+	}
+	return p.next
+}
+
+// paneRows makes the row of a quarter and those of its minutes that changed.
+func (c *center) paneRows(dst []schema.Window, dims *schema.Dims, p *pane) []schema.Window {
+	c.quarter, c.minutes = c.quarter[:0], c.minutes[:0]
+	for _, e := range p.entries {
+		c.quarter = append(c.quarter, e&(1<<minuteShift-1))
+		if p.touched>>(e>>minuteShift)&1 != 0 {
+			c.minutes = append(c.minutes, e)
+		}
+	}
+	dst = c.row(dst, dims, p.start(), schema.WindowQuarter, c.quarter)
+	slices.Sort(c.minutes)
+	rest := c.minutes
+	for m := range uint64(15) {
+		if p.touched>>m&1 == 0 {
+			continue
+		}
+		n := 0
+		for n < len(rest) && rest[n]>>minuteShift == m {
+			n++
+		}
+		dst = c.row(dst, dims, p.start()+int64(m)*minuteMs, schema.WindowMinute, rest[:n])
+		rest = rest[n:]
+	}
+	return dst
+}
+
+// row appends what entries add up to. They are sorted by it.
+func (c *center) row(dst []schema.Window, dims *schema.Dims, start int64, minutes int, entries []uint64) []schema.Window {
+	n := len(dst)
+	dst = slices.Grow(dst, 1)[:n+1]
+	w := &dst[n]
+	*w = schema.Window{}
+	w.Dims, w.Start, w.Minutes = *dims, start, minutes
+	c.fill(w, entries)
 	return dst
 }
 
 func (c *center) dims(k *seriesKey) schema.Dims {
 	d := schema.Dims{ContactCenter: c.id, Queue: c.names[k.queue], Campaign: c.names[k.campaign], Channel: k.channel, Direction: k.direction}
 	if k.agent != 0 {
-		d.Agent = c.agents[k.agent].id
+		d.Agent = c.agents[k.agent].id.text
 	}
 	return d
 }
 
-// fill adds up the entries of one minute, or of all with minute -1.
-func (c *center) fill(w *schema.Window, entries []uint64, minute int) {
-	c.logKeys, c.secKeys = c.logKeys[:0], c.secKeys[:0]
-	for _, e := range entries {
-		if minute >= 0 && int(e>>minuteShift) != minute {
-			continue
-		}
-		metric := uint8(e >> metricShift & 63)
-		if metric < measureBit {
-			w.Counts[metric]++
-			continue
-		}
-		m, v := schema.Measure(metric-measureBit), int64(e&valueMask)
-		d := &w.Measures[m]
-		d.Count++
-		d.Sum += v
-		d.Max = max(d.Max, v)
-		c.logKeys = append(c.logKeys, uint32(m)<<16|uint32(schema.Bucket(v)))
-		if m.CountsSeconds() {
-			c.secKeys = append(c.secKeys, uint32(m)<<16|uint32(schema.SecondsKey(v)))
-		}
+// fill adds up entries, whatever their minutes, and leaves them sorted. They have no minutes or the same one.
+func (c *center) fill(w *schema.Window, entries []uint64) {
+	slices.Sort(entries)
+	if cap(c.slack)-len(c.slack) < 2*len(entries) {
+		c.slack = make([]schema.Bin, 0, max(512, 2*len(entries))) // many histograms share it
 	}
-	c.bins(c.logKeys, func(m schema.Measure, b []schema.Bin) { w.Measures[m].Log = b })
-	c.bins(c.secKeys, func(m schema.Measure, b []schema.Bin) { w.Measures[m].Seconds = b })
+	for len(entries) > 0 {
+		metric, n := metricOf(entries[0]), 1
+		for n < len(entries) && metricOf(entries[n]) == metric {
+			n++
+		}
+		if metric < firstMeasure {
+			w.Counts[metric] = uint32(n)
+		} else {
+			c.distribute(&w.Measures[metric-firstMeasure], schema.Measure(metric-firstMeasure), entries[:n])
+		}
+		entries = entries[n:]
+	}
 }
 
-// bins counts equal keys of each measure, ascending. Many histograms share an allocation.
-func (c *center) bins(keys []uint32, set func(schema.Measure, []schema.Bin)) {
-	slices.Sort(keys)
-	if cap(c.slack)-len(c.slack) < len(keys) {
-		c.slack = make([]schema.Bin, 0, max(512, len(keys)))
+// distribute makes the distribution of one measure's entries, which ascend.
+func (c *center) distribute(d *schema.Distribution, m schema.Measure, entries []uint64) {
+	d.Count, d.Max = uint32(len(entries)), int64(entries[len(entries)-1]&valueMask)
+	from := len(c.slack)
+	for _, e := range entries {
+		d.Sum += int64(e & valueMask)
+		c.addBin(from, uint16(e>>bucketShift&bucketMask))
 	}
-	for i := 0; i < len(keys); {
-		m, from := keys[i]>>16, len(c.slack)
-		for i < len(keys) && keys[i]>>16 == m {
-			j := i + 1
-			for j < len(keys) && keys[j] == keys[i] {
-				j++
-			}
-			c.slack = append(c.slack, schema.Bin{Key: uint16(keys[i]), N: uint32(j - i)})
-			i = j
-		}
-		set(schema.Measure(m), c.slack[from:len(c.slack):len(c.slack)])
+	d.Log = c.slack[from:len(c.slack):len(c.slack)]
+	if !m.CountsSeconds() {
+		return
 	}
+	from = len(c.slack)
+	for _, e := range entries {
+		c.addBin(from, schema.SecondsKey(int64(e&valueMask)))
+	}
+	d.Seconds = c.slack[from:len(c.slack):len(c.slack)]
+}
+
+// addBin counts a key in the histogram that begins at from. Keys ascend.
+func (c *center) addBin(from int, key uint16) {
+	if n := len(c.slack); n > from && c.slack[n-1].Key == key {
+		c.slack[n-1].N++
+		return
+	}
+	c.slack = append(c.slack, schema.Bin{Key: key, N: 1})
 }
 
 // sweep packs panes once in a quarter, when their rows are out.
@@ -215,26 +295,47 @@ func (c *center) packPanes() {
 	now := int32(floorTo(c.newest, quarterMs) / quarterMs)
 	for k, s := range c.series {
 		c.text = s.closed.since(c.text[:0], until)
-		for at := &s.open; *at != nil; {
-			p := *at
+		passed := func(p *pane) bool {
 			if p.quarter >= now || p.touched != 0 {
-				at = &p.next
-				continue
+				return false
 			}
-			*at = p.next
 			if p.quarter >= until && len(p.entries) > 0 {
 				c.text = packPane(c.text, p)
 			}
+			return true
+		}
+		for at := &s.others; *at != nil; {
+			if p := *at; passed(p) {
+				*at = p.next
+			} else {
+				at = &p.next
+			}
+		}
+		if s.now.quarter != noQuarter && passed(&s.now) {
+			s.now.forget(now)
 		}
 		if string(s.closed) != string(c.text) {
 			s.closed = packedPanes(c.text)
 		}
-		if s.open == nil && s.closed == "" {
-			delete(c.series, k)
-			c.recent = nil
-			if k.agent != 0 {
-				c.agents[k.agent].recent = nil
-			}
+		if s.now.quarter == noQuarter && s.others == nil && s.closed == "" {
+			c.dropSeries(k)
 		}
+	}
+}
+
+// forget leaves no pane. One that was counted in until now keeps its memory for the next quarter.
+func (p *pane) forget(now int32) {
+	if p.quarter < now-1 {
+		p.entries = nil
+	}
+	p.entries, p.quarter = p.entries[:0], noQuarter
+}
+
+func (c *center) dropSeries(k seriesKey) {
+	delete(c.series, k)
+	if k.agent != 0 {
+		c.agents[k.agent].recent = nil
+	} else {
+		c.recent[k.queue] = nil
 	}
 }

@@ -1,0 +1,177 @@
+package engine
+
+import (
+	"encoding/binary"
+	"unsafe"
+
+	"github.com/cespare/xxhash/v2"
+)
+
+// slot is what an interaction's handle stands for: none, one of those that are hot (by its seat), or one that is cold (by chunk and
+// offset). Slots hold no pointers, for there are as many as interactions inside the horizon.
+type slot uint64
+
+const hotSlot slot = 1 << 63
+
+func seatSlot(seat uint32) slot { return hotSlot | slot(seat) }
+
+func coldSlot(chunk, offset int) slot { return slot(chunk+1)<<32 | slot(offset) }
+
+func (s slot) isHot() bool { return s&hotSlot != 0 }
+
+func (s slot) isCold() bool { return s != 0 && !s.isHot() }
+
+// coldChunk is memory of cold interactions, one after the other, each behind its length. It is dropped whole when the last of them has
+// left or is folded again, at the latest a horizon after it was written.
+type coldChunk struct {
+	text []byte
+	live int
+}
+
+const (
+	minChunk = 1 << 10
+	maxChunk = 64 << 10
+)
+
+// coldChunks are a contact centre's. The last one written is filling.
+type coldChunks struct {
+	list    []coldChunk
+	free    []int // unused ones of the list
+	filling int   // 1 + index, 0 for none
+	bytes   int
+}
+
+// add copies a cold interaction.
+func (l *coldChunks) add(packed []byte) slot {
+	need := len(packed) + binary.MaxVarintLen32
+	if l.filling == 0 || cap(l.list[l.filling-1].text)-len(l.list[l.filling-1].text) < need {
+		l.begin(need)
+	}
+	ch := &l.list[l.filling-1]
+	s := coldSlot(l.filling-1, len(ch.text))
+	ch.text = append(binary.AppendUvarint(ch.text, uint64(len(packed))), packed...)
+	ch.live++
+	return s
+}
+
+// begin takes a new chunk, a small one where there is little.
+func (l *coldChunks) begin(need int) {
+	if k := l.filling - 1; k >= 0 && l.list[k].live == 0 {
+		l.drop(k)
+	}
+	size := max(need, min(max(l.bytes/8, minChunk), maxChunk))
+	l.bytes += size
+	ch := coldChunk{text: make([]byte, 0, size)}
+	if n := len(l.free); n > 0 {
+		l.filling, l.free = 1+l.free[n-1], l.free[:n-1]
+		l.list[l.filling-1] = ch
+		return
+	}
+	l.list = append(l.list, ch)
+	l.filling = len(l.list)
+}
+
+func (l *coldChunks) drop(k int) {
+	l.bytes -= cap(l.list[k].text)
+	l.list[k] = coldChunk{}
+	l.free = append(l.free, k)
+}
+
+// at is a cold interaction. Chunks are only ever appended to, so that it may be kept, but then it keeps its chunk's memory.
+func (l *coldChunks) at(s slot) cold {
+	text := l.list[s>>32-1].text[uint32(s):]
+	n, k := binary.Uvarint(text)
+	return cold(unsafe.String(&text[k], int(n)))
+}
+
+// remove forgets a cold interaction.
+func (l *coldChunks) remove(s slot) {
+	k := int(s>>32 - 1)
+	if l.list[k].live--; l.list[k].live == 0 && k != l.filling-1 {
+		l.drop(k)
+	}
+}
+
+// hot is the interaction of a handle, folded again if it was cold; nil where it has left.
+func (c *center) hot(h uint32) *interaction {
+	switch s := c.slab[h]; {
+	case s.isHot():
+		return c.seats[uint32(s)]
+	case s == 0:
+		return nil
+	}
+	return c.thaw(h)
+}
+
+// seat gives a hot interaction its slot.
+func (c *center) seat(i *interaction) slot {
+	if n := len(c.freeSeats); n > 0 {
+		i.seat, c.freeSeats = c.freeSeats[n-1], c.freeSeats[:n-1]
+		c.seats[i.seat] = i
+	} else {
+		i.seat = uint32(len(c.seats))
+		c.seats = append(c.seats, i)
+	}
+	return seatSlot(i.seat)
+}
+
+// vacate empties a slot.
+func (c *center) vacate(h uint32) {
+	if s := c.slab[h]; s.isHot() {
+		c.seats[uint32(s)] = nil
+		c.freeSeats = append(c.freeSeats, uint32(s))
+	} else if s != 0 {
+		c.chunks.remove(s)
+	}
+	c.slab[h] = 0
+}
+
+// idOf is the id of a handle's interaction, "" where it has left.
+func (c *center) idOf(h uint32) string {
+	switch s := c.slab[h]; {
+	case s.isHot():
+		return c.seats[uint32(s)].id.text
+	case s.isCold():
+		return c.chunks.at(s).id()
+	}
+	return ""
+}
+
+// find is the handle of an id.
+func (c *center) find(id string, hash uint64) (uint32, bool) {
+	return c.ids.find(hash, func(h uint32) bool {
+		if s := c.slab[h]; s.isHot() {
+			return c.seats[uint32(s)].id.is(id)
+		}
+		return c.idOf(h) == id
+	})
+}
+
+// remove frees a handle and forgets its id.
+func (c *center) remove(id string, h uint32) {
+	c.vacate(h)
+	c.free = append(c.free, h)
+	c.ids.remove(xxhash.Sum64String(id), h)
+}
+
+// ident is an id. Ordinary ones lie beside what they name too, so that comparing one looks at no other memory.
+type ident struct {
+	text string
+	near [40]byte
+}
+
+func identOf(text string) ident {
+	d := ident{text: text}
+	copy(d.near[:], text)
+	return d
+}
+
+func (d *ident) is(text string) bool {
+	if len(d.text) != len(text) {
+		return false
+	}
+	if len(text) > len(d.near) {
+		return d.text == text
+	}
+	return string(d.near[:len(text)]) == text
+}
