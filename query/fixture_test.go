@@ -19,6 +19,7 @@ import (
 
 	"floorwalker/query"
 	"floorwalker/query/auth"
+	"floorwalker/query/floor"
 	"floorwalker/query/native"
 	"floorwalker/schema"
 	"floorwalker/schema/directory"
@@ -90,7 +91,7 @@ func (c *recordedEvents) Accept(_ context.Context, cc, contentType string, body 
 }
 
 type fixture struct {
-	t         *testing.T
+	t         testing.TB
 	live      *fakeLive
 	directory *directory.Store
 	collector *recordedEvents
@@ -133,7 +134,10 @@ func (f *fixture) say(cc, kind, id, data string) {
 
 func token(name string) string { return name + "-token-0123456789" }
 
-func newFixture(t *testing.T) *fixture {
+// option changes what the server is made of.
+type option func(*query.Config, *query.Deps)
+
+func newFixture(t testing.TB, options ...option) *fixture {
 	f := &fixture{t: t, directory: directory.NewStore(), collector: &recordedEvents{}, log: &strings.Builder{}, clock: time.UnixMilli(noon),
 		live: &fakeLive{floors: map[string]*schema.Floor{"6": newFloor("6"), "7": newFloor("7")}, metrics: map[string]schema.LiveMetrics{}}}
 	f.sayDirectory()
@@ -148,9 +152,14 @@ func newFixture(t *testing.T) *fixture {
 	authenticator, err := auth.New(accounts, auth.Options{})
 	require.NoError(t, err)
 	set := metrics.NewSet()
-	f.app, err = query.New(query.Config{ContactCenters: []string{"configured"}}, query.Deps{Live: f.live, Directory: f.directory,
+	c := query.Config{}
+	d := query.Deps{Source: floor.NewSource(f.live, f.directory, []string{"configured"}, f.now),
 		Authenticator: authenticator, Collector: f.collector, Readiness: func(context.Context) query.Readiness { return f.readiness },
-		Set: set, Sets: []*metrics.Set{set}, Logger: slog.New(slog.NewTextHandler(f, nil)), Now: f.now})
+		Set: set, Sets: []*metrics.Set{set}, Logger: slog.New(slog.NewTextHandler(f, nil)), Now: f.now}
+	for _, change := range options {
+		change(&c, &d)
+	}
+	f.app, err = query.New(c, d)
 	require.NoError(t, err)
 	return f
 }

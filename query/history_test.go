@@ -9,6 +9,7 @@ import (
 
 	"floorwalker/query"
 	"floorwalker/query/auth"
+	"floorwalker/query/floor"
 	"floorwalker/query/history"
 	"floorwalker/query/native"
 	"floorwalker/schema"
@@ -19,6 +20,7 @@ var _ native.History = (*history.Reader)(nil)
 
 // fakeHistory keeps the query and answers with one empty row.
 type fakeHistory struct {
+	native.History
 	asked history.Query
 	fail  error
 }
@@ -43,7 +45,7 @@ func TestMetrics_OfThePastAreAskedOfHistory(t *testing.T) {
 	f, h := newFixture(t), &fakeHistory{}
 	authenticator, err := auth.New([]auth.Account{{ID: "reader", ContactCenter: "6", Role: auth.Reader, Tokens: []string{token("reader")}}}, auth.Options{})
 	require.NoError(t, err)
-	f.app, err = query.New(query.Config{}, query.Deps{Live: f.live, Directory: f.directory, Authenticator: authenticator, History: h, Now: f.now,
+	f.app, err = query.New(query.Config{}, query.Deps{Source: floor.NewSource(f.live, f.directory, nil, f.now), Authenticator: authenticator, History: h, Now: f.now,
 		Readiness: func(context.Context) query.Readiness { return query.Readiness{} }})
 	require.NoError(t, err)
 

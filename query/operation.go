@@ -42,6 +42,12 @@ func (r *Readiness) Ready() bool {
 	return true
 }
 
+// readiness is Readiness as /readyz shows it.
+type readiness struct {
+	Ready bool `json:"ready"`
+	Readiness
+}
+
 func healthz(c *fiber.Ctx) error {
 	c.Set(fiber.HeaderCacheControl, "no-store")
 	return c.SendString("ok\n")
@@ -62,10 +68,7 @@ func (a *App) readyz(c *fiber.Ctx) error {
 		if r.Partitions == nil {
 			r.Partitions = []Partition{}
 		}
-		return c.JSON(struct {
-			Ready bool `json:"ready"`
-			Readiness
-		}{r.Ready(), r})
+		return c.JSON(readiness{r.Ready(), r})
 	}
 	var text strings.Builder
 	for _, p := range r.Parts {
@@ -79,6 +82,7 @@ func (a *App) readyz(c *fiber.Ctx) error {
 		}
 		text.WriteByte('\n')
 	}
+	c.Set(fiber.HeaderContentType, fiber.MIMETextPlainCharsetUTF8)
 	return c.SendString(text.String())
 }
 

@@ -8,21 +8,28 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
 	"github.com/gofiber/fiber/v2"
 
+	"floorwalker/query/command"
 	"floorwalker/query/floor"
 	"floorwalker/query/native"
+	"floorwalker/query/route"
 	"floorwalker/schema/metric"
 )
 
 // Config of the server. Zero fields take the default.
 type Config struct {
-	ContactCenters []string // that exist even where neither directory nor events name them
-	BodyLimit      int      // bytes of a request's body; 8 MiB
-	Concurrency    int      // connections at a time; 65536
+	BodyLimit   int // bytes of a request's body; 8 MiB
+	Concurrency int // connections at a time; 65536
+	// RequestsPerSecond and Burst bound each principal; 0 requests a second is no bound.
+	RequestsPerSecond, Burst int
+	Limits                   native.Limits
+	Origins                  []string // whose pages may call from a browser: scheme://host[:port]
+	TrustedProxies           []string // addresses or networks whose X-Forwarded-For is believed
 	// MetricsElsewhere leaves /metrics out here, because MetricsApp serves it on a port of its own.
 	MetricsElsewhere bool
 }
@@ -48,19 +55,19 @@ func (c Config) withDefaults() (Config, error) {
 	return c, nil
 }
 
-// Surface is one more API on the same server. Its routes come after the native ones.
+// Surface is one more API on the same server.
 type Surface interface {
-	Mount(app fiber.Router)
+	Operations() []route.Operation
 }
 
 // Deps are what the server is made of.
 type Deps struct {
-	Live          floor.Live
-	Directory     floor.Directories
+	Source        *floor.Source // the views that all surfaces show
 	Catalogue     *metric.Catalogue
 	Authenticator native.Authenticator
-	Collector     native.Collector // nil: events are not taken
-	History       native.History   // nil: the past is not served
+	Collector     native.Collector  // nil: events are not taken
+	History       native.History    // nil: the past is not served
+	Commands      *command.Commands // nil: presences, suspensions and the directory cannot be written
 	Surfaces      []Surface
 	// Readiness tells how far every part has come; it is asked on each call of /readyz.
 	Readiness func(ctx context.Context) Readiness
@@ -72,10 +79,8 @@ type Deps struct {
 
 func (d *Deps) check() error {
 	switch {
-	case d.Live == nil:
-		return errors.New("query: the live view is missing")
-	case d.Directory == nil:
-		return errors.New("query: the directory is missing")
+	case d.Source == nil:
+		return errors.New("query: the source of views is missing")
 	case d.Authenticator == nil:
 		return errors.New("query: the authenticator is missing")
 	case d.Readiness == nil:
@@ -98,10 +103,15 @@ func (d *Deps) check() error {
 
 // App is the server.
 type App struct {
-	fiber  *fiber.App
-	deps   Deps
-	source *floor.Source
-	counts *requestMetrics
+	config  Config
+	proxies []netip.Prefix
+	limiter *limiter
+	fiber   *fiber.App
+	deps    Deps
+	counts  *requestMetrics
+
+	registry *route.Registry
+	document []byte // OpenAPI, as /openapi.json answers it
 }
 
 // New wires the server; nothing listens yet.
@@ -113,23 +123,31 @@ func New(c Config, d Deps) (*App, error) {
 	if err := d.check(); err != nil {
 		return nil, err
 	}
-	a := &App{deps: d, source: floor.NewSource(d.Live, d.Directory, c.ContactCenters, d.Now), counts: newRequestMetrics(d.Set)}
-	api, err := native.New(native.Deps{Source: a.source, Catalogue: d.Catalogue, Authenticator: d.Authenticator, Collector: d.Collector,
-		History: d.History, Now: d.Now})
+	proxies, err := parseProxies(c.TrustedProxies)
+	if err != nil {
+		return nil, fmt.Errorf("query: %w", err)
+	}
+	a := &App{config: c, proxies: proxies, limiter: newLimiter(c.RequestsPerSecond, c.Burst, d.Now), deps: d, counts: newRequestMetrics(d.Set)}
+	api, err := native.New(native.Deps{Source: d.Source, Catalogue: d.Catalogue, Authenticator: d.Authenticator, Collector: d.Collector,
+		History: d.History, Commands: d.Commands, Limits: c.Limits, Now: d.Now})
 	if err != nil {
 		return nil, err
 	}
 	a.fiber = a.newFiber(c)
 	a.fiber.Use(a.outermost)
-	a.fiber.Get("/healthz", healthz)
-	a.fiber.Get("/readyz", a.readyz)
-	if !c.MetricsElsewhere {
-		a.fiber.Get("/metrics", a.prometheus)
-	}
-	api.Mount(a.fiber)
+	operations := append(a.ownOperations(!c.MetricsElsewhere), api.Operations()...)
 	for _, s := range d.Surfaces {
-		s.Mount(a.fiber)
+		operations = append(operations, s.Operations()...)
 	}
+	if a.registry, err = route.NewRegistry(operations...); err != nil {
+		return nil, fmt.Errorf("query: %w", err)
+	}
+	if a.document, err = a.registry.Document(info); err != nil {
+		return nil, fmt.Errorf("query: the OpenAPI document: %w", err)
+	}
+	a.registry.Mount(a.fiber, a.admitted)
+	server := a.fiber.Server()
+	server.Handler = knownMethods(server.Handler)
 	return a, nil
 }
 
@@ -146,11 +164,14 @@ func (a *App) newFiber(c Config) *fiber.App {
 		DisableStartupMessage: true,
 		ErrorHandler:          a.fail,
 		Network:               fiber.NetworkTCP,
+		// Else fiber believes X-Forwarded-Host and X-Forwarded-Proto of anybody.
+		EnableTrustedProxyCheck: true,
+		TrustedProxies:          c.TrustedProxies,
 	})
 }
 
-// Source is where surfaces take their views from.
-func (a *App) Source() *floor.Source { return a.source }
+// Registry holds every operation of the server.
+func (a *App) Registry() *route.Registry { return a.registry }
 
 // Fiber is the application, for tests and for surfaces that need more than a router.
 func (a *App) Fiber() *fiber.App { return a.fiber }

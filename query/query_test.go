@@ -201,7 +201,7 @@ func TestErrors_AreProblemsThatNameWhatIsWrong(t *testing.T) {
 		{"GET", "/api/v1/contact-centers/6/metrics?service_level_formula=best", "reader", 400, "bad_parameter", "service_level_formula"},
 		{"GET", "/api/v1/contact-centers/6/metrics?from=now-1h&to=now&time_zone=Mars", "reader", 400, "bad_parameter", "time_zone"},
 		{"GET", "/api/v1/contact-centers/6/metrics?from=now-1h&to=now", "reader", 503, "history_unavailable", ""},
-		{"GET", "/api/v1/contact-centers/6/interactions?from=now-1h", "reader", 501, "not_available_yet", ""},
+		{"GET", "/api/v1/contact-centers/6/interactions?from=now-1h", "reader", 503, "history_unavailable", ""},
 		{"GET", "/api/v1/contact-centers/6/agents/nobody", "reader", 404, "agent_not_found", ""},
 		{"GET", "/api/v1/contact-centers/6/interactions/none", "reader", 404, "interaction_not_found", ""},
 		{"GET", "/api/v1/contact-centers/6/queues/none", "reader", 404, "queue_not_found", ""},

@@ -55,7 +55,7 @@ func TestServer_RefusesWhatIsTooLargeWithProblems(t *testing.T) {
 	conn, err := net.Dial("tcp", strings.TrimPrefix(base, "http://"))
 	require.NoError(t, err)
 	defer conn.Close()
-	// The server answers on the announced length alone; a client that went on sending would see a reset.
+	// The server answers on the announced length alone.
 	fmt.Fprintf(conn, "POST /api/v1/contact-centers/6/events HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n", 9<<20)
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	require.NoError(t, err)
@@ -116,5 +116,33 @@ func TestServer_SixtyFourClientsOnKeptConnections(t *testing.T) {
 	require.Equal(t, 640, strings.Count(f.logged(), "msg=request "))
 	for i := range 64 {
 		require.Equal(t, 10, strings.Count(f.logged(), fmt.Sprintf("/agents/nobody-%02d-%s status", i, strings.Repeat("z", i))))
+	}
+}
+
+// A client that sends all of its body before it reads the answer gets the answer, not a reset: on a connection of its own, whatever
+// the size up to the bound, with and without a length.
+func TestServer_BodyTooLarge_ClientThatSendsItAllGetsTheProblem(t *testing.T) {
+	f := newFixture(t)
+	base := f.serve()
+	for _, size := range []int{8<<20 + 1, 20 << 20} {
+		for _, chunked := range []bool{false, true} {
+			conn, err := net.Dial("tcp", strings.TrimPrefix(base, "http://"))
+			require.NoError(t, err)
+			defer conn.Close()
+			require.NoError(t, conn.SetDeadline(time.Now().Add(20*time.Second)))
+			head, tail := fmt.Sprintf("Content-Length: %d\r\n\r\n", size), ""
+			if chunked {
+				head, tail = fmt.Sprintf("Transfer-Encoding: chunked\r\n\r\n%x\r\n", size), "\r\n0\r\n\r\n"
+			}
+			_, err = io.WriteString(conn, "POST /api/v1/contact-centers/6/events HTTP/1.1\r\nHost: x\r\n"+head+strings.Repeat("x", size)+tail)
+			require.NoError(t, err)
+			resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			require.NoError(t, err, "size %d, chunked %t", size, chunked)
+			body, err := io.ReadAll(resp.Body)
+			require.NoError(t, err)
+			require.Equal(t, 413, resp.StatusCode)
+			require.Equal(t, "application/problem+json", resp.Header.Get("Content-Type"))
+			require.Contains(t, string(body), `"code":"body_too_large"`)
+		}
 	}
 }

@@ -3,9 +3,7 @@
 package floor
 
 import (
-	"slices"
 	"sync"
-	"sync/atomic"
 
 	"github.com/tidwall/btree"
 
@@ -33,8 +31,6 @@ type Agent struct {
 	Live  *schema.LiveAgent
 	Entry *directory.Agent
 	Place *Place
-
-	silent bool // no event has named it: Live is a stand-in
 }
 
 // Available reports whether the agent can be given an interaction.
@@ -51,6 +47,8 @@ type Place struct {
 	QueueIDs       []string
 	CampaignIDs    []string
 	Skills         []string
+
+	n int // among the places that agents share; -1 for one of an agent's own
 }
 
 // Interaction is one interaction's full row.
@@ -77,19 +75,14 @@ type View struct {
 	Directory     *directory.Directory
 	AsOf          int64
 
-	shared *shared
-	joined *atomic.Pointer[joined] // what the next view starts from; may be nil
-}
-
-// joined are the rows of an earlier view. Most agents do not change between two views, so most rows are used again.
-type joined struct {
-	directory *directory.Directory
-	agents    []*Agent
+	shared  *shared
+	rosters *rosters // of earlier views; may be nil
 }
 
 // shared is what views of the same floor and directory have in common, whatever their AsOf. Each part is worked out once; a
 // panic comes again to whoever asks again, so that half a state is never shown.
 type shared struct {
+	roster func() *roster
 	agents func() []*Agent
 	heads  func() *heads
 	waits  func() *waits
@@ -111,7 +104,7 @@ func NewView(contactCenter string, f *schema.Floor, d *directory.Directory, asOf
 		f = &g
 	}
 	v := &View{ContactCenter: contactCenter, Floor: f, Directory: d, AsOf: f.AsOf}
-	v.shared = &shared{agents: sync.OnceValue(v.joinAgents), heads: sync.OnceValue(v.countHeads), waits: sync.OnceValue(v.countWaiting)}
+	v.shared = &shared{roster: sync.OnceValue(v.makeRoster), agents: sync.OnceValue(func() []*Agent { return v.shared.roster().all() }), heads: sync.OnceValue(v.countHeads), waits: sync.OnceValue(v.countWaiting)}
 	return v
 }
 
@@ -130,82 +123,6 @@ func (v *View) Same(o *View) bool {
 // Agents are all agents that the directory or an event names, in order of id. The slice must not be changed.
 func (v *View) Agents() []*Agent { return v.shared.agents() }
 
-func (v *View) joinAgents() []*Agent {
-	if v.joined == nil {
-		return v.joinAll()
-	}
-	var agents []*Agent
-	if before := v.joined.Load(); before != nil && before.directory == v.Directory {
-		agents = v.joinChanged(before.agents)
-	} else {
-		agents = v.joinAll()
-	}
-	v.joined.Store(&joined{v.Directory, agents})
-	return agents
-}
-
-// joinChanged walks the rows of an earlier view and the floor side by side, both in order of id.
-func (v *View) joinChanged(before []*Agent) []*Agent {
-	out := make([]*Agent, 0, max(len(before), v.Floor.Agents.Len()))
-	places := placer{v: v, ofTeam: map[string]*Place{}}
-	join := func(id string, live *schema.LiveAgent) {
-		row := places.join(id, live)
-		out = append(out, &row)
-	}
-	unnamed := func(a *Agent) {
-		switch {
-		case a.silent:
-			out = append(out, a)
-		case v.Directory.Agents[a.ID] != nil:
-			join(a.ID, nil)
-		}
-	}
-	n := 0
-	v.Floor.Agents.Scan(func(id string, live *schema.LiveAgent) bool {
-		for ; n < len(before) && before[n].ID < id; n++ {
-			unnamed(before[n])
-		}
-		if n == len(before) || before[n].ID != id {
-			join(id, live)
-			return true
-		}
-		if before[n].Live == live {
-			out = append(out, before[n])
-		} else {
-			join(id, live)
-		}
-		n++
-		return true
-	})
-	for ; n < len(before); n++ {
-		unnamed(before[n])
-	}
-	return out
-}
-
-func (v *View) joinAll() []*Agent {
-	ids := make([]string, 0, max(len(v.Directory.Agents), v.Floor.Agents.Len()))
-	for id := range v.Directory.Agents {
-		ids = append(ids, id)
-	}
-	v.Floor.Agents.Scan(func(id string, _ *schema.LiveAgent) bool {
-		if v.Directory.Agents[id] == nil {
-			ids = append(ids, id)
-		}
-		return true
-	})
-	slices.Sort(ids)
-	rows := make([]Agent, len(ids))
-	out := make([]*Agent, len(ids))
-	places := placer{v: v, ofTeam: map[string]*Place{}}
-	for i, id := range ids {
-		live, _ := v.Floor.Agents.Get(id)
-		rows[i] = places.join(id, live)
-		out[i] = &rows[i]
-	}
-	return out
-}
-
 // Agent is one agent by id, or by number where no id fits.
 func (v *View) Agent(id string) (*Agent, bool) {
 	id, ok := v.resolve(directory.KindAgent, id, v.knowsAgent)
@@ -213,8 +130,7 @@ func (v *View) Agent(id string) (*Agent, bool) {
 		return nil, false
 	}
 	live, _ := v.Floor.Agents.Get(id)
-	places := placer{v: v, ofTeam: map[string]*Place{}}
-	row := places.join(id, live)
+	row := newPlacer(v.Directory).join(id, live)
 	return &row, true
 }
 

@@ -31,6 +31,16 @@ func (h *Heads) Add(a *Agent) {
 	h.ByStatus[a.Live.Status]++
 }
 
+// Sum adds other counts.
+func (h *Heads) Sum(o *Heads) {
+	h.LoggedIn += o.LoggedIn
+	h.LoggedOut += o.LoggedOut
+	h.Suspended += o.Suspended
+	for s := range h.ByStatus {
+		h.ByStatus[s] += o.ByStatus[s]
+	}
+}
+
 // Staff is what a queue or campaign has in people.
 type Staff struct {
 	Heads
@@ -57,31 +67,65 @@ func staffOf(m map[string]*Staff, id string) Staff {
 	return Staff{}
 }
 
+// Staffing is what the agents of one place come to.
+type Staffing struct {
+	Place *Place
+	Heads
+	Total     int
+	Ready     int // logged in and not suspended
+	Available int
+}
+
+func (s *Staffing) add(a *Agent) {
+	s.Total++
+	s.Heads.Add(a)
+	if !a.LoggedIn() || a.Live.Suspended {
+		return
+	}
+	s.Ready++
+	if a.Live.Status == schema.Available {
+		s.Available++
+	}
+}
+
+// Count counts the agents that are wanted, by their place. Agents with a place of their own are counted each alone.
+func (v *View) Count(s Selection) []Staffing {
+	shared := v.shared.roster().shared
+	out := make([]Staffing, len(shared))
+	for n, p := range shared {
+		out[n].Place = p
+	}
+	v.Select(s, func(a *Agent) {
+		n := a.Place.n
+		if n < 0 {
+			n = len(out)
+			out = append(out, Staffing{Place: a.Place})
+		}
+		out[n].add(a)
+	})
+	return slices.DeleteFunc(out, func(s Staffing) bool { return s.Total == 0 })
+}
+
 func (v *View) countHeads() *heads {
 	h := &heads{map[string]*Staff{}, map[string]*Staff{}}
-	for _, a := range v.Agents() {
-		count(h.queues, a.Place.QueueIDs, a)
-		count(h.campaigns, a.Place.CampaignIDs, a)
+	for _, s := range v.Count(Selection{}) {
+		count(h.queues, s.Place.QueueIDs, &s)
+		count(h.campaigns, s.Place.CampaignIDs, &s)
 	}
 	return h
 }
 
-func count(m map[string]*Staff, ids []string, a *Agent) {
+func count(m map[string]*Staff, ids []string, of *Staffing) {
 	for _, id := range ids {
 		s := m[id]
 		if s == nil {
 			s = &Staff{}
 			m[id] = s
 		}
-		s.Add(a)
-		if !a.LoggedIn() || a.Live.Suspended {
-			continue
-		}
-		s.Ready++
-		s.Effective += 1 / float64(len(ids))
-		if a.Live.Status == schema.Available {
-			s.Available++
-		}
+		s.Heads.Sum(&of.Heads)
+		s.Ready += of.Ready
+		s.Available += of.Available
+		s.Effective += float64(of.Ready) / float64(len(ids))
 	}
 }
 

@@ -306,6 +306,7 @@ func (b *builder) addGauges() {
 		}
 		for n := range i.Parts {
 			b.addActive(&i.Parts[n])
+			b.addCurrentTalk(&i.Parts[n])
 		}
 		return true
 	})
@@ -363,6 +364,29 @@ func (b *builder) addActive(p *schema.Part) {
 	d := partDims(p)
 	b.agentUnits(&d, p.Agent)
 	b.each(&d, func(r *Row) { r.agentGauges.ActiveNow[p.Channel]++ })
+}
+
+// addCurrentTalk counts what has been talked so far where the conversation goes on, also while it is held or parked.
+func (b *builder) addCurrentTalk(p *schema.Part) {
+	if p.Connected == schema.NoTime || p.Ended != schema.Open || p.Role.Monitors() || p.Deleted {
+		return
+	}
+	talk := p.TalkMs
+	if open := OpenSegment(p); open != nil && open.State == schema.StateConnected {
+		talk += max(0, b.q.AsOf-open.Since)
+	}
+	if talk == 0 {
+		return
+	}
+	d := partDims(p)
+	b.agentUnits(&d, p.Agent)
+	b.each(&d, func(r *Row) { r.agentGauges.CurrentTalkMs += talk })
+	if b.mentions(metric.DimAgent) {
+		return
+	}
+	d[metric.DimAgent] = nil
+	b.queueUnits(&d, p.Queue)
+	b.each(&d, func(r *Row) { r.queueGauges.CurrentTalkMs += talk })
 }
 
 // OpenSegment is the stretch of a part that is going on, nil where none is.
@@ -488,7 +512,7 @@ func (b *builder) finish(live bool, hour *Figures) []*Row {
 
 func (r *Row) empty() bool {
 	g, a := &r.queueGauges, &r.agentGauges
-	return r.Queue.Empty() && r.Agent.Empty() && g.Waiting == 0 && g.LoggedIn == 0 &&
+	return r.Queue.Empty() && r.Agent.Empty() && g.Waiting == 0 && g.LoggedIn == 0 && g.CurrentTalkMs == 0 && a.CurrentTalkMs == 0 &&
 		a.ActiveNow == [schema.NumChannels]uint64{} && a.WorkloadLive+a.WorkloadSemiLive+a.WorkloadNonLive == 0
 }
 

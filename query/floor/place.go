@@ -9,21 +9,25 @@ import (
 
 // placer joins agents with the directory; agents of one team that nothing else is said of share one place.
 type placer struct {
-	v      *View
-	ofTeam map[string]*Place
+	directory *directory.Directory
+	ofTeam    map[string]*Place
+	shared    []*Place // those of ofTeam, by their n
+}
+
+func newPlacer(d *directory.Directory) *placer {
+	return &placer{directory: d, ofTeam: map[string]*Place{}}
 }
 
 func (p *placer) join(id string, live *schema.LiveAgent) Agent {
-	entry := p.v.Directory.Agents[id]
+	entry := p.directory.Agents[id]
 	if entry == nil {
 		entry = &directory.Agent{Entity: directory.Entity{ID: id, Name: id}}
 	}
-	silent := live == nil
-	if silent {
+	if live == nil {
 		live = &schema.LiveAgent{ID: id, Status: schema.LoggedOut, StatusSince: schema.NoTime, WorkloadSince: schema.NoTime,
 			Presence: schema.LivePresence{Status: schema.LoggedOut, Since: schema.NoTime}}
 	}
-	return Agent{ID: id, Live: live, Entry: entry, Place: p.place(entry, live.Assignment), silent: silent}
+	return Agent{ID: id, Live: live, Entry: entry, Place: p.place(entry, live.Assignment)}
 }
 
 func (p *placer) place(entry *directory.Agent, named *schema.LiveAssignment) *Place {
@@ -33,6 +37,7 @@ func (p *placer) place(entry *directory.Agent, named *schema.LiveAssignment) *Pl
 		return team
 	}
 	place := *team
+	place.n = -1
 	place.QueueIDs = ordered(union(entry.QueueIDs, team.QueueIDs))
 	place.CampaignIDs, place.Skills = entry.CampaignIDs, entry.Skills
 	if named != nil {
@@ -48,8 +53,8 @@ func (p *placer) team(id string) *Place {
 	if place := p.ofTeam[id]; place != nil {
 		return place
 	}
-	place := &Place{}
-	d := p.v.Directory
+	place := &Place{n: len(p.shared)}
+	d := p.directory
 	if id != "" {
 		place.Team = d.Teams[id]
 		if place.Team == nil {
@@ -61,13 +66,14 @@ func (p *placer) team(id string) *Place {
 		place.CampaignIDs = p.served(nil, place.QueueIDs)
 	}
 	p.ofTeam[id] = place
+	p.shared = append(p.shared, place)
 	return place
 }
 
 // served adds the campaigns of the queues: serving one of a campaign's queues assigns to the campaign.
 func (p *placer) served(campaigns, queues []string) []string {
 	for _, queue := range queues {
-		campaigns = union(campaigns, p.v.Directory.CampaignsOfQueue(queue))
+		campaigns = union(campaigns, p.directory.CampaignsOfQueue(queue))
 	}
 	return ordered(campaigns)
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"floorwalker/query/problem"
@@ -44,7 +43,7 @@ type center struct {
 	tokens  float64
 	refill  time.Time
 	metrics map[metricsKey]*kept
-	joined  atomic.Pointer[joined]
+	rosters rosters
 }
 
 // pin is one state that pages may come back to.
@@ -98,7 +97,7 @@ func (s *Source) View(contactCenter string) *View {
 	}
 	v := NewView(contactCenter, f, d, s.now().UnixMilli())
 	c := s.center(contactCenter)
-	v.joined = &c.joined
+	v.rosters = &c.rosters
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.newest != nil && c.newest.Same(v) {
@@ -174,7 +173,7 @@ func (p *pin) token(asOf int64) string {
 func (s *Source) pinned(contactCenter, token string) (*View, error) {
 	raw, err := base64.RawURLEncoding.DecodeString(token)
 	if err != nil || len(raw) != 20 {
-		return nil, problem.BadValue("snapshot", token, "the snapshot of an earlier answer's metadata")
+		return nil, expired()
 	}
 	asOf := int64(binary.BigEndian.Uint64(raw[12:]))
 	c := s.center(contactCenter)
@@ -188,9 +187,13 @@ func (s *Source) pinned(contactCenter, token string) (*View, error) {
 			return p.view.At(asOf), nil
 		}
 	}
-	expired := problem.New(410, "snapshot_expired", "this snapshot is no longer kept; begin again without snapshot")
-	expired.Parameter = "snapshot"
-	return nil, expired
+	return nil, expired()
+}
+
+func expired() error {
+	p := problem.New(410, "snapshot_expired", "this snapshot is no longer kept; begin again without snapshot")
+	p.Parameter = "snapshot"
+	return p
 }
 
 type metricsKey struct {
@@ -282,6 +285,7 @@ func midnight(ms int64, zone *time.Location) int64 {
 type Figures struct {
 	schema.LiveMetrics
 	once    sync.Once
+	kept    sync.Map
 	byAgent map[string]*agentFigures
 }
 
@@ -289,6 +293,15 @@ type agentFigures struct {
 	windows   []*schema.Window
 	intervals []*schema.Interval
 	parts     []schema.Part
+}
+
+// Once returns what make made of these figures when it was first asked for under the key.
+func (f *Figures) Once(key any, make func() any) any {
+	if v, ok := f.kept.Load(key); ok {
+		return v
+	}
+	v, _ := f.kept.LoadOrStore(key, make())
+	return v
 }
 
 func newFigures(m schema.LiveMetrics) *Figures { return &Figures{LiveMetrics: m} }

@@ -672,18 +672,18 @@ func TestProgress(t *testing.T) {
 		written                  int64
 	}
 	for _, c := range []struct {
-		name                string
-		rows                []row
-		asOf, completeUntil int64
+		name                           string
+		rows                           []row
+		asOf, completeUntil, writtenAt int64
 	}{
-		{"nothing flushed", []row{{"", 1, 0, 5, 0, 0, true, 900}}, schema.NoTime, schema.NoTime},
-		{"caught up", []row{{center, 1, 0, 5, 500, 400, true, 600}, {"", 1, 0, 9, 0, 0, true, 900}}, 900, 400},
-		{"behind", []row{{center, 1, 0, 5, 500, 400, true, 600}, {"", 1, 0, 9, 0, 0, false, 900}}, 500, 400},
-		{"the newest of one position", []row{{center, 1, 0, 5, 500, 400, true, 600}, {"", 1, 0, 9, 0, 0, false, 800}, {"", 1, 0, 9, 0, 0, true, 900}}, 900, 400},
-		{"a worker that lags behind writes later", []row{{center, 1, 0, 7, 500, 400, true, 600}, {"", 1, 0, 9, 0, 0, true, 900}, {center, 1, 0, 3, 100, 50, true, 950}, {"", 1, 0, 3, 0, 0, true, 950}}, 900, 400},
-		{"the partition's row is older than the centre's", []row{{center, 1, 0, 7, 500, 400, true, 600}, {"", 1, 0, 6, 0, 0, true, 550}}, 500, 400},
-		{"a new epoch", []row{{center, 1, 0, 70, 500, 400, true, 600}, {"", 1, 0, 90, 0, 0, true, 900}, {center, 2, 3, 1, 700, 650, true, 1000}, {"", 2, 3, 2, 0, 0, true, 1100}}, 1100, 650},
-		{"another partition", []row{{center, 1, 0, 5, 500, 400, true, 600}, {"", 1, 0, 9, 0, 0, false, 900}, {"", 1, 1, 99, 0, 0, true, 950}}, 500, 400},
+		{"nothing flushed", []row{{"", 1, 0, 5, 0, 0, true, 900}}, schema.NoTime, schema.NoTime, schema.NoTime},
+		{"caught up", []row{{center, 1, 0, 5, 500, 400, true, 600}, {"", 1, 0, 9, 0, 0, true, 900}}, 900, 400, 900},
+		{"behind", []row{{center, 1, 0, 5, 500, 400, true, 600}, {"", 1, 0, 9, 0, 0, false, 900}}, 500, 400, 600},
+		{"the newest of one position", []row{{center, 1, 0, 5, 500, 400, true, 600}, {"", 1, 0, 9, 0, 0, false, 800}, {"", 1, 0, 9, 0, 0, true, 900}}, 900, 400, 900},
+		{"a worker that lags behind writes later", []row{{center, 1, 0, 7, 500, 400, true, 600}, {"", 1, 0, 9, 0, 0, true, 900}, {center, 1, 0, 3, 100, 50, true, 950}, {"", 1, 0, 3, 0, 0, true, 950}}, 900, 400, 900},
+		{"the partition's row is older than the centre's", []row{{center, 1, 0, 7, 500, 400, true, 600}, {"", 1, 0, 6, 0, 0, true, 550}}, 500, 400, 600},
+		{"a new epoch", []row{{center, 1, 0, 70, 500, 400, true, 600}, {"", 1, 0, 90, 0, 0, true, 900}, {center, 2, 3, 1, 700, 650, true, 1000}, {"", 2, 3, 2, 0, 0, true, 1100}}, 1100, 650, 1100},
+		{"another partition", []row{{center, 1, 0, 5, 500, 400, true, 600}, {"", 1, 0, 9, 0, 0, false, 900}, {"", 1, 1, 99, 0, 0, true, 950}}, 500, 400, 600},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := newFloor(t)
@@ -695,7 +695,7 @@ func TestProgress(t *testing.T) {
 			}
 			got, err := f.reader.Progress(context.Background(), center)
 			require.NoError(t, err)
-			require.Equal(t, Progress{c.asOf, c.completeUntil}, got)
+			require.Equal(t, Progress{c.asOf, c.completeUntil, c.writtenAt}, got)
 		})
 	}
 }

@@ -14,6 +14,8 @@ import (
 type Progress struct {
 	AsOf          int64 // the moment up to which history holds every event that Kafka had; schema.NoTime where nothing was flushed
 	CompleteUntil int64 // schema.NoTime likewise
+	// WrittenAt is the processed_at of the newest flush that is whole: what comes later is stamped later. schema.NoTime likewise.
+	WrittenAt int64
 }
 
 type position struct {
@@ -33,7 +35,7 @@ func (p position) behind(o position) bool {
 // Progress reads how far a contact centre has come. While the partition's newest row says that the worker had caught up, that is
 // the moment of that row; else the newest event time flushed.
 func (r *Reader) Progress(ctx context.Context, contactCenter string) (Progress, error) {
-	out := Progress{AsOf: schema.NoTime, CompleteUntil: schema.NoTime}
+	out := Progress{AsOf: schema.NoTime, CompleteUntil: schema.NoTime, WrittenAt: schema.NoTime}
 	logs, err := r.logsOf(ctx, contactCenter)
 	if err != nil {
 		return out, fmt.Errorf("progress of %q: %w", contactCenter, err)
@@ -57,9 +59,9 @@ func (r *Reader) Progress(ctx context.Context, contactCenter string) (Progress, 
 	if err != nil {
 		return out, fmt.Errorf("progress of partition %d: %w", log.partition, err)
 	}
-	out.AsOf, out.CompleteUntil = orNoTime(center.newest), orNoTime(center.completeUntil)
+	out.AsOf, out.CompleteUntil, out.WrittenAt = orNoTime(center.newest), orNoTime(center.completeUntil), center.writtenAt.UnixMilli()
 	if ok && whole.caughtUp && !whole.behind(center) {
-		out.AsOf = whole.writtenAt.UnixMilli()
+		out.AsOf, out.WrittenAt = whole.writtenAt.UnixMilli(), whole.writtenAt.UnixMilli()
 	}
 	return out, nil
 }

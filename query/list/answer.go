@@ -1,11 +1,9 @@
 package list
 
 import (
-	"bufio"
-	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
-	"log/slog"
 	"net/http"
 	"strings"
 
@@ -22,28 +20,30 @@ type Metadata struct {
 
 // Answer arranges, cuts and writes rows in the page's form. It keeps rows until a stream has been sent.
 func Answer[T any](c *fiber.Ctx, t *Table[T], rows []T, p Page, m Metadata) error {
+	if p.Format != JSON {
+		t.Arrange(rows, p)
+		return Stream(c, t, Rows(rows), p, m)
+	}
+	return AnswerPage(c, t, t.Page(rows, p), len(rows), p, m)
+}
+
+// AnswerPage writes rows that have been arranged and cut already, of total that there are, as JSON.
+func AnswerPage[T any](c *fiber.Ctx, t *Table[T], page []T, total int, p Page, m Metadata) error {
 	columns, err := t.pick(p.Fields)
 	if err != nil {
 		return err
 	}
-	t.Arrange(rows, p)
-	if p.Format != JSON {
-		return stream(c, columns, rows, p, m)
-	}
-	page := Cut(rows, p)
-	tag := Encoder{Ageless: true}
-	writeRows(&tag, columns, page)
-	if unchanged(c, tag.B) {
-		return nil
-	}
-	e := Encoder{B: make([]byte, 0, len(tag.B)+len(tag.B)/8+512)}
+	e := Encoder{B: make([]byte, 0, 512+len(page)*64*len(columns))}
 	e.Object()
 	e.Name("data")
 	writeRows(&e, columns, page)
+	if Unchanged(c, e.Tag()) {
+		return nil
+	}
 	e.Name("metadata")
 	e.Object()
 	e.Name("total")
-	e.Int(int64(len(rows)))
+	e.Int(int64(total))
 	e.Name("count")
 	e.Int(int64(len(page)))
 	e.Name("offset")
@@ -64,15 +64,13 @@ func Answer[T any](c *fiber.Ctx, t *Table[T], rows []T, p Page, m Metadata) erro
 	return sendJSON(c, e.B)
 }
 
-// One writes a single entity as an object of its own; write is called twice, for the entity tag and for the answer.
+// One writes a single entity as an object of its own.
 func One(c *fiber.Ctx, write func(e *Encoder)) error {
-	tag := Encoder{Ageless: true}
-	write(&tag)
-	if unchanged(c, tag.B) {
+	e := Encoder{B: make([]byte, 0, 4<<10)}
+	write(&e)
+	if Unchanged(c, e.Tag()) {
 		return nil
 	}
-	e := Encoder{B: make([]byte, 0, len(tag.B)+256)}
-	write(&e)
 	return sendJSON(c, e.B)
 }
 
@@ -98,16 +96,20 @@ func writeRow[T any](e *Encoder, columns []Column[T], row T) {
 
 func sendJSON(c *fiber.Ctx, body []byte) error {
 	c.Set(fiber.HeaderContentType, "application/json")
-	return c.Send(body)
+	c.Response().SetBodyRaw(body) // nobody else keeps it
+	return nil
 }
 
-// unchanged sets the entity tag of data and answers 304 where the caller has it already. Tags are weak: answers with the same
+// Unchanged sets the entity tag of an answer, a hash of its content, and answers 304 where the caller has it already. Tags are weak: answers with the same
 // tag differ in ages.
-func unchanged(c *fiber.Ctx, data []byte) bool {
-	sum := sha256.Sum256(data)
-	tag := `W/"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`
+func Unchanged(c *fiber.Ctx, hash uint64) bool {
+	var raw [8]byte
+	binary.BigEndian.PutUint64(raw[:], hash)
+	tag := `W/"` + base64.RawURLEncoding.EncodeToString(raw[:]) + `"`
 	c.Set(fiber.HeaderETag, tag)
-	c.Set(fiber.HeaderCacheControl, "private, no-cache")
+	if len(c.Response().Header.Peek(fiber.HeaderCacheControl)) == 0 {
+		c.Set(fiber.HeaderCacheControl, "private, no-cache")
+	}
 	c.Vary(fiber.HeaderAccept, fiber.HeaderAuthorization)
 	if method := c.Method(); method != fiber.MethodGet && method != fiber.MethodHead {
 		return false
@@ -128,66 +130,6 @@ func matches(header, tag string) bool {
 		}
 	}
 	return false
-}
-
-// stream sends the whole list line by line, so that memory does not grow with it.
-func stream[T any](c *fiber.Ctx, columns []Column[T], rows []T, p Page, m Metadata) error {
-	if unchanged(c, []byte(string(p.Format)+"\x00"+string(c.Request().URI().QueryString())+"\x00"+m.Tag)) {
-		return nil
-	}
-	if p.Format == CSV {
-		c.Set(fiber.HeaderContentType, "text/csv; charset=utf-8")
-	} else {
-		c.Set(fiber.HeaderContentType, "application/x-ndjson")
-	}
-	if c.Method() == fiber.MethodHead {
-		return nil
-	}
-	format := p.Format
-	c.Context().SetBodyStreamWriter(func(w *bufio.Writer) {
-		// fasthttp runs this in a goroutine of its own, where a panic would end the process.
-		defer func() {
-			if r := recover(); r != nil {
-				slog.Error("panic while streaming a list", "panic", r)
-			}
-		}()
-		if format == CSV {
-			writeCSV(w, columns, rows)
-			return
-		}
-		var e Encoder
-		for _, row := range rows {
-			e.B = e.B[:0]
-			writeRow(&e, columns, row)
-			e.B = append(e.B, '\n')
-			if _, err := w.Write(e.B); err != nil {
-				return
-			}
-		}
-	})
-	return nil
-}
-
-func writeCSV[T any](w *bufio.Writer, columns []Column[T], rows []T) {
-	var line []byte
-	for i := range columns {
-		line = appendCell(line, i, columns[i].Name)
-	}
-	if _, err := w.Write(append(line, "\r\n"...)); err != nil {
-		return
-	}
-	var e Encoder
-	for _, row := range rows {
-		line = line[:0]
-		for i := range columns {
-			e.B = e.B[:0]
-			columns[i].Write(&e, row)
-			line = appendCell(line, i, cellText(e.B))
-		}
-		if _, err := w.Write(append(line, "\r\n"...)); err != nil {
-			return
-		}
-	}
 }
 
 // cellText is a JSON value as a cell: texts without quotation marks, null as nothing, objects and arrays as JSON.

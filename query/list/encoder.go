@@ -2,11 +2,14 @@ package list
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"math"
 	"strconv"
 	"time"
 	"unicode/utf8"
+
+	"github.com/cespare/xxhash/v2"
 
 	"floorwalker/schema"
 )
@@ -15,8 +18,40 @@ import (
 // 100,000 agents would feel.
 type Encoder struct {
 	B []byte
-	// Ageless leaves out what changes by the mere passing of time, for entity tags.
-	Ageless bool
+
+	aging []aging // in order
+}
+
+// aging is a part of B that changes by the mere passing of time; entity tags see steady in its place.
+type aging struct {
+	from, to int
+	steady   uint64
+}
+
+func (e *Encoder) reset() { e.B, e.aging = e.B[:0], e.aging[:0] }
+
+// Tag is a hash of B without ages.
+func (e *Encoder) Tag() uint64 {
+	var d xxhash.Digest
+	d.Reset()
+	from := 0
+	for _, a := range e.aging {
+		_, _ = d.Write(e.B[from:a.from]) // never fails
+		var steady [8]byte
+		binary.LittleEndian.PutUint64(steady[:], a.steady)
+		_, _ = d.Write(steady[:])
+		from = a.to
+	}
+	_, _ = d.Write(e.B[from:])
+	return d.Sum64()
+}
+
+// Aging appends a JSON value that changes by the mere passing of time; steady changes when anything else in it does.
+func (e *Encoder) Aging(value []byte, steady uint64) {
+	e.comma()
+	from := len(e.B)
+	e.B = append(e.B, value...)
+	e.aging = append(e.aging, aging{from, len(e.B), steady})
 }
 
 func (e *Encoder) comma() {
@@ -105,11 +140,10 @@ func (e *Encoder) Time(ms int64) {
 
 // Age appends milliseconds that grow by the mere passing of time; negative ones, from clocks that disagree, are 0.
 func (e *Encoder) Age(ms int64) {
-	if e.Ageless {
-		e.Null()
-		return
-	}
-	e.Int(max(ms, 0))
+	e.comma()
+	from := len(e.B)
+	e.B = strconv.AppendInt(e.B, max(ms, 0), 10)
+	e.aging = append(e.aging, aging{from, len(e.B), 0})
 }
 
 // Raw appends JSON as it is, null where there is none or where it is not valid.

@@ -3,12 +3,15 @@
 package list
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
 	"floorwalker/query/problem"
+	"floorwalker/query/route"
 )
+
+// Query is a request's parameters.
+type Query = route.Query
 
 // Limits of a page.
 const (
@@ -39,12 +42,6 @@ type Page struct {
 	Format        Format
 	Snapshot      string // empty means the newest state
 }
-
-// Parameters are the names that every list knows.
-var parameters = []string{"format", "offset", "limit", "sort", "fields", "snapshot"}
-
-// With returns the names that a list knows: its own filters and those of every list.
-func With(filters ...string) []string { return append(slices.Clone(filters), parameters...) }
 
 // ReadPage reads what every list shares; errors stay in q. accept is the Accept header, which format= overrules.
 func ReadPage(q *Query, accept string) Page {
@@ -103,6 +100,8 @@ type Column[T any] struct {
 	Name string
 	// Write appends exactly one JSON value.
 	Write func(e *Encoder, row T)
+	// Type is the value's schema; nil allows any.
+	Type *route.Schema
 	// Sort gives the value to order by; nil where the field cannot be sorted by.
 	Sort func(row T) Key
 }
@@ -224,52 +223,6 @@ func (p Page) SortsBy(field string) bool {
 	return slices.ContainsFunc(p.Sort, func(k SortKey) bool { return k.Field == field })
 }
 
-// Arrange orders rows by the page's sort keys, nulls last, ties by id. rows is changed and must come in order of id where the
-// page names no sort.
-func (t *Table[T]) Arrange(rows []T, p Page) {
-	if len(p.Sort) == 0 {
-		return
-	}
-	type keyed struct {
-		row  T
-		keys []Key
-	}
-	n := len(p.Sort)
-	all := make([]keyed, len(rows))
-	store := make([]Key, len(rows)*n)
-	for i, row := range rows {
-		all[i] = keyed{row, store[i*n : (i+1)*n]}
-		for j, k := range p.Sort {
-			all[i].keys[j] = t.sorter(k.Field)(row)
-		}
-	}
-	slices.SortStableFunc(all, func(a, b keyed) int {
-		for j, k := range p.Sort {
-			x, y := a.keys[j], b.keys[j]
-			if x.null != y.null {
-				if x.null {
-					return 1
-				}
-				return -1
-			}
-			if x.null {
-				continue
-			}
-			c := x.compare(y)
-			if k.Desc {
-				c = -c
-			}
-			if c != 0 {
-				return c
-			}
-		}
-		return strings.Compare(t.ID(a.row), t.ID(b.row))
-	})
-	for i := range all {
-		rows[i] = all[i].row
-	}
-}
-
 // Cut returns the page's share of rows.
 func Cut[T any](rows []T, p Page) []T {
 	from := min(p.Offset, len(rows))
@@ -284,8 +237,4 @@ func Any(wanted map[string]bool, values []string) bool {
 		}
 	}
 	return false
-}
-
-func badRange(name string, value any, low, high int) error {
-	return problem.BadValue(name, fmt.Sprint(value), fmt.Sprintf("a whole number from %d to %d", low, high))
 }

@@ -2,17 +2,18 @@ package native
 
 import (
 	"floorwalker/query/list"
+	"floorwalker/query/route"
 	"floorwalker/schema"
 	"floorwalker/schema/directory"
 )
 
 func agentText(name string, of func(agentRow) string) list.Column[agentRow] {
-	return list.Column[agentRow]{Name: name, Write: func(e *list.Encoder, r agentRow) { e.Text(of(r)) },
+	return list.Column[agentRow]{Name: name, Type: nullText(), Write: func(e *list.Encoder, r agentRow) { e.Text(of(r)) },
 		Sort: func(r agentRow) list.Key { return list.Text(of(r)) }}
 }
 
 func agentTexts(name string, of func(agentRow) []string) list.Column[agentRow] {
-	return list.Column[agentRow]{Name: name, Write: func(e *list.Encoder, r agentRow) { e.Texts(of(r)) }}
+	return list.Column[agentRow]{Name: name, Type: textList(), Write: func(e *list.Encoder, r agentRow) { e.Texts(of(r)) }}
 }
 
 func timeKey(ms int64) list.Key {
@@ -28,7 +29,7 @@ func agentTable() *list.Table[agentRow] {
 		ID: func(r agentRow) string { return r.ID },
 		Columns: []list.Column[agentRow]{
 			agentText("id", func(r agentRow) string { return r.ID }),
-			{Name: "number", Write: writeAgentNumber, Sort: func(r agentRow) list.Key {
+			{Name: "number", Type: nullInt(), Write: writeAgentNumber, Sort: func(r agentRow) list.Key {
 				if n, ok := r.s.v.NumberOf(directory.KindAgent, r.ID); ok {
 					return list.Number(float64(n))
 				}
@@ -43,7 +44,7 @@ func agentTable() *list.Table[agentRow] {
 			agentText("phone", func(r agentRow) string { return r.Entry.Phone }),
 			agentText("user_type", userType),
 			agentText("role", func(r agentRow) string { return r.Entry.Role }),
-			{Name: "team", Write: writeTeam, Sort: func(r agentRow) list.Key {
+			{Name: "team", Type: named().OrNull(), Write: writeTeam, Sort: func(r agentRow) list.Key {
 				if r.Place.Team == nil {
 					return list.Null()
 				}
@@ -56,29 +57,30 @@ func agentTable() *list.Table[agentRow] {
 			agentTexts("campaign_ids", func(r agentRow) []string { return r.Place.CampaignIDs }),
 			agentText("queue_id", func(r agentRow) string { return inUse(r).QueueID }),
 			agentText("campaign_id", func(r agentRow) string { return inUse(r).CampaignID }),
-			{Name: "session", Write: writeSession, Sort: func(r agentRow) list.Key {
+			{Name: "session", Type: sessionSchema(), Write: writeSession, Sort: func(r agentRow) list.Key {
 				if r.Live.Session == nil {
 					return list.Null()
 				}
 				return timeKey(r.Live.Session.Since)
 			}},
-			{Name: "presence", Write: writePresence, Sort: func(r agentRow) list.Key { return list.Text(r.Live.Presence.Status.String()) }},
-			agentText("status", func(r agentRow) string { return r.Live.Status.String() }),
-			{Name: "status_since", Write: func(e *list.Encoder, r agentRow) { e.Time(r.Live.StatusSince) },
+			{Name: "presence", Type: presenceSchema(), Write: writePresence, Sort: func(r agentRow) list.Key { return list.Text(r.Live.Presence.Status.String()) }},
+			{Name: "status", Type: statusName(), Write: func(e *list.Encoder, r agentRow) { e.Text(r.Live.Status.String()) },
+				Sort: func(r agentRow) list.Key { return list.Text(r.Live.Status.String()) }},
+			{Name: "status_since", Type: nullTime(), Write: func(e *list.Encoder, r agentRow) { e.Time(r.Live.StatusSince) },
 				Sort: func(r agentRow) list.Key { return timeKey(r.Live.StatusSince) }},
-			{Name: "status_age_ms", Write: writeStatusAge, Sort: func(r agentRow) list.Key {
+			{Name: "status_age_ms", Type: nullInt(), Write: writeStatusAge, Sort: func(r agentRow) list.Key {
 				if r.Live.StatusSince == schema.NoTime {
 					return list.Null()
 				}
 				return list.Number(float64(max(0, r.s.v.AsOf-r.Live.StatusSince)))
 			}},
-			{Name: "suspended", Write: func(e *list.Encoder, r agentRow) { e.Bool(r.Live.Suspended) },
+			{Name: "suspended", Type: route.Boolean(), Write: func(e *list.Encoder, r agentRow) { e.Bool(r.Live.Suspended) },
 				Sort: func(r agentRow) list.Key { return list.Bool(r.Live.Suspended) }},
-			{Name: "workload", Write: writeWorkload, Sort: func(r agentRow) list.Key {
+			{Name: "workload", Type: workloadSchema(), Write: writeWorkload, Sort: func(r agentRow) list.Key {
 				return list.Number(float64(int(r.Live.Live) + int(r.Live.SemiLive) + int(r.Live.NonLive)))
 			}},
-			{Name: "interactions", Write: writeAgentParts, Sort: func(r agentRow) list.Key { return list.Number(float64(len(r.Live.Parts))) }},
-			{Name: "today", Write: writeToday},
+			{Name: "interactions", Type: route.Array(agentPartSchema()), Write: writeAgentParts, Sort: func(r agentRow) list.Key { return list.Number(float64(len(r.Live.Parts))) }},
+			{Name: "today", Type: route.AnyOf(valuesSchema(), route.Null()), Write: writeToday},
 		},
 	}
 }
@@ -124,6 +126,11 @@ func writeNamed(e *list.Encoder, id, name string) {
 	e.End()
 }
 
+func sessionSchema() *route.Schema {
+	device := route.Object(route.F("type", nullText()), route.F("contact_uri", nullText())).OrNull()
+	return route.Object(route.F("id", nullText()), route.F("since", nullTime()), route.F("extension", nullText()), route.F("device", device)).OrNull()
+}
+
 func writeSession(e *list.Encoder, r agentRow) {
 	s := r.Live.Session
 	if s == nil {
@@ -149,6 +156,11 @@ func writeSession(e *list.Encoder, r agentRow) {
 		e.End()
 	}
 	e.End()
+}
+
+func presenceSchema() *route.Schema {
+	return route.Object(route.F("status", route.OneOf(presenceNames()...)), route.F("since", nullTime()), route.F("reason", named().OrNull()),
+		route.F("description", nullText()))
 }
 
 func writePresence(e *list.Encoder, r agentRow) {
@@ -180,6 +192,10 @@ func writeStatusAge(e *list.Encoder, r agentRow) {
 	e.Age(r.s.v.AsOf - r.Live.StatusSince)
 }
 
+func workloadSchema() *route.Schema {
+	return route.Object(route.F("live", route.Int()), route.F("semi_live", route.Int()), route.F("non_live", route.Int()), route.F("since", nullTime()))
+}
+
 func writeWorkload(e *list.Encoder, r agentRow) {
 	e.Object()
 	e.Name("live")
@@ -200,6 +216,17 @@ func writeAgentParts(e *list.Encoder, r agentRow) {
 	}
 	e.EndArray()
 }
+
+func agentPartSchema() *route.Schema {
+	return route.Object(route.F("id", route.String()), route.F("channel", nullText()), route.F("direction", nullText()), route.F("state", nullText()),
+		route.F("since", nullTime()), route.F("state_since", nullTime()), route.F("connected", nullTime()), route.F("reason", nullText()),
+		route.F("role", nullText()), route.F("primary", route.Boolean()), route.F("initiating_agent_id", nullText()),
+		route.F("queue_id", nullText()), route.F("campaign_id", nullText()), route.F("call_id", nullText()), route.F("chat_id", nullText()),
+		route.F("customer", customerSchema()))
+}
+
+// customerSchema is the customer as the events say it.
+func customerSchema() *route.Schema { return route.Map(route.Anything()).OrNull() }
 
 func writeAgentPart(e *list.Encoder, r agentRow, p *schema.LivePart) {
 	of, ok := r.s.v.Floor.Interactions.Get(p.Interaction)
@@ -247,5 +274,25 @@ func writeToday(e *list.Encoder, r agentRow) {
 		e.Null()
 		return
 	}
-	writeValues(e, r.s.fields, r.s.today.AgentTotals(r.ID, r.s.thresholds, e.Ageless), r.s.options)
+	t := r.s.today.Once(todayKey{r.ID, r.s.v.Directory}, func() any { return makeToday(r) }).(*today)
+	e.Aging(t.now, t.steady)
+}
+
+// today is an agent's figures as JSON, which many lists show before they change.
+type today struct {
+	now    []byte
+	steady uint64
+}
+
+// todayKey tells apart what was worked out of the same figures; thresholds are the directory's.
+type todayKey struct {
+	agent     string
+	directory *directory.Directory
+}
+
+func makeToday(r agentRow) *today {
+	var now, steady list.Encoder
+	writeValues(&now, r.s.fields, r.s.today.AgentTotals(r.ID, r.s.thresholds, false), r.s.options)
+	writeValues(&steady, r.s.fields, r.s.today.AgentTotals(r.ID, r.s.thresholds, true), r.s.options)
+	return &today{now.B, steady.Tag()}
 }

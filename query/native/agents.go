@@ -7,6 +7,7 @@ import (
 	"floorwalker/query/floor"
 	"floorwalker/query/list"
 	"floorwalker/query/problem"
+	"floorwalker/query/route"
 	"floorwalker/schema"
 	"floorwalker/schema/directory"
 	"floorwalker/schema/metric"
@@ -37,33 +38,57 @@ func (a *API) agentState(v *floor.View, today bool) *agentState {
 	return s
 }
 
-var agentFilters = []string{"id", "number", "name", "login", "status", "presence", "team", "group", "business_unit", "queue", "campaign",
-	"skill", "channel", "role", "logged_in", "suspended", "status_longer_than"}
+func agentFilters() []route.Parameter {
+	return []route.Parameter{
+		ids("id", "only these agents"),
+		route.InQuery("number", "only agents with these numbers", route.Integer(1, 1<<31-1)).Comma(),
+		texts("name", "only agents whose name holds one of these, in any case"),
+		texts("login", "only agents who sign in by these"),
+		words("status", "only agents in these effective statuses", schema.StatusNames()),
+		words("presence", "only agents who are present so", presenceNames()),
+		ids("team", "only agents of these teams"),
+		ids("group", "only agents of teams of these groups"),
+		ids("business_unit", "only agents of teams of these business units"),
+		ids("queue", "only agents assigned to these queues"),
+		ids("campaign", "only agents assigned to these campaigns"),
+		texts("skill", "only agents who have one of these skills"),
+		words("channel", "only agents with an interaction of these channels", schema.ChannelNames()),
+		words("role", "only agents with these roles", []string{"agent", "supervisor", "admin"}),
+		flag("logged_in", "only agents with a session, or only those without"),
+		flag("suspended", "only agents who are suspended, or only those who are not"),
+		seconds("status_longer_than", "only agents in their effective status for longer than so many seconds"),
+	}
+}
+
+func (a *API) agentOperations() []route.Operation {
+	t, agent := a.agentTable, a.agentTable.Schema().Named("Agent")
+	return []route.Operation{
+		a.get("/agents", "listAgents", "Agents as they are now", t.Response("Agent", "agents in order of id, or as sort says"), a.listAgents,
+			t.Parameters(agentFilters()...)...),
+		a.get("/agents/summary", "summarizeAgents", "Head-counts by effective status", summaryTable("").Response("AgentSummary", "one row per group"),
+			a.summary, summaryTable("").Parameters(append([]route.Parameter{route.InQuery("group_by", "what to count by; in total without it",
+				route.OneOf(summaryGroupNames()...))}, agentFilters()...)...)...),
+		a.one("/agents/{id}", "getAgent", "One agent as it is now", agent, a.oneAgent),
+		a.timelineOperation(),
+	}
+}
 
 func (a *API) listAgents(r *request) error {
 	f := readAgentFilter(r.q)
-	p, v, m, err := page(a, r, a.agentTable, agentFilters...)
+	p, v, m, err := page(a, r, a.agentTable)
 	if err != nil {
 		return err
 	}
 	f.resolve(v)
 	s := a.agentState(v, p.Wants("today"))
 	var rows []agentRow
-	for _, agent := range v.Agents() {
-		if f.match(agent) {
-			rows = append(rows, agentRow{agent, s})
-		}
-	}
+	v.Select(f.selection(), func(agent *floor.Agent) { rows = append(rows, agentRow{agent, s}) })
 	return list.Answer(r.Ctx, a.agentTable, rows, p, m)
 }
 
 func (a *API) oneAgent(r *request) error {
 	id, err := segment(r.Ctx, "id")
 	if err != nil {
-		return err
-	}
-	r.q.Only()
-	if err := r.q.Err(); err != nil {
 		return err
 	}
 	v := a.Source.View(r.contactCenter)
@@ -88,18 +113,13 @@ type agentFilter struct {
 }
 
 func readAgentFilter(q *list.Query) *agentFilter {
-	f := &agentFilter{id: q.Set("id"), number: q.Set("number"), login: q.Set("login"), status: q.Enum("status", schema.StatusNames()),
-		presence: q.Enum("presence", presenceNames()), team: q.Set("team"), group: q.Set("group"), businessUnit: q.Set("business_unit"),
-		queue: q.Set("queue"), campaign: q.Set("campaign"), skill: q.Set("skill"), channel: q.Enum("channel", schema.ChannelNames()),
-		role: q.Enum("role", []string{"agent", "supervisor", "admin"})}
+	f := &agentFilter{id: q.Set("id"), number: q.Set("number"), login: q.Set("login"), status: q.Set("status"),
+		presence: q.Set("presence"), team: q.Set("team"), group: q.Set("group"), businessUnit: q.Set("business_unit"),
+		queue: q.Set("queue"), campaign: q.Set("campaign"), skill: q.Set("skill"), channel: q.Set("channel"),
+		role: q.Set("role")}
 	names, _ := q.Strings("name")
 	for _, s := range names {
 		f.name = append(f.name, strings.ToLower(s))
-	}
-	for s := range f.number {
-		if n, err := strconv.ParseInt(s, 10, 64); err != nil || n < 1 || n > 1<<31-1 {
-			q.Fail(problem.BadValue("number", s, "whole numbers from 1 to 2147483647"))
-		}
 	}
 	f.loggedIn, f.hasLoggedIn = q.Bool("logged_in")
 	f.suspended, f.hasSuspended = q.Bool("suspended")
@@ -126,16 +146,36 @@ func (f *agentFilter) resolve(v *floor.View) {
 	f.campaign = v.IDs(directory.KindCampaign, f.campaign)
 }
 
-func (f *agentFilter) match(a *floor.Agent) bool {
-	return f.matchLive(a) && f.matchEntry(a) && f.matchPlace(a.Place)
+// selection is the filter in the order of what it costs: status, place, the rest.
+func (f *agentFilter) selection() floor.Selection {
+	out := floor.Selection{Status: f.statuses()}
+	if f.team != nil || f.businessUnit != nil || f.group != nil || f.queue != nil || f.campaign != nil || f.skill != nil {
+		out.Place = f.matchPlace
+	}
+	if f.presence != nil || f.hasSuspended || f.hasLongerMs || f.channel != nil || f.id != nil || f.login != nil || f.role != nil ||
+		f.number != nil || f.name != nil {
+		out.Agent = func(a *floor.Agent) bool { return f.matchLive(a) && f.matchEntry(a) }
+	}
+	return out
+}
+
+// statuses joins status and logged_in; nil selects every status.
+func (f *agentFilter) statuses() *[schema.NumStatuses]bool {
+	if f.status == nil && !f.hasLoggedIn {
+		return nil
+	}
+	var out [schema.NumStatuses]bool
+	for s := range out {
+		status := schema.Status(s)
+		out[s] = (f.status == nil || f.status[status.String()]) && (!f.hasLoggedIn || f.loggedIn == (status != schema.LoggedOut))
+	}
+	return &out
 }
 
 func (f *agentFilter) matchLive(a *floor.Agent) bool {
 	live := a.Live
 	switch {
-	case f.status != nil && !f.status[live.Status.String()],
-		f.presence != nil && !f.presence[live.Presence.Status.String()],
-		f.hasLoggedIn && f.loggedIn != a.LoggedIn(),
+	case f.presence != nil && !f.presence[live.Presence.Status.String()],
 		f.hasSuspended && f.suspended != live.Suspended,
 		f.hasLongerMs && (live.StatusSince == schema.NoTime || f.v.AsOf-live.StatusSince <= f.longerMs):
 		return false

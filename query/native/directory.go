@@ -9,6 +9,7 @@ import (
 	"floorwalker/query/floor"
 	"floorwalker/query/list"
 	"floorwalker/query/problem"
+	"floorwalker/query/route"
 	"floorwalker/schema/directory"
 )
 
@@ -55,6 +56,17 @@ func (r *entityRow) field(name string) *fastjson.Value {
 	return r.read.Get(name)
 }
 
+func (a *API) directoryOperations() []route.Operation {
+	kind := route.InPath("kind", "the kind of entity", route.OneOf(floor.Merge(nil, directoryFields)...)).Unchecked()
+	entity := route.Map(route.Anything()).Says("id, number, and the fields of the kind as its newest event says them").Named("Entity")
+	return append(a.directoryWrites(kind, entity),
+		a.get("/directory/{kind}", "listDirectory", "Entities of a kind", list.Of(entity, "entities in order of id, or as sort says"), a.listDirectory,
+			append(list.PageParameters(kind, ids("id", "only these"), texts("name", "only those whose name holds one of these, in any case")),
+				texts("sort", "a field of the kind, with :asc or :desc; several are separated by commas"), texts("fields", "only these fields of each row"),
+				list.SnapshotParameter())...),
+		a.one("/directory/{kind}/{id}", "getDirectoryEntity", "One entity", entity, a.oneDirectory, kind))
+}
+
 func (r *request) kind() (string, error) {
 	kind, err := segment(r.Ctx, "kind")
 	if err != nil {
@@ -79,7 +91,7 @@ func (a *API) listDirectory(r *request) error {
 		}
 	}
 	t := directoryTable(kind)
-	p, v, m, err := page(a, r, t, "id", "name")
+	p, v, m, err := page(a, r, t)
 	if err != nil {
 		return err
 	}
@@ -105,10 +117,6 @@ func (a *API) oneDirectory(r *request) error {
 	}
 	id, err := segment(r.Ctx, "id")
 	if err != nil {
-		return err
-	}
-	r.q.Only()
-	if err := r.q.Err(); err != nil {
 		return err
 	}
 	v := a.Source.View(r.contactCenter)

@@ -5,13 +5,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/utils"
 
+	"floorwalker/query/auth"
 	"floorwalker/query/problem"
+	"floorwalker/query/route"
 )
 
 // collectTimeout bounds the wait for Kafka's acknowledgement.
@@ -19,22 +20,24 @@ const collectTimeout = 30 * time.Second
 
 var eventMediaTypes = []string{"application/cloudevents+json", "application/cloudevents-batch+json", "application/x-ndjson"}
 
+func (a *API) eventOperations() []route.Operation {
+	answer := route.Object(route.F("accepted", route.Int()), route.F("rejected", route.Array(route.Of[Rejected]())))
+	op := route.Operation{Method: fiber.MethodPost, Path: "/events", ID: "postEvents", Summary: "Write events",
+		Description: "One event, a batch or lines. Answered after Kafka has acknowledged from all in-sync replicas; sending the same again does no harm.",
+		Responses:   []route.Response{route.JSON(202, "what became of each event", answer)}}
+	event := route.Map(route.Anything())
+	for i, s := range []*route.Schema{event, route.Array(event), route.String()} {
+		op.Bodies = append(op.Bodies, route.Body{ContentType: eventMediaTypes[i], Schema: s, Raw: true})
+	}
+	return []route.Operation{a.operation(auth.WriteEvents, op, a.postEvents)}
+}
+
 // postEvents hands a body of events to the collector and tells what became of each.
 func (a *API) postEvents(r *request) error {
-	r.q.Only()
-	if err := r.q.Err(); err != nil {
-		return err
-	}
 	if a.Collector == nil {
 		return problem.Unavailable("collector_unavailable", "this server does not take events", 0)
 	}
 	contentType := utils.CopyString(r.Get(fiber.HeaderContentType))
-	media, _, _ := strings.Cut(strings.ToLower(contentType), ";")
-	media = strings.TrimSpace(media)
-	if media != eventMediaTypes[0] && media != eventMediaTypes[1] && media != eventMediaTypes[2] {
-		return problem.New(fiber.StatusUnsupportedMediaType, "unsupported_media_type",
-			"content type \""+problem.Shown(media)+"\"; allowed: "+strings.Join(eventMediaTypes, ", "))
-	}
 	ctx, cancel := context.WithTimeout(r.UserContext(), collectTimeout)
 	defer cancel()
 	// A producer that gives up waiting may still hold the body, which the server uses again after this call.

@@ -3,27 +3,28 @@ package native
 import (
 	"floorwalker/query/floor"
 	"floorwalker/query/list"
+	"floorwalker/query/route"
 	"floorwalker/schema"
 	"floorwalker/schema/directory"
 )
 
 func interactionText(name string, of func(interactionRow) string) list.Column[interactionRow] {
-	return list.Column[interactionRow]{Name: name, Write: func(e *list.Encoder, r interactionRow) { e.Text(of(r)) },
+	return list.Column[interactionRow]{Name: name, Type: nullText(), Write: func(e *list.Encoder, r interactionRow) { e.Text(of(r)) },
 		Sort: func(r interactionRow) list.Key { return list.Text(of(r)) }}
 }
 
 func interactionTime(name string, of func(interactionRow) int64) list.Column[interactionRow] {
-	return list.Column[interactionRow]{Name: name, Write: func(e *list.Encoder, r interactionRow) { e.Time(of(r)) },
+	return list.Column[interactionRow]{Name: name, Type: nullTime(), Write: func(e *list.Encoder, r interactionRow) { e.Time(of(r)) },
 		Sort: func(r interactionRow) list.Key { return timeKey(of(r)) }}
 }
 
 func interactionInt(name string, of func(interactionRow) int64) list.Column[interactionRow] {
-	return list.Column[interactionRow]{Name: name, Write: func(e *list.Encoder, r interactionRow) { e.Int(of(r)) },
+	return list.Column[interactionRow]{Name: name, Type: route.Int(), Write: func(e *list.Encoder, r interactionRow) { e.Int(of(r)) },
 		Sort: func(r interactionRow) list.Key { return list.Number(float64(of(r))) }}
 }
 
 func interactionBool(name string, of func(interactionRow) bool) list.Column[interactionRow] {
-	return list.Column[interactionRow]{Name: name, Write: func(e *list.Encoder, r interactionRow) { e.Bool(of(r)) },
+	return list.Column[interactionRow]{Name: name, Type: route.Boolean(), Write: func(e *list.Encoder, r interactionRow) { e.Bool(of(r)) },
 		Sort: func(r interactionRow) list.Key { return list.Bool(of(r)) }}
 }
 
@@ -40,9 +41,9 @@ func interactionTable() *list.Table[interactionRow] {
 		interactionText("campaign_id", func(r interactionRow) string { return r.Campaign }),
 		interactionText("queue_id", func(r interactionRow) string { return r.Queue }),
 		interactionText("first_queue_id", func(r interactionRow) string { return r.FirstQueue }),
-		{Name: "call_flow", Write: writeCallFlow, Sort: func(r interactionRow) list.Key { return list.Text(r.CallFlow) }},
+		{Name: "call_flow", Type: named().OrNull(), Write: writeCallFlow, Sort: func(r interactionRow) list.Key { return list.Text(r.CallFlow) }},
 		interactionInt("priority", func(r interactionRow) int64 { return r.Priority }),
-		{Name: "skills", Write: func(e *list.Encoder, r interactionRow) { e.Texts(r.Skills) }},
+		{Name: "skills", Type: textList(), Write: func(e *list.Encoder, r interactionRow) { e.Texts(r.Skills) }},
 		interactionText("state", func(r interactionRow) string { return r.State.String() }),
 		interactionTime("state_since", func(r interactionRow) int64 { return r.StateSince }),
 		interactionTime("created", func(r interactionRow) int64 { return r.Start }),
@@ -52,22 +53,22 @@ func interactionTable() *list.Table[interactionRow] {
 		interactionText("end_reason", func(r interactionRow) string { return r.EndReason.String() }),
 		interactionText("end_cause", func(r interactionRow) string { return r.EndCause.String() }),
 		interactionText("ended_by", func(r interactionRow) string { return r.EndedBy.String() }),
-		{Name: "customer", Write: func(e *list.Encoder, r interactionRow) { e.Raw(r.Customer) }},
+		{Name: "customer", Type: customerSchema(), Write: func(e *list.Encoder, r interactionRow) { e.Raw(r.Customer) }},
 		interactionText("primary_agent_id", func(r interactionRow) string { return r.PrimaryAgent }),
 		interactionText("first_agent_id", func(r interactionRow) string { return r.FirstAgent }),
-		{Name: "agents", Write: func(e *list.Encoder, r interactionRow) { writeParts(e, r, false) }},
+		{Name: "agents", Type: route.Array(partSchema(false)), Write: func(e *list.Encoder, r interactionRow) { writeParts(e, r, false) }},
 		interactionBool("waiting", func(r interactionRow) bool { return r.Visit() != nil }),
-		{Name: "wait_ms", Write: writeWait, Sort: waitKey},
+		{Name: "wait_ms", Type: nullInt(), Write: writeWait, Sort: waitKey},
 		interactionTime("hold_since", func(r interactionRow) int64 { return r.HoldSince }),
 		interactionBool("recording", func(r interactionRow) bool { return r.Recording }),
 		interactionTime("recording_since", recordingSince),
 		interactionBool("can_record", func(r interactionRow) bool { return r.CanRecord }),
 		interactionText("screen_pop_url", func(r interactionRow) string { return r.ScreenPopURL }),
 		interactionText("gruu", func(r interactionRow) string { return r.Gruu }),
-		{Name: "notes", Write: writeNotes},
+		{Name: "notes", Type: route.Array(noteSchema()), Write: writeNotes},
 		interactionText("disposition_id", func(r interactionRow) string { return r.Disposition }),
 		interactionText("sub_disposition_id", func(r interactionRow) string { return r.SubDisposition }),
-		{Name: "extra_items", Write: writeExtraItems},
+		{Name: "extra_items", Type: route.Array(extraItemSchema()), Write: writeExtraItems},
 	}
 	return &list.Table[interactionRow]{ID: func(r interactionRow) string { return r.ID }, Columns: columns}
 }
@@ -166,6 +167,7 @@ func writePart(e *list.Encoder, r interactionRow, p *schema.Part, segments bool)
 	writeTotal(e, r, "parked_ms", p.ParkedMs, open, parkedStates(p.Channel)...)
 	writeTotal(e, r, "wrap_ms", p.WrapMs, open, schema.StateWrap)
 	if segments {
+		e.Name("segments")
 		writeSegments(e, p)
 	}
 	e.End()
@@ -222,7 +224,6 @@ func partState(r interactionRow, p *schema.Part) (schema.PartState, int64) {
 }
 
 func writeSegments(e *list.Encoder, p *schema.Part) {
-	e.Name("segments")
 	e.Array()
 	for i := range p.Segments {
 		s := &p.Segments[i]

@@ -1,11 +1,16 @@
 package native
 
 import (
+	"context"
+	"slices"
+
 	"github.com/valyala/fastjson"
 
 	"floorwalker/query/floor"
+	"floorwalker/query/history"
 	"floorwalker/query/list"
 	"floorwalker/query/problem"
+	"floorwalker/query/route"
 	"floorwalker/schema"
 	"floorwalker/schema/directory"
 )
@@ -16,19 +21,41 @@ type interactionRow struct {
 	v *floor.View
 }
 
-var interactionFilters = []string{"id", "call_id", "chat_id", "channel", "direction", "state", "agent", "queue", "campaign", "customer",
-	"customer_phone", "waiting_longer_than"}
+func interactionFilters() []route.Parameter {
+	return []route.Parameter{
+		ids("id", "only these interactions"),
+		texts("call_id", "only these calls"),
+		texts("chat_id", "only these chats"),
+		words("channel", "only these channels", schema.ChannelNames()),
+		words("direction", "only these directions", schema.DirectionNames()),
+		words("state", "only interactions in these states", interactionStates()),
+		ids("agent", "only interactions that these agents have or had a part in"),
+		ids("queue", "only interactions of these queues"),
+		ids("campaign", "only interactions of these campaigns"),
+		texts("customer", "only these customers' ids"),
+		texts("customer_phone", "only these customers' numbers"),
+		seconds("waiting_longer_than", "only interactions that have waited in a queue for longer than so many seconds, and still do"),
+		moment("from", "interactions created from here on, from history"),
+		moment("to", "interactions created before, from history"),
+	}
+}
+
+func (a *API) interactionOperations() []route.Operation {
+	t := a.interactions
+	return []route.Operation{
+		a.get("/interactions", "listInteractions", "Live interactions, or with from and to those of the past",
+			t.Response("Interaction", "live ones in order of id, past ones in order of creation, or as sort says", route.May("from", route.DateTime()), route.May("to", route.DateTime())), a.listInteractions, t.Parameters(interactionFilters()...)...),
+		a.one("/interactions/{id}", "getInteraction", "All that is known of one interaction", wholeInteractionSchema(t.Schema()).Named("Interaction"),
+			a.oneInteraction),
+	}
+}
 
 func (a *API) listInteractions(r *request) error {
 	if r.q.Has("from") || r.q.Has("to") {
-		r.q.Only(list.With(append([]string{"from", "to"}, interactionFilters...)...)...)
-		if err := r.q.Err(); err != nil {
-			return err
-		}
-		return problem.New(501, "not_available_yet", "interactions of the past are not served yet; without from and to this lists the live ones")
+		return a.listPastInteractions(r)
 	}
 	f := readInteractionFilter(r.q)
-	p, v, m, err := page(a, r, a.interactions, append([]string{"from", "to"}, interactionFilters...)...)
+	p, v, m, err := page(a, r, a.interactions)
 	if err != nil {
 		return err
 	}
@@ -47,17 +74,72 @@ func (a *API) oneInteraction(r *request) error {
 	if err != nil {
 		return err
 	}
-	r.q.Only()
-	if err := r.q.Err(); err != nil {
+	row, err := a.wholeInteraction(r, id)
+	if err != nil {
 		return err
 	}
-	v := a.Source.View(r.contactCenter)
-	i, ok := v.Interaction(id)
-	if !ok {
-		return problem.NotFound("interaction", id)
-	}
-	row := interactionRow{i, v}
 	return list.One(r.Ctx, func(e *list.Encoder) { writeWholeInteraction(e, a.interactions, row) })
+}
+
+// wholeInteraction is the live one of an id or number, else the newest one of the past.
+func (a *API) wholeInteraction(r *request, id string) (interactionRow, error) {
+	v := a.Source.View(r.contactCenter)
+	ctx, cancel := context.WithTimeout(r.UserContext(), a.Limits.Timeout)
+	defer cancel()
+	if i, ok := v.Interaction(id); ok {
+		if !i.Forgotten || a.History == nil {
+			return interactionRow{i, v}, nil
+		}
+		older, err := a.History.Annotations(ctx, r.contactCenter, history.InteractionKey{ID: i.ID, Start: i.Start, Ended: i.Ended})
+		if err != nil {
+			return interactionRow{}, historyProblem(err)
+		}
+		return interactionRow{floor.NewInteraction(withOlder(i.LiveInteraction, older)), v}, nil
+	}
+	if a.History == nil {
+		return interactionRow{}, problem.NotFound("interaction", id)
+	}
+	at, err := a.History.Progress(ctx, r.contactCenter)
+	if err != nil {
+		return interactionRow{}, historyProblem(err)
+	}
+	i, found, err := a.History.Interaction(ctx, r.contactCenter, id)
+	if err != nil {
+		return interactionRow{}, historyProblem(err)
+	}
+	if !found {
+		return interactionRow{}, problem.NotFound("interaction", id)
+	}
+	return interactionRow{floor.NewInteraction(i), v.Past(at.AsOf)}, nil
+}
+
+// withOlder lays what memory has forgotten and what it has over an interaction once more, in order.
+func withOlder(i *schema.LiveInteraction, older []schema.Annotation) *schema.LiveInteraction {
+	type place struct {
+		time       int64
+		source, id string
+	}
+	all, known := slices.Clone(i.Annotations), map[place]bool{}
+	for _, a := range all {
+		known[place{a.Time, a.Source, a.ID}] = true
+	}
+	for _, a := range older {
+		if !known[place{a.Time, a.Source, a.ID}] {
+			all = append(all, a)
+		}
+	}
+	slices.SortStableFunc(all, schema.CompareAnnotations)
+	row := *i
+	row.Annotations, row.Notes, row.ExtraItems = nil, nil, nil
+	row.Recording, row.RecordingSince = false, schema.NoTime
+	var decoder schema.Decoder
+	for k := range all {
+		var said schema.Event
+		if decoder.DecodeStructured(schema.AppendStructured(nil, all[k].Event()), &said) == nil {
+			row.Lay(&all[k], said.Clone())
+		}
+	}
+	return &row
 }
 
 // interactionFilter is what /interactions selects by; nil sets select everything.
@@ -74,8 +156,8 @@ type interactionFilter struct {
 
 func readInteractionFilter(q *list.Query) *interactionFilter {
 	f := &interactionFilter{id: q.Set("id"), callID: q.Set("call_id"), chatID: q.Set("chat_id"),
-		channel: q.Enum("channel", schema.ChannelNames()), direction: q.Enum("direction", schema.DirectionNames()),
-		state: q.Enum("state", interactionStates()), agent: q.Set("agent"), queue: q.Set("queue"), campaign: q.Set("campaign"),
+		channel: q.Set("channel"), direction: q.Set("direction"),
+		state: q.Set("state"), agent: q.Set("agent"), queue: q.Set("queue"), campaign: q.Set("campaign"),
 		customer: q.Set("customer"), customerPhone: q.Set("customer_phone")}
 	f.longerMs, f.hasLonger = q.Seconds("waiting_longer_than")
 	return f
@@ -92,11 +174,16 @@ func interactionStates() []string {
 	return names
 }
 
-func (f *interactionFilter) resolve(v *floor.View) {
-	f.v = v
+func (f *interactionFilter) resolveEntities() {
+	v := f.v
 	f.agent = v.IDs(directory.KindAgent, f.agent)
 	f.queue = v.IDs(directory.KindQueue, f.queue)
 	f.campaign = v.IDs(directory.KindCampaign, f.campaign)
+}
+
+func (f *interactionFilter) resolve(v *floor.View) {
+	f.v = v
+	f.resolveEntities()
 	ids := make(map[string]bool, len(f.id))
 	for id := range f.id {
 		ids[id] = true

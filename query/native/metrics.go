@@ -9,26 +9,49 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"floorwalker/query/auth"
 	"floorwalker/query/floor"
 	"floorwalker/query/history"
 	"floorwalker/query/list"
 	"floorwalker/query/problem"
+	"floorwalker/query/route"
 	"floorwalker/schema"
 	"floorwalker/schema/metric"
 )
 
-// History answers metrics of the past; *history.Reader does.
-type History interface {
-	// Metrics returns *history.QueryError and *metric.KeyError for what the caller got wrong.
-	Metrics(ctx context.Context, q history.Query) (history.Result, error)
+// metricParameters of the query string, and of the body of POST.
+func metricParameters() []route.Parameter {
+	return append(list.PageParameters(
+		texts("metrics", "keys of the catalogue; all that fit the grouping without it"),
+		words("group_by", "one row for each combination of these", metric.DimensionNames()).Unique(),
+		ids("queue", "only these queues"), ids("agent", "only these agents"), ids("campaign", "only these campaigns"),
+		words("channel", "only these channels", schema.ChannelNames()), words("direction", "only these directions", schema.DirectionNames()),
+		ids("team", "only these teams"), ids("group", "only these groups"), ids("business_unit", "only these business units"),
+		route.InQuery("window", "a live window; today where neither window nor from and to are given", route.OneOf(floor.WindowNames()...)),
+		moment("from", "the beginning of a range of history, a whole minute"), moment("to", "its end, a whole minute; not in the range"),
+		route.InQuery("interval", "one row for each of these, beginning at round local times", route.OneOf(history.IntervalNames()...).Default("total")),
+		route.InQuery("time_zone", "an IANA name; the contact centre's without it", route.String()),
+		moment("as_of", "count what is open up to this moment"),
+		route.InQuery("service_level_seconds", "the threshold; each queue's own without it", route.Integer(1, schema.MaxThresholdSeconds)),
+		route.InQuery("service_level_formula", "the contact centre's without it", route.OneOf(metric.FormulaNames()...)),
+		flag("fill", "rows with nothing too"),
+	), texts("sort", "metric, dimension or from, each with :asc or :desc"), texts("fields", "only these fields of each row"))
 }
 
-// historyTimeout bounds what one query may cost ClickHouse.
-const historyTimeout = 30 * time.Second
-
-var metricsParameters = []string{"metrics", "group_by", "queue", "agent", "campaign", "channel", "direction", "team", "group", "business_unit",
-	"window", "from", "to", "interval", "time_zone", "as_of", "service_level_seconds", "service_level_formula", "fill",
-	"sort", "offset", "limit", "format", "fields"}
+func (a *API) metricOperations() []route.Operation {
+	row := route.Object(route.May("group", route.Map(nullText())), route.May("interval", route.Object(route.F("from", route.DateTime()), route.F("to", route.DateTime()))),
+		route.May("values", valuesSchema()))
+	answer := list.Of(row.Named("MetricRow"), "one row per group and interval", route.F("from", route.DateTime()), route.F("to", route.DateTime()),
+		route.F("interval", route.String()), route.F("time_zone", route.String()), route.F("complete_until", nullTime()), route.May("window", route.String()))
+	catalogue := catalogueTable()
+	return []route.Operation{
+		a.get("/metrics", "getMetrics", "Metrics, live or of history", answer, a.metrics, metricParameters()...),
+		a.operation(auth.Read, route.Operation{Method: fiber.MethodPost, Path: "/metrics", ID: "postMetrics", Summary: "Metrics, asked for in a body",
+			Bodies: []route.Body{route.JSONParameters(metricParameters()...)}, Responses: []route.Response{answer}}, a.metrics),
+		a.complete(route.Operation{Method: fiber.MethodGet, Path: v1 + "/metrics/catalogue", ID: "listMetricCatalogue", Summary: "Every metric that there is",
+			Admit: a.anyone, Parameters: catalogue.Unpinned(), Responses: []route.Response{catalogue.Response("Metric", "metrics in the catalogue's order")}}, a.listCatalogue),
+	}
+}
 
 // metricsQuery is one metrics query as it was asked, ids resolved.
 type metricsQuery struct {
@@ -65,21 +88,23 @@ type metricsAnswer struct {
 }
 
 func (a *API) metrics(r *request) error {
-	if r.Method() == fiber.MethodPost {
-		if err := r.readBody(); err != nil {
-			return err
-		}
-	}
-	r.q.Only(metricsParameters...)
 	p := list.ReadPage(r.q, r.Get(fiber.HeaderAccept))
 	v := a.Source.View(r.contactCenter)
 	q := a.readMetrics(r.q, v)
 	if err := r.q.Err(); err != nil {
 		return err
 	}
+	if q.window == "" {
+		if err := errors.Join(a.Limits.checkRange(q.from, q.to), a.Limits.checkIntervals(q)); err != nil {
+			return err
+		}
+	}
 	answer, err := a.answerMetrics(r.UserContext(), v, q)
 	if err != nil {
-		return metricsProblem(err)
+		return historyProblem(err)
+	}
+	if err := a.Limits.checkRows(answer.rows); err != nil {
+		return err
 	}
 	t := metricsTable(q, answer.fields, p.Format == list.CSV)
 	if err := t.Check(p); err != nil {
@@ -103,20 +128,6 @@ func (a *API) metrics(r *request) error {
 	}})
 }
 
-// readBody takes the parameters from a JSON body; those of the query string are refused then, so that none is overlooked.
-func (r *request) readBody() error {
-	media, _, _ := strings.Cut(strings.ToLower(r.Get(fiber.HeaderContentType)), ";")
-	if strings.TrimSpace(media) != fiber.MIMEApplicationJSON {
-		return problem.New(fiber.StatusUnsupportedMediaType, "unsupported_media_type", "the body must be application/json")
-	}
-	r.q.Only()
-	if err := r.q.Err(); err != nil {
-		return problem.New(fiber.StatusBadRequest, "parameters_twice", "with a body, the query string must be empty")
-	}
-	r.q = list.ParseBody(r.Body())
-	return nil
-}
-
 func (a *API) readMetrics(q *list.Query, v *floor.View) *metricsQuery {
 	now := a.Now().UnixMilli()
 	m := &metricsQuery{filters: map[metric.Dimension]map[string]bool{}, zone: v.Directory.Location}
@@ -137,25 +148,15 @@ func (a *API) readMetrics(q *list.Query, v *floor.View) *metricsQuery {
 func (m *metricsQuery) readGroups(q *list.Query, v *floor.View) {
 	groups, _ := q.Strings("group_by")
 	for _, s := range groups {
-		d, ok := metric.ParseDimension(s)
-		if !ok {
-			q.Fail(problem.BadValue("group_by", s, strings.Join(metric.DimensionNames(), ", ")))
-			return
+		if d, ok := metric.ParseDimension(s); ok {
+			m.by = append(m.by, d)
 		}
-		for _, other := range m.by {
-			if other == d {
-				q.Fail(problem.Parameter("group_by", "names "+s+" twice"))
-			}
-		}
-		m.by = append(m.by, d)
 	}
 	for d := metric.DimAgent; d <= metric.DimBusinessUnit; d++ {
 		var wanted map[string]bool
 		switch d {
-		case metric.DimChannel:
-			wanted = q.Enum(d.String(), schema.ChannelNames())
-		case metric.DimDirection:
-			wanted = q.Enum(d.String(), schema.DirectionNames())
+		case metric.DimChannel, metric.DimDirection:
+			wanted = q.Set(d.String())
 		default:
 			wanted = v.IDs(d.String(), q.Set(d.String()))
 		}
@@ -290,7 +291,7 @@ func (q *metricsQuery) options(group []string) metric.Options {
 
 func (a *API) pastMetrics(ctx context.Context, v *floor.View, q *metricsQuery) (metricsAnswer, error) {
 	if a.History == nil {
-		return metricsAnswer{}, problem.Unavailable("history_unavailable", "this server is not connected to the history", 0)
+		return metricsAnswer{}, noHistory()
 	}
 	h := history.Query{ContactCenter: v.ContactCenter, From: q.from, To: q.to, Interval: q.interval, Location: q.zone, GroupBy: q.by,
 		Filters: map[metric.Dimension][]string{}, Units: map[metric.Dimension]history.Membership{}, Metrics: q.keys, AsOf: q.asOf,
@@ -308,7 +309,7 @@ func (a *API) pastMetrics(ctx context.Context, v *floor.View, q *metricsQuery) (
 			h.Known[d] = v.Values(d)
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, historyTimeout)
+	ctx, cancel := context.WithTimeout(ctx, a.Limits.Timeout)
 	defer cancel()
 	result, err := a.History.Metrics(ctx, h)
 	if err != nil {
@@ -348,25 +349,6 @@ func (q *metricsQuery) mentions(d metric.Dimension) bool {
 		}
 	}
 	return false
-}
-
-// metricsProblem tells the caller's mistakes from failures. What ClickHouse said stays in the log.
-func metricsProblem(err error) error {
-	var key *metric.KeyError
-	var query *history.QueryError
-	var known *problem.Problem
-	switch {
-	case errors.As(err, &known):
-		return known
-	case errors.As(err, &key):
-		return problem.Parameter("metrics", problem.Shown(key.Error()))
-	case errors.As(err, &query):
-		return problem.Parameter(query.Parameter, problem.Shown(query.Detail))
-	case errors.Is(err, context.DeadlineExceeded):
-		p := problem.Unavailable("history_timeout", "the history did not answer in time; ask for less", 5)
-		return p.Because(err)
-	}
-	return problem.Unavailable("history_unavailable", "the history cannot be read at the moment", 5).Because(err)
 }
 
 // metricsTable shows a row as group, interval and values; in CSV with one column for each of their parts.
@@ -415,8 +397,10 @@ func metricsTable(q *metricsQuery, fields []metric.Field, flat bool) *list.Table
 			e.Object()
 			for i := range fields {
 				e.Name(fields[i].Key)
-				if e.Ageless && fields[i].Key == "longest_wait_ms" {
-					e.Null()
+				if fields[i].Key == "longest_wait_ms" || fields[i].Key == "current_talk_ms" {
+					var age list.Encoder
+					writeValue(&age, r.value(fields[i]))
+					e.Aging(age.B, 0)
 					continue
 				}
 				writeValue(e, r.value(fields[i]))

@@ -4,17 +4,19 @@ package native
 import (
 	"context"
 	"errors"
-	"net/url"
+	"slices"
 	"time"
-	"unicode/utf8"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/utils"
+	"golang.org/x/sync/semaphore"
 
 	"floorwalker/query/auth"
+	"floorwalker/query/command"
 	"floorwalker/query/floor"
 	"floorwalker/query/list"
 	"floorwalker/query/problem"
+	"floorwalker/query/route"
 	"floorwalker/schema/metric"
 )
 
@@ -45,12 +47,15 @@ type Deps struct {
 	Authenticator Authenticator
 	Collector     Collector
 	History       History
+	Commands      *command.Commands // nil refuses them
+	Limits        Limits
 	Now           func() time.Time
 }
 
 // API answers the native endpoints.
 type API struct {
 	Deps
+	surface      *route.Surface
 	agentToday   []metric.Field
 	queueWindow  []metric.Field
 	campWindow   []metric.Field
@@ -58,6 +63,9 @@ type API struct {
 	interactions *list.Table[interactionRow]
 	queueTable   *list.Table[queueRow]
 	campTable    *list.Table[queueRow]
+	timelines    *list.Table[timelineRow]
+	pins         pins
+	exports      *semaphore.Weighted
 }
 
 // New makes the API.
@@ -65,7 +73,11 @@ func New(d Deps) (*API, error) {
 	if d.Source == nil || d.Catalogue == nil || d.Authenticator == nil || d.Now == nil {
 		return nil, errors.New("native API: source, catalogue, authenticator and clock must be given")
 	}
-	a := &API{Deps: d}
+	d.Limits = d.Limits.withDefaults()
+	if d.Commands == nil {
+		d.Commands = command.New(d.Source, nil, d.Now)
+	}
+	a := &API{Deps: d, surface: newSurface()}
 	for _, group := range []struct {
 		by     metric.Dimension
 		fields *[]metric.Field
@@ -78,29 +90,14 @@ func New(d Deps) (*API, error) {
 	}
 	a.agentTable, a.interactions = agentTable(), interactionTable()
 	a.queueTable, a.campTable = queueTable(true), queueTable(false)
+	a.timelines, a.exports = timelineTable(), semaphore.NewWeighted(maxExports)
 	return a, nil
 }
 
-// Mount adds the API's routes to the root of an app.
-func (a *API) Mount(app fiber.Router) {
-	v1 := app.Group("/api/v1")
-	v1.Get("/metrics/catalogue", a.anyone(a.catalogue))
-
-	cc := v1.Group("/contact-centers/:cc")
-	cc.Get("/agents", a.in(auth.Read, a.listAgents))
-	cc.Get("/agents/summary", a.in(auth.Read, a.summary))
-	cc.Get("/agents/:id", a.in(auth.Read, a.oneAgent))
-	cc.Get("/interactions", a.in(auth.Read, a.listInteractions))
-	cc.Get("/interactions/:id", a.in(auth.Read, a.oneInteraction))
-	cc.Get("/queues", a.in(auth.Read, a.listQueues))
-	cc.Get("/queues/:id", a.in(auth.Read, a.oneQueue))
-	cc.Get("/campaigns", a.in(auth.Read, a.listCampaigns))
-	cc.Get("/campaigns/:id", a.in(auth.Read, a.oneCampaign))
-	cc.Get("/metrics", a.in(auth.Read, a.metrics))
-	cc.Post("/metrics", a.in(auth.Read, a.metrics))
-	cc.Get("/directory/:kind", a.in(auth.Read, a.listDirectory))
-	cc.Get("/directory/:kind/:id", a.in(auth.Read, a.oneDirectory))
-	cc.Post("/events", a.in(auth.WriteEvents, a.postEvents))
+// Operations are all endpoints of the API.
+func (a *API) Operations() []route.Operation {
+	return slices.Concat(a.agentOperations(), a.interactionOperations(), a.queueOperations(), a.metricOperations(), a.directoryOperations(),
+		a.eventOperations(), a.commandOperations())
 }
 
 // request is one call that has been let in.
@@ -108,23 +105,13 @@ type request struct {
 	*fiber.Ctx
 	contactCenter string
 	principal     auth.Principal
-	q             *list.Query
-}
-
-// principalKey is where the access log finds who called.
-const principalKey = "floorwalker.principal"
-
-// PrincipalOf is the id of who made the request, empty where nobody was recognised.
-func PrincipalOf(c *fiber.Ctx) string {
-	id, _ := c.Locals(principalKey).(string)
-	return id
+	q             *list.Query // checked against the operation's declaration
 }
 
 func (a *API) authenticate(c *fiber.Ctx) (auth.Principal, error) {
 	principal, err := a.Authenticator.Authenticate(c.UserContext(), utils.CopyString(c.Get(fiber.HeaderAuthorization)))
 	switch {
 	case err == nil:
-		c.Locals(principalKey, principal.ID)
 		return principal, nil
 	case errors.Is(err, auth.ErrMissing):
 		return principal, problem.Unauthenticated("this needs a credential: Bearer or Basic")
@@ -136,56 +123,59 @@ func (a *API) authenticate(c *fiber.Ctx) (auth.Principal, error) {
 	return principal, problem.Internal(err)
 }
 
+const admittedKey = "floorwalker.native"
+
 // anyone lets every principal in, whatever its contact centre.
-func (a *API) anyone(h func(*request) error) fiber.Handler {
-	return func(c *fiber.Ctx) error {
-		principal, err := a.authenticate(c)
-		if err != nil {
-			return err
-		}
-		return h(&request{Ctx: c, principal: principal, q: queryOf(c)})
-	}
+func (a *API) anyone(c *fiber.Ctx) (string, error) {
+	principal, err := a.authenticate(c)
+	c.Locals(admittedKey, &request{Ctx: c, principal: principal})
+	return principal.ID, err
 }
 
 // in lets principals with the right in to their own contact centre. Another contact centre is told of exactly like one that
 // does not exist, before rights and parameters could tell them apart.
-func (a *API) in(right auth.Right, h func(*request) error) fiber.Handler {
-	return func(c *fiber.Ctx) error {
+func (a *API) in(right auth.Right) func(c *fiber.Ctx) (string, error) {
+	return func(c *fiber.Ctx) (string, error) {
 		principal, err := a.authenticate(c)
 		if err != nil {
-			return err
+			return "", err
 		}
 		contactCenter, err := segment(c, "cc")
 		if err != nil {
-			return err
+			return principal.ID, err
 		}
 		if !principal.Sees(contactCenter) || !a.Source.Knows(contactCenter) {
-			return problem.NoContactCenter(contactCenter)
+			return principal.ID, problem.NoContactCenter(contactCenter)
 		}
 		if !principal.Role.May(right) {
-			return problem.Forbidden("the role " + string(principal.Role) + " does not include the right to " + string(right))
+			return principal.ID, problem.Forbidden("the role " + string(principal.Role) + " does not include the right to " + string(right))
 		}
-		return h(&request{Ctx: c, contactCenter: contactCenter, principal: principal, q: queryOf(c)})
+		c.Locals(admittedKey, &request{Ctx: c, contactCenter: contactCenter, principal: principal})
+		return principal.ID, nil
 	}
 }
 
-func queryOf(c *fiber.Ctx) *list.Query {
-	return list.ParseQuery(string(c.Request().URI().QueryString()))
+// handle calls h with the request that was let in and its checked parameters.
+func handle(h func(*request) error) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		r := c.Locals(admittedKey).(*request)
+		r.q = route.CallOf(c).Query
+		return h(r)
+	}
 }
 
-// segment is a part of the path, decoded and copied: what fiber returns is used again after the request.
+// segment is a part of the path, decoded and copied.
 func segment(c *fiber.Ctx, name string) (string, error) {
-	s, err := url.PathUnescape(utils.CopyString(c.Params(name)))
-	if err != nil || !utf8.ValidString(s) {
+	s, ok := route.PathValue(c, name)
+	if !ok {
 		return "", problem.New(fiber.StatusNotFound, "route_not_found", "the path is not valid percent-encoded UTF-8")
 	}
 	return s, nil
 }
 
 // page reads what every list shares, refuses what the list does not know and pins the state to be shown.
-func page[T any](a *API, r *request, t *list.Table[T], filters ...string) (list.Page, *floor.View, list.Metadata, error) {
+func page[T any](a *API, r *request, t *list.Table[T]) (list.Page, *floor.View, list.Metadata, error) {
 	p := list.ReadPage(r.q, r.Get(fiber.HeaderAccept))
-	r.q.Only(list.With(filters...)...)
 	if err := r.q.Err(); err != nil {
 		return p, nil, list.Metadata{}, err
 	}
@@ -197,31 +187,4 @@ func page[T any](a *API, r *request, t *list.Table[T], filters ...string) (list.
 		return p, nil, list.Metadata{}, err
 	}
 	return p, v, list.Metadata{AsOf: v.AsOf, Snapshot: token, Tag: floor.StateOf(token)}, nil
-}
-
-// catalogue lists every metric.
-func (a *API) catalogue(r *request) error {
-	t := &list.Table[metric.Metric]{ID: func(m metric.Metric) string { return m.Key }, Columns: []list.Column[metric.Metric]{
-		{Name: "key", Write: func(e *list.Encoder, m metric.Metric) { e.String(m.Key) }, Sort: func(m metric.Metric) list.Key { return list.Text(m.Key) }},
-		{Name: "unit", Write: func(e *list.Encoder, m metric.Metric) { e.String(string(m.Unit)) }, Sort: func(m metric.Metric) list.Key { return list.Text(string(m.Unit)) }},
-		{Name: "kind", Write: func(e *list.Encoder, m metric.Metric) { e.String(string(m.Kind)) }, Sort: func(m metric.Metric) list.Key { return list.Text(string(m.Kind)) }},
-		{Name: "live", Write: func(e *list.Encoder, m metric.Metric) { e.Bool(m.Live) }, Sort: func(m metric.Metric) list.Key { return list.Bool(m.Live) }},
-		{Name: "dimensions", Write: func(e *list.Encoder, m metric.Metric) { e.Texts(m.Dimensions().Names()) }},
-		{Name: "definition", Write: func(e *list.Encoder, m metric.Metric) { e.String(m.Definition) }},
-		{Name: "formula", Write: func(e *list.Encoder, m metric.Metric) { e.Text(m.Formula) }},
-		{Name: "inputs", Write: func(e *list.Encoder, m metric.Metric) { e.Texts(m.Inputs) }},
-	}}
-	p := list.ReadPage(r.q, r.Get(fiber.HeaderAccept))
-	r.q.Only("format", "offset", "limit", "sort", "fields")
-	if err := r.q.Err(); err != nil {
-		return err
-	}
-	if err := t.Check(p); err != nil {
-		return err
-	}
-	rows := append([]metric.Metric(nil), a.Catalogue.All()...)
-	if !r.q.Has("limit") {
-		p.Limit = max(p.Limit, len(rows))
-	}
-	return list.Answer(r.Ctx, t, rows, p, list.Metadata{AsOf: a.Now().UnixMilli(), Tag: "catalogue"})
 }

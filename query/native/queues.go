@@ -6,6 +6,7 @@ import (
 	"floorwalker/query/floor"
 	"floorwalker/query/list"
 	"floorwalker/query/problem"
+	"floorwalker/query/route"
 	"floorwalker/schema"
 	"floorwalker/schema/directory"
 	"floorwalker/schema/metric"
@@ -77,6 +78,22 @@ func (s *queueState) ids() []string {
 	return floor.Merge(ids, s.totals)
 }
 
+func (a *API) queueOperations() []route.Operation {
+	window := route.InQuery("window", "of the metrics", route.OneOf(floor.WindowNames()...).Default("today"))
+	metadata := []route.Field{route.F("window", route.String()), route.May("from", route.DateTime()), route.May("to", route.DateTime())}
+	q, c := a.queueTable, a.campTable
+	return []route.Operation{
+		a.get("/queues", "listQueues", "Queues as they are now", q.Response("Queue", "queues in order of id, or as sort says", metadata...), a.listQueues,
+			q.Parameters(ids("id", "only these queues"), texts("name", "only queues whose name holds one of these, in any case"),
+				ids("team", "only queues that serve these teams"), ids("business_unit", "only queues of these business units"), window)...),
+		a.one("/queues/{id}", "getQueue", "One queue as it is now", q.Schema().Named("Queue"), a.oneQueue, window),
+		a.get("/campaigns", "listCampaigns", "Campaigns as they are now", c.Response("Campaign", "campaigns in order of id, or as sort says", metadata...),
+			a.listCampaigns, c.Parameters(ids("id", "only these campaigns"), texts("name", "only campaigns whose name holds one of these, in any case"),
+				ids("queue", "only campaigns of these queues"), window)...),
+		a.one("/campaigns/{id}", "getCampaign", "One campaign as it is now", c.Schema().Named("Campaign"), a.oneCampaign, window),
+	}
+}
+
 func (a *API) listQueues(r *request) error    { return a.listStates(r, a.queueTable, false) }
 func (a *API) listCampaigns(r *request) error { return a.listStates(r, a.campTable, true) }
 func (a *API) oneQueue(r *request) error      { return a.oneState(r, a.queueTable, false) }
@@ -84,18 +101,12 @@ func (a *API) oneCampaign(r *request) error   { return a.oneState(r, a.campTable
 
 func (a *API) listStates(r *request, t *list.Table[queueRow], campaigns bool) error {
 	window := r.q.Choice("window", "today", floor.WindowNames())
-	filters := []string{"id", "name", "team", "business_unit", "window"}
-	if campaigns {
-		filters = []string{"id", "name", "queue", "window"}
-	}
 	wanted := map[string]map[string]bool{}
-	for _, f := range filters[:len(filters)-1] {
-		if f != "name" {
-			wanted[f] = r.q.Set(f)
-		}
+	for _, f := range []string{"id", "team", "business_unit", "queue"} {
+		wanted[f] = r.q.Set(f)
 	}
 	names, _ := r.q.Strings("name")
-	p, v, m, err := page(a, r, t, filters...)
+	p, v, m, err := page(a, r, t)
 	if err != nil {
 		return err
 	}
@@ -147,10 +158,6 @@ func (a *API) oneState(r *request, t *list.Table[queueRow], campaigns bool) erro
 		return err
 	}
 	window := r.q.Choice("window", "today", floor.WindowNames())
-	r.q.Only("window")
-	if err := r.q.Err(); err != nil {
-		return err
-	}
 	v := a.Source.View(r.contactCenter)
 	s := a.queueState(v, campaigns, window)
 	for _, known := range s.ids() {
@@ -169,8 +176,8 @@ func (a *API) oneState(r *request, t *list.Table[queueRow], campaigns bool) erro
 // queueTable is the queue, or the campaign, of the native API, field by field.
 func queueTable(queues bool) *list.Table[queueRow] {
 	columns := []list.Column[queueRow]{
-		{Name: "id", Write: func(e *list.Encoder, r queueRow) { e.String(r.id) }, Sort: func(r queueRow) list.Key { return list.Text(r.id) }},
-		{Name: "number", Write: func(e *list.Encoder, r queueRow) {
+		{Name: "id", Type: route.String(), Write: func(e *list.Encoder, r queueRow) { e.String(r.id) }, Sort: func(r queueRow) list.Key { return list.Text(r.id) }},
+		{Name: "number", Type: nullInt(), Write: func(e *list.Encoder, r queueRow) {
 			if n, ok := r.s.v.NumberOf(r.s.kind(), r.id); ok {
 				e.Int(int64(n))
 			} else {
@@ -182,21 +189,21 @@ func queueTable(queues bool) *list.Table[queueRow] {
 			}
 			return list.Null()
 		}},
-		{Name: "name", Write: func(e *list.Encoder, r queueRow) { e.Text(r.s.v.Directory.Name(r.s.kind(), r.id)) },
+		{Name: "name", Type: nullText(), Write: func(e *list.Encoder, r queueRow) { e.Text(r.s.v.Directory.Name(r.s.kind(), r.id)) },
 			Sort: func(r queueRow) list.Key { return list.Text(r.s.v.Directory.Name(r.s.kind(), r.id)) }},
 	}
 	if queues {
 		columns = append(columns,
-			list.Column[queueRow]{Name: "business_unit_id", Write: func(e *list.Encoder, r queueRow) { e.Text(r.businessUnit()) },
+			list.Column[queueRow]{Name: "business_unit_id", Type: nullText(), Write: func(e *list.Encoder, r queueRow) { e.Text(r.businessUnit()) },
 				Sort: func(r queueRow) list.Key { return list.Text(r.businessUnit()) }},
-			list.Column[queueRow]{Name: "team_ids", Write: func(e *list.Encoder, r queueRow) { e.Texts(r.s.v.Directory.TeamsOfQueue(r.id)) }},
-			list.Column[queueRow]{Name: "open", Write: func(e *list.Encoder, r queueRow) { e.Bool(r.queue == nil || r.queue.Open) },
+			list.Column[queueRow]{Name: "team_ids", Type: textList(), Write: func(e *list.Encoder, r queueRow) { e.Texts(r.s.v.Directory.TeamsOfQueue(r.id)) }},
+			list.Column[queueRow]{Name: "open", Type: route.Boolean(), Write: func(e *list.Encoder, r queueRow) { e.Bool(r.queue == nil || r.queue.Open) },
 				Sort: func(r queueRow) list.Key { return list.Bool(r.queue == nil || r.queue.Open) }})
 	} else {
 		columns = append(columns,
-			list.Column[queueRow]{Name: "active", Write: func(e *list.Encoder, r queueRow) { e.Bool(r.campaign == nil || r.campaign.Active) },
+			list.Column[queueRow]{Name: "active", Type: route.Boolean(), Write: func(e *list.Encoder, r queueRow) { e.Bool(r.campaign == nil || r.campaign.Active) },
 				Sort: func(r queueRow) list.Key { return list.Bool(r.campaign == nil || r.campaign.Active) }},
-			list.Column[queueRow]{Name: "queue_ids", Write: func(e *list.Encoder, r queueRow) {
+			list.Column[queueRow]{Name: "queue_ids", Type: textList(), Write: func(e *list.Encoder, r queueRow) {
 				if r.campaign == nil {
 					e.Texts(nil)
 				} else {
@@ -205,9 +212,9 @@ func queueTable(queues bool) *list.Table[queueRow] {
 			}})
 	}
 	columns = append(columns,
-		list.Column[queueRow]{Name: "waiting", Write: func(e *list.Encoder, r queueRow) { e.Int(int64(r.waiting().Count)) },
+		list.Column[queueRow]{Name: "waiting", Type: route.Int(), Write: func(e *list.Encoder, r queueRow) { e.Int(int64(r.waiting().Count)) },
 			Sort: func(r queueRow) list.Key { return list.Number(float64(r.waiting().Count)) }},
-		list.Column[queueRow]{Name: "longest_wait_ms", Write: func(e *list.Encoder, r queueRow) {
+		list.Column[queueRow]{Name: "longest_wait_ms", Type: nullInt(), Write: func(e *list.Encoder, r queueRow) {
 			if w := r.waiting(); w.Count > 0 {
 				e.Age(r.s.v.AsOf - w.Oldest)
 			} else {
@@ -219,7 +226,7 @@ func queueTable(queues bool) *list.Table[queueRow] {
 			}
 			return list.Null()
 		}},
-		list.Column[queueRow]{Name: "estimated_wait_ms", Write: func(e *list.Encoder, r queueRow) {
+		list.Column[queueRow]{Name: "estimated_wait_ms", Type: nullInt(), Write: func(e *list.Encoder, r queueRow) {
 			if ms, ok := r.estimatedWait(); ok {
 				e.Int(ms)
 			} else {
@@ -231,9 +238,9 @@ func queueTable(queues bool) *list.Table[queueRow] {
 			}
 			return list.Null()
 		}},
-		list.Column[queueRow]{Name: "agents", Write: func(e *list.Encoder, r queueRow) { writeHeads(e, r.staff().Heads, r.staff().LoggedIn, false) },
+		list.Column[queueRow]{Name: "agents", Type: headsSchema(false), Write: func(e *list.Encoder, r queueRow) { writeHeads(e, r.staff().Heads, r.staff().LoggedIn, false) },
 			Sort: func(r queueRow) list.Key { return list.Number(float64(r.staff().LoggedIn)) }},
-		list.Column[queueRow]{Name: "metrics", Write: writeQueueMetrics})
+		list.Column[queueRow]{Name: "metrics", Type: route.AnyOf(valuesSchema(), route.Null()), Write: writeQueueMetrics})
 	return &list.Table[queueRow]{ID: func(r queueRow) string { return r.id }, Columns: columns}
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"floorwalker/query/floor"
 	"floorwalker/query/list"
+	"floorwalker/query/route"
 	"floorwalker/schema/directory"
 )
 
@@ -40,11 +41,13 @@ var summaryGroups = map[string]struct {
 	"skill":    {directory.KindSkill, func(p *floor.Place) []string { return p.Skills }},
 }
 
+func summaryGroupNames() []string { return floor.Merge(nil, summaryGroups) }
+
 func (a *API) summary(r *request) error {
-	groupBy := r.q.Choice("group_by", "", []string{"team", "group", "business_unit", "queue", "campaign", "skill"})
+	groupBy := r.q.One("group_by")
 	f := readAgentFilter(r.q)
 	t := summaryTable(groupBy)
-	p, v, m, err := page(a, r, t, append([]string{"group_by"}, agentFilters...)...)
+	p, v, m, err := page(a, r, t)
 	if err != nil {
 		return err
 	}
@@ -58,13 +61,10 @@ func summaryRows(v *floor.View, f *agentFilter, groupBy string) []summaryRow {
 	if groupBy == "" {
 		rows[""] = &summaryRow{}
 	}
-	for _, agent := range v.Agents() {
-		if !f.match(agent) {
-			continue
-		}
+	for _, counted := range v.Count(f.selection()) {
 		ids := []string{""}
 		if group.of != nil {
-			if own := group.of(agent.Place); len(own) > 0 {
+			if own := group.of(counted.Place); len(own) > 0 {
 				ids = own
 			}
 		}
@@ -77,7 +77,7 @@ func summaryRows(v *floor.View, f *agentFilter, groupBy string) []summaryRow {
 				}
 				rows[id] = row
 			}
-			row.add(agent)
+			row.add(&counted)
 		}
 	}
 	out := make([]summaryRow, 0, len(rows))
@@ -87,11 +87,11 @@ func summaryRows(v *floor.View, f *agentFilter, groupBy string) []summaryRow {
 	return slices.Clip(out)
 }
 
-func (s *summaryRow) add(a *floor.Agent) {
-	s.total++
-	s.heads.Add(a)
-	if a.LoggedIn() && len(a.Place.QueueIDs)+len(a.Place.CampaignIDs) > 0 {
-		s.staffed++
+func (s *summaryRow) add(counted *floor.Staffing) {
+	s.total += counted.Total
+	s.heads.Sum(&counted.Heads)
+	if len(counted.Place.QueueIDs)+len(counted.Place.CampaignIDs) > 0 {
+		s.staffed += counted.LoggedIn
 	}
 }
 
@@ -99,7 +99,7 @@ func summaryTable(groupBy string) *list.Table[summaryRow] {
 	return &list.Table[summaryRow]{
 		ID: func(r summaryRow) string { return r.group },
 		Columns: []list.Column[summaryRow]{
-			{Name: "group", Write: func(e *list.Encoder, r summaryRow) {
+			{Name: "group", Type: route.Map(nullText()), Write: func(e *list.Encoder, r summaryRow) {
 				e.Object()
 				if groupBy != "" {
 					e.Name(groupBy)
@@ -107,11 +107,11 @@ func summaryTable(groupBy string) *list.Table[summaryRow] {
 				}
 				e.End()
 			}, Sort: func(r summaryRow) list.Key { return list.Text(r.group) }},
-			{Name: "name", Write: func(e *list.Encoder, r summaryRow) { e.Text(r.name) },
+			{Name: "name", Type: nullText(), Write: func(e *list.Encoder, r summaryRow) { e.Text(r.name) },
 				Sort: func(r summaryRow) list.Key { return list.Text(r.name) }},
-			{Name: "total", Write: func(e *list.Encoder, r summaryRow) { e.Int(int64(r.total)) },
+			{Name: "total", Type: route.Int(), Write: func(e *list.Encoder, r summaryRow) { e.Int(int64(r.total)) },
 				Sort: func(r summaryRow) list.Key { return list.Number(float64(r.total)) }},
-			{Name: "agents", Write: func(e *list.Encoder, r summaryRow) { writeHeads(e, r.heads, r.staffed, true) },
+			{Name: "agents", Type: headsSchema(true), Write: func(e *list.Encoder, r summaryRow) { writeHeads(e, r.heads, r.staffed, true) },
 				Sort: func(r summaryRow) list.Key { return list.Number(float64(r.heads.LoggedIn)) }},
 		},
 	}

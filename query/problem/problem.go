@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -90,6 +89,16 @@ func Unavailable(code, detail string, seconds int) *Problem {
 	return p
 }
 
+// TooMany refuses a request beyond the caller's rate; seconds is when the next one may come.
+func TooMany(detail string, seconds int) *Problem {
+	p := New(http.StatusTooManyRequests, "rate_limited", detail)
+	p.retryAfter = seconds
+	return p
+}
+
+// RetryAfter is in how many seconds to try again, 0 where nothing says so.
+func (p *Problem) RetryAfter() int { return p.retryAfter }
+
 // Internal hides the cause from the caller and keeps it for the log.
 func Internal(cause error) *Problem {
 	p := New(http.StatusInternalServerError, "internal", "the request could not be answered; the log names the cause under this request_id")
@@ -151,9 +160,6 @@ func (p *Problem) Send(c *fiber.Ctx, requestID string) error {
 	}
 	if p.challenge {
 		c.Set(fiber.HeaderWWWAuthenticate, `Bearer realm="floorwalker", Basic realm="floorwalker", charset="UTF-8"`)
-	}
-	if p.retryAfter > 0 {
-		c.Set(fiber.HeaderRetryAfter, strconv.Itoa(p.retryAfter))
 	}
 	c.Response().ResetBody()
 	c.Set(fiber.HeaderContentType, MediaType)

@@ -21,6 +21,8 @@ type Gauges struct {
 	WorkloadLive, WorkloadSemiLive, WorkloadNonLive uint64
 	WorkloadSince                                   int64 // schema.NoTime where the row is not of one agent
 	ActiveNow                                       [schema.NumChannels]uint64
+
+	CurrentTalkMs int64 // of the conversations that go on
 }
 
 // CountAgent adds one agent's head to the gauges.
@@ -41,9 +43,10 @@ func (g *Gauges) CountAgent(status schema.Status, suspended, assigned bool) {
 
 // Workload is the value of `workload`.
 type Workload struct {
-	Live     uint64 `json:"live"`
-	SemiLive uint64 `json:"semi_live"`
-	NonLive  uint64 `json:"non_live"`
+	Live     uint64  `json:"live"`
+	SemiLive uint64  `json:"semi_live"`
+	NonLive  uint64  `json:"non_live"`
+	Since    *string `json:"since"` // RFC 3339, of the last change; null where the row is not of one agent
 }
 
 // gaugeShape is one integer of the live view, null where of says so.
@@ -86,7 +89,12 @@ func (workloadShape) value(t *Totals, sub subkey, _ *Options) any {
 	case 3:
 		return g.WorkloadNonLive
 	}
-	return Workload{g.WorkloadLive, g.WorkloadSemiLive, g.WorkloadNonLive}
+	out := Workload{Live: g.WorkloadLive, SemiLive: g.WorkloadSemiLive, NonLive: g.WorkloadNonLive}
+	if g.WorkloadSince != schema.NoTime {
+		since := string(schema.AppendTime(nil, g.WorkloadSince))
+		out.Since = &since
+	}
+	return out
 }
 func (s workloadShape) number(t *Totals, sub subkey, o *Options) (float64, bool) {
 	if sub.part != 0 {
@@ -173,6 +181,9 @@ func liveMetrics() []Metric {
 		out = append(out, heads(st.String(), definition, func(g *Gauges) uint64 { return g.Agents[st] }))
 	}
 	return append(out,
+		Metric{Key: "current_talk_ms", Unit: UnitMilliseconds, Kind: KindGauge, Live: true, OfQueues: true, OfAgents: true, Queue: queueDims, Agent: agentDims,
+			Definition: "time talked so far in the conversations that go on; talk counts those that have ended",
+			shape:      gaugeShape{func(g *Gauges) (float64, bool) { return float64(g.CurrentTalkMs), true }}},
 		Metric{Key: "workload", Unit: UnitCount, Kind: KindGauge, Live: true, OfAgents: true, Agent: statusDims, shape: workloadShape{},
 			Definition: "agents' parts ringing, dialing, connected, held or in wrap: live (voice and video), semi_live (chat), non_live (message, email, task)"},
 		Metric{Key: "active_now", Unit: UnitCount, Kind: KindGauge, Live: true, OfAgents: true, Agent: agentDims, shape: activeShape{},

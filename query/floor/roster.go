@@ -1,0 +1,220 @@
+package floor
+
+import (
+	"math/bits"
+	"slices"
+	"sort"
+	"strings"
+	"sync"
+
+	"floorwalker/schema"
+)
+
+// blockSize agents share a block: small enough to be copied for one change, large enough that a list of them is short.
+const (
+	blockSize = 256
+	words     = blockSize / 64
+)
+
+// roster is all agents of one state, in order of id, indexed by status and place. It never changes: the next state copies the
+// blocks in which something changed, so that its cost depends on the changes and not on the number of agents.
+type roster struct {
+	blocks []*block
+	count  int
+	change *schema.AgentChange // the newest one that is in it
+	places *placer             // whose directory it was joined with; only under the lock of rosters
+	shared []*Place            // those of places, by their n
+}
+
+// block holds what most filters ask for in columns of its own: an agent itself is read only where it passed these.
+type block struct {
+	agents [blockSize]*Agent // nil from n on
+	place  [blockSize]int32  // Place.n
+	status [schema.NumStatuses][words]uint64
+	n      int
+}
+
+func (b *block) set(i int, a *Agent) {
+	word, bit := i/64, uint64(1)<<(i%64)
+	if old := b.agents[i]; old != nil {
+		b.status[old.Live.Status][word] &^= bit
+	}
+	b.agents[i], b.place[i] = a, int32(a.Place.n)
+	b.status[a.Live.Status][word] |= bit
+}
+
+// mask are the agents in one of the statuses; of all where it is nil.
+func (b *block) mask(statuses *[schema.NumStatuses]bool) (out [words]uint64) {
+	if statuses == nil {
+		for i := range b.n {
+			out[i/64] |= 1 << (i % 64)
+		}
+		return out
+	}
+	for s, wanted := range statuses {
+		if !wanted {
+			continue
+		}
+		for w := range out {
+			out[w] |= b.status[s][w]
+		}
+	}
+	return out
+}
+
+// all are the agents in one slice.
+func (r *roster) all() []*Agent {
+	out := make([]*Agent, 0, r.count)
+	for _, b := range r.blocks {
+		out = append(out, b.agents[:b.n]...)
+	}
+	return out
+}
+
+// rosters are the newest ones of a contact centre, from which the next is made.
+type rosters struct {
+	mu   sync.Mutex
+	kept [4]*roster // newest first; requests that overlap may ask for an older state
+}
+
+func (v *View) makeRoster() *roster {
+	if v.rosters == nil {
+		return v.joinAll(newPlacer(v.Directory))
+	}
+	v.rosters.mu.Lock()
+	defer v.rosters.mu.Unlock()
+	for _, base := range v.rosters.kept {
+		if base == nil || base.places.directory != v.Directory {
+			continue
+		}
+		if r := base.advance(v.Floor.Changes); r != nil {
+			v.rosters.keep(r)
+			return r
+		}
+	}
+	r := v.joinAll(newPlacer(v.Directory))
+	v.rosters.keep(r)
+	return r
+}
+
+func (k *rosters) keep(r *roster) {
+	copy(k.kept[1:], k.kept[:])
+	k.kept[0] = r
+}
+
+func (v *View) joinAll(places *placer) *roster {
+	ids := make([]string, 0, max(len(v.Directory.Agents), v.Floor.Agents.Len()))
+	for id := range v.Directory.Agents {
+		ids = append(ids, id)
+	}
+	v.Floor.Agents.Scan(func(id string, _ *schema.LiveAgent) bool {
+		if v.Directory.Agents[id] == nil {
+			ids = append(ids, id)
+		}
+		return true
+	})
+	slices.Sort(ids)
+	rows := make([]Agent, len(ids))
+	r := &roster{count: len(ids), change: v.Floor.Changes, places: places, blocks: make([]*block, 0, len(ids)/blockSize+1)}
+	for i, id := range ids {
+		live, _ := v.Floor.Agents.Get(id)
+		rows[i] = places.join(id, live)
+		if i%blockSize == 0 {
+			r.blocks = append(r.blocks, &block{})
+		}
+		b := r.blocks[i/blockSize]
+		b.set(b.n, &rows[i])
+		b.n++
+	}
+	r.shared = places.shared
+	return r
+}
+
+// advance is the roster after the changes up to and with target, nil where these are not known or an agent is new.
+func (r *roster) advance(target *schema.AgentChange) *roster {
+	if target == nil || r.change == nil {
+		return nil
+	}
+	changed := map[string]*schema.LiveAgent{}
+	for c := r.change; c != target; {
+		if c = c.Next(); c == nil {
+			return nil
+		}
+		changed[c.Agent.ID] = c.Agent
+	}
+	out := &roster{blocks: slices.Clone(r.blocks), count: r.count, change: target, places: r.places}
+	for id, live := range changed {
+		n, i := out.find(id)
+		if i < 0 {
+			return nil
+		}
+		if out.blocks[n] == r.blocks[n] {
+			b := *r.blocks[n]
+			out.blocks[n] = &b
+		}
+		row := r.places.join(id, live)
+		out.blocks[n].set(i, &row)
+	}
+	out.shared = out.places.shared
+	return out
+}
+
+// find returns an agent's block and its place there, -1 where it is not in the roster.
+func (r *roster) find(id string) (n, i int) {
+	n = sort.Search(len(r.blocks), func(n int) bool { return r.blocks[n].agents[0].ID > id }) - 1
+	if n < 0 {
+		return 0, -1
+	}
+	b := r.blocks[n]
+	i, ok := slices.BinarySearchFunc(b.agents[:b.n], id, func(a *Agent, id string) int { return strings.Compare(a.ID, id) })
+	if !ok {
+		return n, -1
+	}
+	return n, i
+}
+
+// Selection says which agents are wanted; nil fields want all.
+type Selection struct {
+	Status *[schema.NumStatuses]bool
+	Place  func(*Place) bool // depends on nothing but the place
+	Agent  func(*Agent) bool
+}
+
+// Select calls f with each agent that is wanted, in order of id.
+func (v *View) Select(s Selection, f func(*Agent)) {
+	r := v.shared.roster()
+	fits := s.fits(r.shared)
+	for _, b := range r.blocks {
+		mask := b.mask(s.Status)
+		for w, word := range mask {
+			for ; word != 0; word &= word - 1 {
+				i := w*64 + bits.TrailingZeros64(word)
+				if fits != nil && !b.fits(i, fits, s.Place) {
+					continue
+				}
+				if a := b.agents[i]; s.Agent == nil || s.Agent(a) {
+					f(a)
+				}
+			}
+		}
+	}
+}
+
+// fits judges each shared place once.
+func (s *Selection) fits(shared []*Place) []bool {
+	if s.Place == nil {
+		return nil
+	}
+	out := make([]bool, len(shared))
+	for n, p := range shared {
+		out[n] = s.Place(p)
+	}
+	return out
+}
+
+func (b *block) fits(i int, shared []bool, place func(*Place) bool) bool {
+	if n := b.place[i]; n >= 0 {
+		return shared[n]
+	}
+	return place(b.agents[i].Place)
+}
