@@ -1,0 +1,133 @@
+// Package surfaces makes the vendors' APIs of what is configured: whose credentials lead to which contact centre.
+package surfaces
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"floorwalker/cmd/floorwalker/config"
+	"floorwalker/query"
+	"floorwalker/query/ameyo"
+	"floorwalker/query/auth"
+	"floorwalker/query/convoso"
+	"floorwalker/query/exotel"
+	"floorwalker/query/floor"
+	"floorwalker/query/vonage"
+)
+
+// Deps are what all surfaces share.
+type Deps struct {
+	Source    *floor.Source
+	History   vonage.History   // nil: the past is not served
+	Presences exotel.Presences // nil: presences cannot be set
+	Now       func() time.Time
+}
+
+// New makes all surfaces; those without credentials are there too and answer nobody.
+func New(centers []config.ContactCenter, d Deps) ([]query.Surface, error) {
+	var out []query.Surface
+	for _, of := range []struct {
+		vendor string
+		make   func([]config.ContactCenter, Deps) (query.Surface, error)
+	}{{"ameyo", newAmeyo}, {"convoso", newConvoso}, {"exotel", newExotel}, {"vonage", newVonage}} {
+		s, err := of.make(centers, d)
+		if err != nil {
+			return nil, fmt.Errorf("surface %s: %w", of.vendor, err)
+		}
+		out = append(out, s)
+	}
+	return out, nil
+}
+
+func newAmeyo(centers []config.ContactCenter, d Deps) (query.Surface, error) {
+	var accounts []auth.Account
+	for _, cc := range centers {
+		for _, u := range cc.Surfaces.Ameyo.Users {
+			accounts = append(accounts, auth.Account{ID: u.Name, ContactCenter: cc.ID, Role: auth.Reader, PasswordHash: u.PasswordHash})
+		}
+	}
+	authenticator, err := auth.New(accounts, auth.Options{Now: d.Now})
+	if err != nil {
+		return nil, err
+	}
+	return ameyo.New(d.Source, authenticator)
+}
+
+func newConvoso(centers []config.ContactCenter, d Deps) (query.Surface, error) {
+	var accounts []auth.Account
+	for _, cc := range centers {
+		for _, t := range cc.Surfaces.Convoso.AuthTokens {
+			account, err := tokenAccount("convoso/"+cc.ID+"/"+t.Name, cc.ID, auth.Reader, t.Sum)
+			if err != nil {
+				return nil, err
+			}
+			accounts = append(accounts, account)
+		}
+	}
+	authenticator, err := auth.New(accounts, auth.Options{Now: d.Now})
+	if err != nil {
+		return nil, err
+	}
+	return convoso.New(d.Source, authenticator)
+}
+
+func newExotel(centers []config.ContactCenter, d Deps) (query.Surface, error) {
+	var accounts []auth.Account
+	settings := map[string]exotel.Account{}
+	for _, cc := range centers {
+		e := cc.Surfaces.Exotel
+		settings[cc.ID] = exotel.Account{SID: e.AccountSID, RequestsPerMinute: e.RequestsPerMinute}
+		for _, t := range e.Tokens {
+			account, err := tokenAccount(exotel.AccountID(cc.ID, t.Name), cc.ID, auth.Role(t.Role), t.Sum)
+			if err != nil {
+				return nil, err
+			}
+			accounts = append(accounts, account)
+		}
+	}
+	authenticator, err := auth.New(accounts, auth.Options{Now: d.Now})
+	if err != nil {
+		return nil, err
+	}
+	return exotel.New(exotel.Deps{Source: d.Source, Authenticator: authenticator, Accounts: settings, Presences: d.Presences, Now: d.Now})
+}
+
+func tokenAccount(id, contactCenter string, role auth.Role, sum func() ([32]byte, error)) (auth.Account, error) {
+	s, err := sum()
+	if err != nil {
+		return auth.Account{}, fmt.Errorf("token %q: %w", id, err)
+	}
+	return auth.Account{ID: id, ContactCenter: contactCenter, Role: role, TokenSHA256: []string{hex.EncodeToString(s[:])}}, nil
+}
+
+func newVonage(centers []config.ContactCenter, d Deps) (query.Surface, error) {
+	var clients []vonage.Client
+	for _, cc := range centers {
+		v := cc.Surfaces.Vonage
+		key, err := signingKey(v)
+		if err != nil {
+			return nil, fmt.Errorf("contact centre %q: signing key: %w", cc.ID, err)
+		}
+		for _, c := range v.Clients {
+			sum, err := c.Sum()
+			if err != nil {
+				return nil, fmt.Errorf("client %q: %w", c.ClientID, err)
+			}
+			clients = append(clients, vonage.Client{ID: c.ClientID, ContactCenter: cc.ID, SecretSHA256: sum, Key: key, TokenLifetime: v.TokenLifetime})
+		}
+	}
+	return vonage.New(vonage.Deps{Source: d.Source, History: d.History, Clients: clients, Now: d.Now})
+}
+
+// signingKey is the configured one, else one that lives as long as this process.
+func signingKey(v config.Vonage) ([]byte, error) {
+	text, err := v.SigningKey()
+	if err != nil || text != "" {
+		return []byte(text), err
+	}
+	key := make([]byte, 32)
+	_, err = rand.Read(key)
+	return key, err
+}
