@@ -20,6 +20,7 @@ type usage struct {
 	cpu, system     time.Duration
 	wall            time.Time
 	mallocs, memory uint64
+	faults          int64 // pages touched for the first time
 }
 
 func used(tb testing.TB) usage {
@@ -27,7 +28,7 @@ func used(tb testing.TB) usage {
 	require.NoError(tb, syscall.Getrusage(syscall.RUSAGE_SELF, &u))
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	return usage{cpu: time.Duration(u.Utime.Nano() + u.Stime.Nano()), system: time.Duration(u.Stime.Nano()), wall: time.Now(), mallocs: m.Mallocs, memory: m.TotalAlloc}
+	return usage{cpu: time.Duration(u.Utime.Nano() + u.Stime.Nano()), system: time.Duration(u.Stime.Nano()), wall: time.Now(), mallocs: m.Mallocs, memory: m.TotalAlloc, faults: u.Minflt}
 }
 
 // total sums what several stretches have used.
@@ -35,11 +36,13 @@ type total struct {
 	cpu, system     time.Duration
 	wall            time.Duration
 	mallocs, memory uint64
+	faults          int64
 	events          int
 }
 
 func (t *total) add(from, to usage, events int) {
 	t.cpu, t.system, t.wall = t.cpu+to.cpu-from.cpu, t.system+to.system-from.system, t.wall+to.wall.Sub(from.wall)
+	t.faults += to.faults - from.faults
 	t.mallocs, t.memory, t.events = t.mallocs+to.mallocs-from.mallocs, t.memory+to.memory-from.memory, t.events+events
 }
 
@@ -52,6 +55,7 @@ func (t *total) report(b *testing.B) {
 	b.ReportMetric(float64(t.system.Nanoseconds())/n, "system-ns/event")
 	b.ReportMetric(float64(t.mallocs)/n, "allocs/event")
 	b.ReportMetric(float64(t.memory)/n, "B/event")
+	b.ReportMetric(float64(t.faults)/n, "faults/event")
 }
 
 // profileVariable names a directory that gets a CPU profile of what is measured, and of nothing else, for each benchmark.

@@ -211,7 +211,8 @@ func playView(b *testing.B, v *view.View, partitions []view.Partition, l load) u
 	ctx, stop := context.WithTimeout(b.Context(), runTimeout)
 	defer stop()
 	ended := make(chan error, 1)
-	go func() { ended <- v.Run(ctx, partitions) }()
+	list := func(context.Context) ([]view.Partition, error) { return partitions, nil }
+	go func() { ended <- v.Run(ctx, list) }()
 	applied := func() (n int64) {
 		for _, s := range v.Status() {
 			require.NoError(b, s.Err)

@@ -156,7 +156,8 @@ func (b *backoff) pause(ctx context.Context) error {
 	return pause(ctx, b.next)
 }
 
+// temporary says whether trying again may help. What a broker does not name is trouble of its own, such as a full disk.
 func temporary(err error) bool {
 	var code kafka.Error
-	return !errors.As(err, &code) || code.Temporary()
+	return !errors.As(err, &code) || code.Temporary() || code == kafka.Unknown
 }

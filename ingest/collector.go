@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"mime"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -106,6 +107,29 @@ func (c *Collector) Accept(ctx context.Context, contactCenter, contentType strin
 	c.producer.client.counters.accepted.Add(res.Accepted)
 	c.producer.client.counters.rejected.Add(len(res.Rejected))
 	return res, err
+}
+
+// Retry writes an event that stands for a dead letter, repaired or as it was: judged like any that Accept takes, for the contact centre
+// that it names. The record says with HeaderRetryOf which one it stands for; the event itself stays as it is given. A *schema.Violation
+// says what is still wrong with it, ErrUnavailable that it was not acknowledged.
+func (c *Collector) Retry(ctx context.Context, value []byte, of Position, now time.Time) (Position, error) {
+	decoder := c.decoders.Get().(*schema.Decoder)
+	defer c.decoders.Put(decoder)
+	var ev schema.Event
+	if err := decoder.DecodeStructured(value, &ev); err != nil {
+		return Position{}, err
+	}
+	msg, err := c.message(decoder, &ev, strings.Clone(ev.ContactCenter), value, now)
+	if err != nil {
+		return Position{}, err
+	}
+	msg.Headers = append(msg.Headers, schema.Header{Key: HeaderRetryOf, Value: fmt.Appendf(nil, "%s/%d/%d", of.Topic, of.Partition, of.Offset)})
+	at, err := c.one(ctx, msg)
+	if err != nil {
+		return Position{}, err
+	}
+	c.producer.client.counters.accepted.Inc()
+	return at, nil
 }
 
 // write reports the outcome of each message and returns ErrUnavailable if that was one.

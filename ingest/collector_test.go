@@ -186,3 +186,30 @@ func TestCollector_PartialFailure_ReportedExactly(t *testing.T) {
 	require.Equal(t, []any{0, "q", CodeNotStored}, []any{res.Rejected[0].Index, res.Rejected[0].ID, res.Rejected[0].Code})
 	require.Contains(t, res.Rejected[0].Detail, kafka.TopicAuthorizationFailed.Title())
 }
+
+// What is sent in a dead letter's place is judged like any other event, stays as it was given, and its record says what it stands for.
+func TestCollector_Retry_SameDoorWithATrace(t *testing.T) {
+	c, collector := newCollector(t, startEmbedded(t))
+	of := Position{Topic: "cc.events", Partition: 3, Offset: 1284}
+	for name, value := range map[string]string{
+		schema.CodeTimeAhead:        eventJSON("a", "6", collectedAt.Add(5*time.Minute+time.Millisecond)),
+		schema.CodeMalformedJSON:    "{",
+		schema.CodeMissingAttribute: "{}",
+	} {
+		_, err := collector.Retry(testContext(t), []byte(value), of, collectedAt)
+		var v *schema.Violation
+		require.ErrorAs(t, err, &v, name)
+		require.Equal(t, name, v.Code)
+	}
+	value := eventJSON("a", "77", collectedAt)
+	at, err := collector.Retry(testContext(t), []byte(value), of, collectedAt)
+	require.NoError(t, err)
+	records, _ := readUntilEnd(t, c.Partition(at.Topic, at.Partition), at.Offset)
+	require.Len(t, records, 1)
+	require.Equal(t, value, string(records[0].Value))
+	require.Equal(t, "77", string(records[0].Key))
+	require.Equal(t, []schema.Header{{Key: HeaderRetryOf, Value: []byte("cc.events/3/1284")}}, records[0].Headers)
+	var dec schema.Decoder
+	var ev schema.Event
+	require.NoError(t, dec.Decode(&records[0], &ev))
+}

@@ -10,13 +10,15 @@ import (
 )
 
 // Headers of a dead letter (spec/events.md). HeaderTruncated is set only where the value had to be cut; it says how long the
-// value was.
+// value was. HeaderRetryOf is on the record of an event that was sent again in a dead letter's place: TOPIC/PARTITION/OFFSET of that
+// letter. It is no attribute of the event, and stays where that record becomes a dead letter itself.
 const (
 	HeaderError     = "fw_error"
 	HeaderTopic     = "fw_topic"
 	HeaderPartition = "fw_partition"
 	HeaderOffset    = "fw_offset"
 	HeaderTruncated = "fw_truncated"
+	HeaderRetryOf   = "fw_retry_of"
 )
 
 // maxReasonBytes bounds fw_error, which may quote what was wrong.

@@ -13,6 +13,8 @@ var (
 	ErrTooLarge = errors.New("record is too large for its topic")
 	// ErrFenced says that a generation is over: another member may own its partitions by now.
 	ErrFenced = errors.New("the generation is over")
+	// ErrGivenUp is what an owner's error wraps when it may be tried again: something that it needs is away.
+	ErrGivenUp = errors.New("the generation is given up")
 	// ErrOwnerStuck says that a generation's owner did not return in time after the generation had ended.
 	ErrOwnerStuck = errors.New("the generation's owner did not return in time")
 	// ErrCloseTimeout says that leaving the group took too long; the member then leaves by its session's timeout.

@@ -64,7 +64,11 @@ func (c GroupConfig) Validate() error {
 type Group struct {
 	client *Client
 	cfg    GroupConfig
+	rejoin backoff // after owners that ended early: each join stops the whole group
 }
+
+// maxRejoin is the longest pause before a member joins anew after an owner that gave up.
+const maxRejoin = 10 * time.Second
 
 // Group validates the configuration; Run joins.
 func (c *Client) Group(cfg GroupConfig) (*Group, error) {
@@ -74,7 +78,7 @@ func (c *Client) Group(cfg GroupConfig) (*Group, error) {
 	if cfg.Topic == "" {
 		cfg.Topic = c.cfg.Topics.Events
 	}
-	return &Group{client: c, cfg: cfg}, nil
+	return &Group{client: c, cfg: cfg, rejoin: backoff{first: cfg.JoinBackoff, longest: maxRejoin}}, nil
 }
 
 // Generation is what this member owns until the group is shared out anew.
@@ -95,7 +99,7 @@ type Generation struct {
 // Run is a member of the group until ctx ends; it then leaves and returns nil. For each generation it calls own once, with a
 // context that ends when the generation does. Until own has returned this member does not join the next one, so what own
 // commits last is still valid. When own returns an error other than its context's or ErrFenced, Run leaves the group and
-// returns it; when own returns early without one, the member joins anew.
+// returns it; when own returns early without one, or with one that is ErrGivenUp, the member joins anew after a pause.
 //
 // ErrOwnerStuck is returned when own has not returned StopTimeout after the end of its generation, ErrCloseTimeout when leaving
 // takes too long: the process had better exit then, for something of it is still running.
@@ -135,8 +139,15 @@ func (g *Group) serve(ctx context.Context, member *kafka.ConsumerGroup, balancer
 		gen := g.generation(kgen)
 		assigned := balancer.own(gen.numbers())
 		g.client.log.Info("owning partitions", "group", g.cfg.ID, "generation", gen.ID, "partitions", gen.numbers())
-		if err := g.hold(ctx, gen, assigned, own); err != nil {
+		began := time.Now()
+		err = g.hold(ctx, gen, assigned, own)
+		switch {
+		case errors.Is(err, ErrGivenUp) && ctx.Err() == nil:
+			g.client.log.Error("partitions given back, joining anew", "group", g.cfg.ID, "generation", gen.ID, "error", err)
+		case err != nil:
 			return err
+		case time.Since(began) > maxRejoin:
+			g.rejoin.reset()
 		}
 	}
 }
@@ -198,8 +209,8 @@ func (g *Group) ownUntil(ctx context.Context, gen *Generation, assigned int, own
 		err = own(ctx, gen)
 		gen.close()
 		over := ctx.Err() != nil
-		if err == nil && !over {
-			_ = pause(ctx, g.cfg.JoinBackoff) // each join stops the whole group
+		if !over && (err == nil || errors.Is(err, ErrGivenUp)) {
+			_ = g.rejoin.pause(ctx)
 		}
 		cancel()
 		<-watched

@@ -168,6 +168,8 @@ type TopicReport struct {
 	// EnforcesTimestamps says that the broker refuses records of cc.events that are more than MaxTimestampAhead after its clock.
 	// Where it cannot tell or does not know the setting (the embedded one), consuming must judge events by the clock.
 	EnforcesTimestamps bool
+	// Retention is how long cc.events is kept, 0 where that is not known or for ever.
+	Retention time.Duration
 }
 
 // CheckTopics reads the topics' settings and returns everything that does not do: a topic that does not exist, cc.events with
@@ -233,6 +235,7 @@ func (r *TopicReport) judgeEvents(topic string, settings map[string]string) {
 		if err != nil || ms >= 0 && ms < MinRetention.Milliseconds() {
 			fault(cfgRetention, "at least "+strconv.FormatInt(MinRetention.Milliseconds(), 10))
 		}
+		r.Retention = time.Duration(max(ms, 0)) * time.Millisecond
 	}
 	// The key is the contact centre: compaction would keep one event of each.
 	if strings.Contains(settings[cfgCleanup], "compact") {

@@ -93,7 +93,7 @@ func (d *Decoder) maxDepth() int {
 // header ce_specversion or ce_type exists, or any ce_ header and no content-type application/cloudevents+json. Errors are
 // *Violation; ev then holds what had been read and must not be used.
 func (d *Decoder) Decode(rec *Record, ev *Event) error {
-	if isBinary(rec.Headers) {
+	if BinaryMode(rec.Headers) {
 		return d.decodeBinary(rec, ev)
 	}
 	return d.DecodeStructured(rec.Value, ev)

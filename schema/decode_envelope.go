@@ -50,8 +50,8 @@ func parseAttribute(name string) (attribute, bool) {
 
 const headerPrefix = "ce_"
 
-// isBinary reports whether headers say CloudEvents' binary content mode.
-func isBinary(headers []Header) bool {
+// BinaryMode reports whether headers say CloudEvents' binary content mode.
+func BinaryMode(headers []Header) bool {
 	some, structured := false, false
 	for i := range headers {
 		key := headers[i].Key

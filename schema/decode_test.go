@@ -394,7 +394,7 @@ func TestContentMode(t *testing.T) {
 		{"foreign headers", []Header{{"x", nil}, {"content-type", []byte("application/json")}}, false},
 	}
 	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) { require.Equal(t, c.binary, isBinary(c.headers)) })
+		t.Run(c.name, func(t *testing.T) { require.Equal(t, c.binary, BinaryMode(c.headers)) })
 	}
 }
 

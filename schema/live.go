@@ -1,6 +1,10 @@
 package schema
 
-import "github.com/tidwall/btree"
+import (
+	"sync/atomic"
+
+	"github.com/tidwall/btree"
+)
 
 // The rows of the live view, as events alone make them; names, teams and other things that the directory says are laid over
 // them when reading. Rows are immutable once published: readers may keep them, writers make new ones.
@@ -73,6 +77,7 @@ type LiveInteraction struct {
 	SubDisposition string
 	ExtraItems     []ExtraItem
 	Annotations    []Annotation // all that are kept, oldest first, bounded
+	Forgotten      bool         // there are older ones, which only the history has
 	LastEvent      int64
 }
 
@@ -94,7 +99,33 @@ type Floor struct {
 	CompleteUntil int64
 	Agents        *btree.Map[string, *LiveAgent]       // by id
 	Interactions  *btree.Map[string, *LiveInteraction] // by id
+	Changes       *AgentChange                         // the newest change of an agent; nil where the writer keeps no chain
 }
+
+// AgentChange is a link in the chain of one contact centre's changes of agents. A reader that has kept the link of an older Floor
+// follows Next to the newer one's, and so learns what changed without comparing all agents.
+type AgentChange struct {
+	Agent *LiveAgent
+	n     int
+	next  atomic.Pointer[AgentChange]
+}
+
+// maxChain bounds what a reader that never comes back keeps in memory: a new chain begins after so many changes.
+const maxChain = 1 << 16
+
+// Then adds a change after c, the newest one, which may be nil, and returns it. One goroutine writes at a time.
+func (c *AgentChange) Then(a *LiveAgent) *AgentChange {
+	added := &AgentChange{Agent: a}
+	if c == nil || c.n >= maxChain {
+		return added
+	}
+	added.n = c.n + 1
+	c.next.Store(added)
+	return added
+}
+
+// Next is the change after c, nil where there is none yet or another chain has begun.
+func (c *AgentChange) Next() *AgentChange { return c.next.Load() }
 
 // LiveMetrics is what live windows hold of one contact centre over [From, To), where To is after AsOf.
 type LiveMetrics struct {

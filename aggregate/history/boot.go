@@ -30,12 +30,11 @@ func NewBoot(conn Conn, log *slog.Logger) *Boot {
 }
 
 // LoadSnapshot returns the newest checkpoint of the partition that can be read: of this engine, and of the newest checkpoint's
-// log, since offsets of another one mean nothing. offset is the next one to apply after engine.Restore. Where there is none, data
-// is nil and so is the error.
-func (b *Boot) LoadSnapshot(ctx context.Context, topic string, partition int) (data []byte, offset int64, epoch uint16, err error) {
+// log, since offsets of another one mean nothing. Where there is none, its Snapshot is nil and so is the error.
+func (b *Boot) LoadSnapshot(ctx context.Context, topic string, partition int) (Checkpoint, error) {
 	marks, err := b.store.Marks(ctx, topic, partition)
 	if err != nil {
-		return nil, 0, 0, err
+		return Checkpoint{}, err
 	}
 	for _, m := range marks {
 		if m.Engine != engine.Number || m.Log != marks[0].Log {
@@ -47,11 +46,32 @@ func (b *Boot) LoadSnapshot(ctx context.Context, topic string, partition int) (d
 			continue
 		}
 		if err != nil {
-			return nil, 0, 0, err
+			return Checkpoint{}, err
 		}
-		return data, m.Offset, m.Epoch, nil
+		return Checkpoint{Topic: topic, Partition: partition, Epoch: m.Epoch, Log: m.Log, Engine: m.Engine, Partitions: m.Partitions,
+			Offset: m.Offset, Snapshot: data}, nil
 	}
-	return nil, 0, 0, nil
+	return Checkpoint{}, nil
+}
+
+// Epoch is the newest one of the topic that anything was flushed in, false where nothing ever was.
+func (b *Boot) Epoch(ctx context.Context, topic string) (epoch uint16, ok bool, err error) {
+	var rows uint64
+	err = b.conn.QueryRow(ctx, "SELECT max(epoch), count() FROM progress WHERE contact_center = '' AND topic = {topic:String}",
+		ch.Named("topic", topic)).Scan(&epoch, &rows)
+	if err != nil {
+		return 0, false, fmt.Errorf("read the epoch of %s: %w", topic, err)
+	}
+	return epoch, rows > 0, nil
+}
+
+// Backfilled is when the last backfill finished, in ms; 0 where none has.
+func (b *Boot) Backfilled(ctx context.Context) (at int64, err error) {
+	err = b.conn.QueryRow(ctx, "SELECT ifNull(toUnixTimestamp64Milli(max(finished_at)), 0) FROM backfills").Scan(&at)
+	if err != nil {
+		return 0, fmt.Errorf("read backfills: %w", err)
+	}
+	return at, nil
 }
 
 const (

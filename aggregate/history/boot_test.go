@@ -169,9 +169,12 @@ func TestLoadSnapshot(t *testing.T) {
 	conn := connect(t)
 	ctx := context.Background()
 	boot := NewBoot(conn, config(nil).Log)
-	data, _, _, err := boot.LoadSnapshot(ctx, topic, 1)
+	c, err := boot.LoadSnapshot(ctx, topic, 1)
 	require.NoError(t, err)
-	require.Nil(t, data)
+	require.Nil(t, c.Snapshot)
+	_, known, err := boot.Epoch(ctx, topic)
+	require.NoError(t, err)
+	require.False(t, known, "nothing was ever flushed")
 
 	s := newStory(t, conn)
 	s.epoch = 3
@@ -183,12 +186,16 @@ func TestLoadSnapshot(t *testing.T) {
 	s.tell("interaction.offered", "i1", "21T12:00:25", `{"agent_id":"a1"}`)
 	s.checkpoint(st)
 
-	data, offset, epoch, err := boot.LoadSnapshot(ctx, topic, 1)
+	c, err = boot.LoadSnapshot(ctx, topic, 1)
 	require.NoError(t, err)
-	require.Equal(t, []int64{4, 3}, []int64{offset, int64(epoch)})
-	replica, err := engine.Restore(engine.Config{Live: true}, data)
+	require.Equal(t, []int64{4, 3}, []int64{c.Offset, int64(c.Epoch)})
+	replica, err := engine.Restore(engine.Config{Live: true}, c.Snapshot)
 	require.NoError(t, err)
-	require.Equal(t, offset, replica.Position())
+	require.Equal(t, c.Offset, replica.Position())
+	epoch, known, err := boot.Epoch(ctx, topic)
+	require.NoError(t, err)
+	require.True(t, known)
+	require.EqualValues(t, 3, epoch)
 	ev := s.decode("interaction.connected", "i1", "21T12:00:30", `{"agent_id":"a1"}`)
 	var here, there engine.Rows
 	require.Equal(t, engine.Applied, replica.Apply(ev, 4))
@@ -200,18 +207,18 @@ func TestLoadSnapshot(t *testing.T) {
 
 	foreign := Checkpoint{Topic: topic, Partition: 1, Epoch: 3, Engine: engine.Number + 1, Partitions: 12, Offset: 50, Snapshot: []byte("another engine's")}
 	save(t, st, foreign)
-	_, offset, _, err = boot.LoadSnapshot(ctx, topic, 1)
+	c, err = boot.LoadSnapshot(ctx, topic, 1)
 	require.NoError(t, err)
-	require.EqualValues(t, 4, offset)
+	require.EqualValues(t, 4, c.Offset)
 	conn.update(t, "UPDATE data = 'broken' WHERE offset = 4")
-	_, offset, _, err = boot.LoadSnapshot(ctx, topic, 1)
+	c, err = boot.LoadSnapshot(ctx, topic, 1)
 	require.NoError(t, err)
-	require.EqualValues(t, 3, offset, "the one before")
+	require.EqualValues(t, 3, c.Offset, "the one before")
 	foreign.Epoch, foreign.Log, foreign.Offset = 4, 4, 1
 	save(t, st, foreign)
-	data, _, _, err = boot.LoadSnapshot(ctx, topic, 1)
+	c, err = boot.LoadSnapshot(ctx, topic, 1)
 	require.NoError(t, err)
-	require.Nil(t, data, "offsets of another log mean nothing")
+	require.Nil(t, c.Snapshot, "offsets of another log mean nothing")
 }
 
 // What was noted before the checkpoint is there, as it came and in order; what the replica will read itself is not.
@@ -231,8 +238,9 @@ func TestAnnotations(t *testing.T) {
 	s.tell("interaction.note", "i1", "21T12:00:30", `{"note":"after the checkpoint"}`)
 	s.flush()
 	boot := NewBoot(conn, nil)
-	_, offset, epoch, err := boot.LoadSnapshot(ctx, topic, 1)
+	c, err := boot.LoadSnapshot(ctx, topic, 1)
 	require.NoError(t, err)
+	epoch, offset := c.Epoch, c.Offset
 	got, err := boot.Annotations(ctx, "6", []string{"i1", "unknown"}, epoch, offset)
 	require.NoError(t, err)
 	require.Equal(t, []schema.Annotation{want[1], want[0]}, got)

@@ -21,7 +21,7 @@ var ErrBroken = errors.New("checkpoint is broken")
 
 const (
 	chunkSize   = 4 << 20
-	insertSize  = 64 << 20 // of one INSERT, so that a large snapshot does not have to lie in memory twice
+	insertSize  = 64 << 20 // of one INSERT unless configured, so that a large snapshot does not have to lie in memory twice
 	keepLast    = 3
 	dayMs       = 24 * 60 * 60 * 1000
 	checksumLen = 8
@@ -98,7 +98,7 @@ func (s *Store) append(ctx context.Context, c *Checkpoint, now int64) error {
 		s.rows.Append(stamp, clickhouse.CheckpointRow{Chunk: uint32(i), Chunks: uint32(len(chunks)), Engine: c.Engine,
 			Partitions: uint32(c.Partitions), Log: c.Log, Data: append(binary.LittleEndian.AppendUint64(nil, sums.next(data)), data...)})
 		s.bytes.Add(len(data))
-		if s.rows.Bytes() < insertSize {
+		if s.rows.Bytes() < s.cfg.Insert {
 			continue
 		}
 		if err := s.send(ctx, now); err != nil {
@@ -213,8 +213,8 @@ func (s *Store) read(ctx context.Context, m Mark) ([]byte, error) {
 	return out, nil
 }
 
-// Prune deletes what nobody will restore from: all checkpoints but the last three and the newest of each day for as long as raw
-// events are kept.
+// Prune deletes what nobody will restore from: all checkpoints but the last three and, for as long as raw events are kept, the newest
+// of each day and the first of each epoch.
 func (s *Store) Prune(ctx context.Context, topic string, partition int) error {
 	marks, err := s.marks(ctx, topic, partition)
 	if err != nil {
@@ -246,7 +246,7 @@ func obsolete(marks []Mark, now time.Time, rawDays int) []Mark {
 	var out []Mark
 	kept := 0
 	days := map[int64]bool{}
-	for _, m := range marks {
+	for k, m := range marks {
 		if !m.whole() {
 			if kept > 0 {
 				out = append(out, m)
@@ -254,8 +254,9 @@ func obsolete(marks []Mark, now time.Time, rawDays int) []Mark {
 			continue
 		}
 		day := m.WrittenAt / dayMs
-		daily := !days[day] && (rawDays == 0 || now.UnixMilli()-m.WrittenAt < int64(rawDays)*dayMs)
-		if kept >= keepLast && !daily {
+		first := k == len(marks)-1 || marks[k+1].Epoch != m.Epoch // of its epoch: audits begin there
+		recent := rawDays == 0 || now.UnixMilli()-m.WrittenAt < int64(rawDays)*dayMs
+		if kept >= keepLast && !(recent && (first || !days[day])) {
 			out = append(out, m)
 			continue
 		}

@@ -34,6 +34,7 @@ type Config struct {
 	MinPause time.Duration // between attempts, doubled after each up to MaxPause; default 200 ms
 	MaxPause time.Duration // default 10 s
 	Attempt  time.Duration // how long one INSERT may take; default 60 s
+	Insert   int           // bytes of checkpoints that go into one INSERT; default 64 MiB
 	Now      func() time.Time
 	Log      *slog.Logger
 }
@@ -51,6 +52,9 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Attempt == 0 {
 		c.Attempt = 60 * time.Second
 	}
+	if c.Insert <= 0 {
+		c.Insert = insertSize
+	}
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -60,9 +64,11 @@ func (c Config) withDefaults() (Config, error) {
 	return c, nil
 }
 
-// Flushed is what one partition puts into a flush. Everything it points to must stay as it is until Flush returns.
+// Flushed is what one partition puts into a flush, beside what Gather has taken. Everything it points to must stay as it is until
+// Flush returns.
 type Flushed struct {
 	Stamp       clickhouse.Stamp
+	Gaps        []clickhouse.OffsetGap
 	Raw         []*clickhouse.Events // in offset order, without those that are stored already
 	Annotations []*clickhouse.Annotations
 	DeadLetters []schema.DeadLetter
@@ -77,14 +83,15 @@ type Sink struct {
 	conn Conn
 	cfg  Config
 
-	deadLetters  *clickhouse.DeadLetters
-	intervals    *clickhouse.AgentIntervals
-	visits       *clickhouse.QueueVisits
-	parts        *clickhouse.InteractionParts
-	interactions *clickhouse.Interactions
-	minutes      *clickhouse.Windows
-	quarters     *clickhouse.Windows
-	progress     *clickhouse.Progress
+	gaps         pieces[*clickhouse.OffsetGaps]
+	deadLetters  pieces[*clickhouse.DeadLetters]
+	intervals    pieces[*clickhouse.AgentIntervals]
+	visits       pieces[*clickhouse.QueueVisits]
+	parts        pieces[*clickhouse.InteractionParts]
+	interactions pieces[*clickhouse.Interactions]
+	minutes      pieces[*clickhouse.Windows]
+	quarters     pieces[*clickhouse.Windows]
+	progress     pieces[*clickhouse.Progress]
 
 	rows, failures *metrics.Counter
 	seconds        *metrics.Histogram
@@ -96,12 +103,19 @@ func NewSink(conn Conn, set *metrics.Set, cfg Config) (*Sink, error) {
 	if err != nil {
 		return nil, err
 	}
+	windows := func(minutes int) pieces[*clickhouse.Windows] {
+		return pieces[*clickhouse.Windows]{fresh: func() *clickhouse.Windows { return clickhouse.NewWindows(minutes) }}
+	}
 	return &Sink{
 		conn: conn, cfg: cfg,
-		deadLetters: clickhouse.NewDeadLetters(),
-		intervals:   clickhouse.NewAgentIntervals(), visits: clickhouse.NewQueueVisits(), parts: clickhouse.NewInteractionParts(),
-		interactions: clickhouse.NewInteractions(), minutes: clickhouse.NewWindows(schema.WindowMinute),
-		quarters: clickhouse.NewWindows(schema.WindowQuarter), progress: clickhouse.NewProgress(),
+		gaps:         pieces[*clickhouse.OffsetGaps]{fresh: clickhouse.NewOffsetGaps},
+		deadLetters:  pieces[*clickhouse.DeadLetters]{fresh: clickhouse.NewDeadLetters},
+		intervals:    pieces[*clickhouse.AgentIntervals]{fresh: clickhouse.NewAgentIntervals},
+		visits:       pieces[*clickhouse.QueueVisits]{fresh: clickhouse.NewQueueVisits},
+		parts:        pieces[*clickhouse.InteractionParts]{fresh: clickhouse.NewInteractionParts},
+		interactions: pieces[*clickhouse.Interactions]{fresh: clickhouse.NewInteractions},
+		minutes:      windows(schema.WindowMinute), quarters: windows(schema.WindowQuarter),
+		progress: pieces[*clickhouse.Progress]{fresh: clickhouse.NewProgress},
 		rows:     set.GetOrCreateCounter("floorwalker_sink_rows_total"),
 		failures: set.GetOrCreateCounter("floorwalker_sink_failures_total"),
 		seconds:  set.GetOrCreateHistogram("floorwalker_sink_flush_seconds"),
@@ -115,93 +129,40 @@ type table struct {
 	send func(ctx context.Context, now int64) error
 }
 
-// tables lists what a flush writes, in the order in which it is written: who sees a progress row sees all that it speaks of.
+// tables lists what a flush writes, in the order in which it is written: who sees a raw event sees what is known of the offsets before
+// it, and who sees a progress row sees all that it speaks of.
 func (s *Sink) tables(all []Flushed) []table {
 	return []table{
-		owned(s, "events", all, func(p *Flushed) []*clickhouse.Events { return p.Raw }),
-		filled(s, s.deadLetters, all, func(p *Flushed) []schema.DeadLetter { return p.DeadLetters }, s.deadLetters.Append),
-		owned(s, "annotations", all, func(p *Flushed) []*clickhouse.Annotations { return p.Annotations }),
-		filled(s, s.intervals, all, func(p *Flushed) []schema.Interval { return p.Rows.Intervals }, s.intervals.Append),
-		filled(s, s.visits, all, func(p *Flushed) []schema.Visit { return p.Rows.Visits }, s.visits.Append),
-		filled(s, s.parts, all, func(p *Flushed) []schema.Part { return p.Rows.Parts }, s.parts.Append),
-		filled(s, s.interactions, all, func(p *Flushed) []schema.Interaction { return p.Rows.Interactions }, s.interactions.Append),
-		s.windows(s.minutes, schema.WindowMinute, all),
-		s.windows(s.quarters, schema.WindowQuarter, all),
-		filled(s, s.progress, all, s.progressOf, s.addProgress),
+		inserted(s, "offset_gaps", s.gaps.filled),
+		inserted(s, "events", held(all, func(p *Flushed) []*clickhouse.Events { return p.Raw })),
+		inserted(s, "dead_letters", s.deadLetters.filled),
+		inserted(s, "annotations", held(all, func(p *Flushed) []*clickhouse.Annotations { return p.Annotations })),
+		inserted(s, "agent_intervals", s.intervals.filled),
+		inserted(s, "queue_visits", s.visits.filled),
+		inserted(s, "interaction_parts", s.parts.filled),
+		inserted(s, "interactions", s.interactions.filled),
+		inserted(s, "windows_1m", s.minutes.filled),
+		inserted(s, "windows_15m", s.quarters.filled),
+		inserted(s, "progress", s.progress.filled),
 	}
 }
 
-// owned is a table whose rows the partitions hold in writers of their own.
-func owned[W clickhouse.Writer](s *Sink, name string, all []Flushed, of func(*Flushed) []W) table {
-	t := table{name: name}
-	var list []W
+// held are the writers of all partitions for one table.
+func held[W clickhouse.Writer](all []Flushed, of func(*Flushed) []W) (list []W) {
 	for i := range all {
 		list = append(list, of(&all[i])...)
 	}
-	for _, w := range list {
+	return list
+}
+
+func inserted[W clickhouse.Writer](s *Sink, name string, writers []W) table {
+	t := table{name: name, send: func(ctx context.Context, now int64) error {
+		return clickhouse.Insert(ctx, s.conn, now, slices.Values(writers))
+	}}
+	for _, w := range writers {
 		t.rows += w.Rows()
 	}
-	t.send = func(ctx context.Context, now int64) error {
-		return clickhouse.Insert(ctx, s.conn, now, slices.Values(list))
-	}
 	return t
-}
-
-// filled is a table whose rows are turned into columns only while they are sent: the columns of all of them would be memory that
-// every flush goes through twice. w is filled, handed over and filled again.
-func filled[R any, W interface {
-	clickhouse.Writer
-	Table() string
-	Reset()
-}](s *Sink, w W, all []Flushed, of func(*Flushed) []R, add func(clickhouse.Stamp, []R)) table {
-	t := table{name: w.Table()}
-	for i := range all {
-		t.rows += len(of(&all[i]))
-	}
-	pieces := func(yield func(W) bool) {
-		defer w.Reset()
-		for i := range all {
-			for rows := range slices.Chunk(of(&all[i]), clickhouse.PieceRows) {
-				add(all[i].Stamp, rows)
-				if w.Rows() < clickhouse.PieceRows/2 {
-					continue // few rows of many partitions go together
-				}
-				if !yield(w) {
-					return
-				}
-				w.Reset()
-			}
-		}
-		yield(w)
-	}
-	t.send = func(ctx context.Context, now int64) error { return clickhouse.Insert(ctx, s.conn, now, pieces) }
-	return t
-}
-
-// windows are those of one length; engines give both mixed.
-func (s *Sink) windows(w *clickhouse.Windows, minutes int, all []Flushed) table {
-	t := filled(s, w, all, func(p *Flushed) []schema.Window { return p.Rows.Windows }, func(stamp clickhouse.Stamp, rows []schema.Window) {
-		for i := range rows {
-			if rows[i].Minutes == minutes {
-				w.Append(stamp, &rows[i])
-			}
-		}
-	})
-	t.rows = 0
-	for i := range all {
-		for k := range all[i].Rows.Windows {
-			if all[i].Rows.Windows[k].Minutes == minutes {
-				t.rows++
-			}
-		}
-	}
-	return t
-}
-
-func (s *Sink) addProgress(stamp clickhouse.Stamp, rows []clickhouse.ProgressRow) {
-	for _, r := range rows {
-		s.progress.Append(stamp, r)
-	}
 }
 
 // progressOf are the rows that say how far a partition's contact centres, and last the partition, have come.
@@ -214,10 +175,20 @@ func (s *Sink) progressOf(p *Flushed) []clickhouse.ProgressRow {
 	return append(out, clickhouse.ProgressRow{NewestEvent: p.Newest, CompleteUntil: p.Complete, CaughtUp: p.CaughtUp, Worker: s.cfg.Worker})
 }
 
-// Flush writes everything and returns when ClickHouse has it. A table that fails is tried again with the same rows, until ctx
+// Flush writes everything, and what was gathered for it, and returns when ClickHouse has it. A table that fails is tried again with the same rows, until ctx
 // ends: then the error names the last failure, and what was written stays, to be overwritten by whoever does it again.
 func (s *Sink) Flush(ctx context.Context, partitions []Flushed) error {
 	began := s.cfg.Now()
+	defer s.forget()
+	for i := range partitions {
+		p := &partitions[i]
+		s.Gather(p.Stamp, &p.Rows)
+		gather(&s.gaps, p.Gaps, func(w *clickhouse.OffsetGaps, r []clickhouse.OffsetGap) { w.Append(p.Stamp, r) })
+		gather(&s.deadLetters, p.DeadLetters, func(w *clickhouse.DeadLetters, r []schema.DeadLetter) { w.Append(p.Stamp, r) })
+		for _, r := range s.progressOf(p) {
+			s.progress.writer().Append(p.Stamp, r)
+		}
+	}
 	for _, t := range s.tables(partitions) {
 		if err := s.send(ctx, t, began.UnixMilli()); err != nil {
 			return err

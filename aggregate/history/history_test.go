@@ -97,6 +97,7 @@ func full(partition int, position int64) Flushed {
 	cc := fmt.Sprintf("cc%d", partition)
 	return Flushed{
 		Stamp: stampAt(partition, position),
+		Gaps:  []clickhouse.OffsetGap{{From: position - 5, Until: position - 3, Reason: clickhouse.GapAbsent, Ended: schema.NoTime, Resumed: schema.NoTime}},
 		Raw: rawOf(stampAt(partition, position), schema.RawEvent{ContactCenter: cc, Offset: position - 2, Type: schema.AgentLogin, Time: noon},
 			schema.RawEvent{ContactCenter: cc, Offset: position - 1, Type: schema.AgentLogout, Time: noon}),
 		DeadLetters: []schema.DeadLetter{{Offset: position - 3, Code: "malformed_json"}},
@@ -111,7 +112,7 @@ func full(partition int, position int64) Flushed {
 	}
 }
 
-var order = []string{"events", "dead_letters", "annotations", "agent_intervals", "queue_visits", "interaction_parts", "interactions",
+var order = []string{"offset_gaps", "events", "dead_letters", "annotations", "agent_intervals", "queue_visits", "interaction_parts", "interactions",
 	"windows_1m", "windows_15m", "progress"}
 
 // One INSERT per table for all partitions, raw events first and progress last; an idle flush writes progress alone.
@@ -120,7 +121,7 @@ func TestFlush_Order(t *testing.T) {
 	s := sink(t, conn)
 	require.NoError(t, s.Flush(context.Background(), []Flushed{full(1, 10), full(2, 20)}))
 	require.Equal(t, order, conn.sent)
-	for _, table := range order[:9] {
+	for _, table := range order[:10] {
 		require.Positive(t, count(t, conn, "(SELECT count() FROM "+table+")"), table)
 	}
 	require.EqualValues(t, 4, count(t, conn, "(SELECT count() FROM progress)"))
@@ -133,15 +134,15 @@ func TestFlush_Order(t *testing.T) {
 func TestFlush_Fails_SameRowsAgain(t *testing.T) {
 	conn := connect(t)
 	conn.fail = func(table string, attempt int) error {
-		if table == "queue_visits" && attempt < 8 {
+		if table == "queue_visits" && attempt < 9 {
 			return errors.New("down")
 		}
 		return nil
 	}
 	require.NoError(t, sink(t, conn).Flush(context.Background(), []Flushed{full(1, 10)}))
-	want := append([]string{}, order[:5]...)
+	want := append([]string{}, order[:6]...)
 	want = append(want, "queue_visits", "queue_visits", "queue_visits")
-	require.Equal(t, append(want, order[5:]...), conn.sent)
+	require.Equal(t, append(want, order[6:]...), conn.sent)
 	require.EqualValues(t, 1, count(t, conn, "(SELECT count() FROM queue_visits)"))
 }
 

@@ -24,6 +24,7 @@ type center struct {
 	complete     int64
 	agents       *btree.Map[string, *schema.LiveAgent]
 	interactions *btree.Map[string, *schema.LiveInteraction]
+	changes      *schema.AgentChange
 	pinned       *schema.Floor // of the present version, nil where none was asked for
 	noted        map[string]*notes
 	days         map[string]*agentDay
@@ -36,23 +37,23 @@ type center struct {
 
 // agentDay is an agent's time since the beginning of its local day: what live metrics clip.
 type agentDay struct {
-	intervals []stretch // of effective status, ascending
-	talks     []talk    // connected segments of parts whose interaction has left the engine
+	Intervals []stretch // of effective status, ascending
+	Talks     []talk    // connected segments of parts whose interaction has left the engine
 }
 
-// stretch is an interval of effective status in little memory.
+// stretch is an interval of effective status in little memory. Its fields, like those of talk, are stored in files.
 type stretch struct {
-	start, end int64
-	status     schema.Status
-	suspended  bool
-	continued  bool
+	Start, End int64
+	Status     schema.Status
+	Suspended  bool
+	Continued  bool
 }
 
 type talk struct {
-	since, until    int64
-	queue, campaign string
-	channel         schema.Channel
-	direction       schema.Direction
+	Since, Until    int64
+	Queue, Campaign string
+	Channel         schema.Channel
+	Direction       schema.Direction
 }
 
 func newCenter(id string, of *partition) *center {
@@ -67,7 +68,7 @@ func (c *center) pin() *schema.Floor {
 	defer c.mu.Unlock()
 	if c.pinned == nil {
 		c.pinned = &schema.Floor{ContactCenter: c.id, Version: c.version, NewestEvent: c.newest, CompleteUntil: c.complete,
-			Agents: c.agents.Copy(), Interactions: c.interactions.Copy()}
+			Agents: c.agents.Copy(), Interactions: c.interactions.Copy(), Changes: c.changes}
 	}
 	f := *c.pinned
 	return &f
@@ -82,6 +83,7 @@ func (c *center) publish(ch *engine.Changes) {
 	c.newest, c.complete = ch.NewestEvent, ch.CompleteUntil
 	for _, a := range ch.Agents {
 		c.agents.Set(a.ID, a)
+		c.changes = c.changes.Then(a)
 	}
 	for _, i := range ch.Gone {
 		c.keepTalks(i)
@@ -109,23 +111,23 @@ func (c *center) day(agent string) *agentDay {
 // keepInterval replaces, adds or removes one of an agent's intervals, and forgets those of days before.
 func (c *center) keepInterval(iv *schema.Interval) {
 	d := c.day(iv.Agent)
-	i, found := slices.BinarySearchFunc(d.intervals, iv.Start, func(s stretch, t int64) int { return compare(s.start, t) })
+	i, found := slices.BinarySearchFunc(d.Intervals, iv.Start, func(s stretch, t int64) int { return compare(s.Start, t) })
 	s := stretch{iv.Start, iv.End, iv.Status, iv.Suspended, iv.Continued}
 	switch {
 	case iv.Deleted && found:
-		d.intervals = slices.Delete(d.intervals, i, i+1)
+		d.Intervals = slices.Delete(d.Intervals, i, i+1)
 	case iv.Deleted:
 	case found:
-		d.intervals[i] = s
+		d.Intervals[i] = s
 	default:
-		d.intervals = slices.Insert(d.intervals, i, s)
+		d.Intervals = slices.Insert(d.Intervals, i, s)
 	}
 	old := 0
-	for old < len(d.intervals) && d.intervals[old].end < c.newest-keepLive.Milliseconds() {
+	for old < len(d.Intervals) && d.Intervals[old].End < c.newest-keepLive.Milliseconds() {
 		old++
 	}
 	if old > 32 {
-		d.intervals = slices.Delete(d.intervals, 0, old)
+		d.Intervals = slices.Delete(d.Intervals, 0, old)
 	}
 }
 
@@ -139,15 +141,15 @@ func (c *center) keepTalks(i *schema.LiveInteraction) {
 		d := c.day(part.Agent)
 		for _, s := range part.Segments {
 			if s.State == schema.StateConnected && s.Until > s.Since {
-				d.talks = append(d.talks, talk{s.Since, s.Until, part.Queue, part.Campaign, part.Channel, part.Direction})
+				d.Talks = append(d.Talks, talk{s.Since, s.Until, part.Queue, part.Campaign, part.Channel, part.Direction})
 			}
 		}
 		old := 0
-		for old < len(d.talks) && d.talks[old].until < c.newest-keepLive.Milliseconds() {
+		for old < len(d.Talks) && d.Talks[old].Until < c.newest-keepLive.Milliseconds() {
 			old++
 		}
 		if old > 32 {
-			d.talks = slices.Delete(d.talks, 0, old)
+			d.Talks = slices.Delete(d.Talks, 0, old)
 		}
 	}
 }
@@ -172,7 +174,7 @@ func (c *center) metrics(from, to int64) (schema.LiveMetrics, bool) {
 	if c.knownFrom != schema.NoTime && from < c.knownFrom {
 		return schema.LiveMetrics{}, false
 	}
-	m := schema.LiveMetrics{From: from, To: to, CompleteUntil: c.complete, AsOf: c.of.asOfLocked(c.newest)}
+	m := schema.LiveMetrics{From: from, To: to, CompleteUntil: c.complete, AsOf: c.of.asOf(c.newest)}
 	if from < c.pastTo {
 		if from != c.knownFrom {
 			return schema.LiveMetrics{}, false // sums of the past are of the whole day only
@@ -197,16 +199,16 @@ func (c *center) metrics(from, to int64) (schema.LiveMetrics, bool) {
 
 // touching adds the agent's intervals and talks that touch [from, to).
 func (d *agentDay) touching(agent string, from, to int64, m *schema.LiveMetrics) {
-	for _, s := range d.intervals {
-		if s.start < to && s.end > from {
-			m.Intervals = append(m.Intervals, schema.Interval{Agent: agent, Kind: schema.IntervalStatus, Start: s.start, End: s.end,
-				Status: s.status, Suspended: s.suspended, Continued: s.continued})
+	for _, s := range d.Intervals {
+		if s.Start < to && s.End > from {
+			m.Intervals = append(m.Intervals, schema.Interval{Agent: agent, Kind: schema.IntervalStatus, Start: s.Start, End: s.End,
+				Status: s.Status, Suspended: s.Suspended, Continued: s.Continued})
 		}
 	}
-	for _, t := range d.talks {
-		if t.since < to && t.until > from {
-			m.Parts = append(m.Parts, schema.Part{Agent: agent, Queue: t.queue, Campaign: t.campaign, Channel: t.channel, Direction: t.direction,
-				Start: t.since, Ended: t.until, Segments: []schema.Segment{{State: schema.StateConnected, Since: t.since, Until: t.until}}})
+	for _, t := range d.Talks {
+		if t.Since < to && t.Until > from {
+			m.Parts = append(m.Parts, schema.Part{Agent: agent, Queue: t.Queue, Campaign: t.Campaign, Channel: t.Channel, Direction: t.Direction,
+				Start: t.Since, Ended: t.Until, Segments: []schema.Segment{{State: schema.StateConnected, Since: t.Since, Until: t.Until}}})
 		}
 	}
 }

@@ -44,7 +44,7 @@ func (n newcomers) Read(ctx context.Context, from int64, handle func([]schema.Re
 
 // Status, floors and metrics are asked for while events come: nobody waits for each other for ever.
 func TestView_ReadWhileEventsCome_AllApplied(t *testing.T) {
-	const centers = 20_000
+	const centers = 2_000
 	now := time.Date(2026, 11, 21, 8, 0, 0, 0, time.UTC)
 	v, err := New(Config{Gate: gate.Gate{AnyPartitioner: true, MaxAhead: time.Hour}, Decoder: func() gate.Decoder { return &schema.Decoder{} },
 		Zone: func(string) *time.Location { return time.UTC }, Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler)})
@@ -53,7 +53,7 @@ func TestView_ReadWhileEventsCome_AllApplied(t *testing.T) {
 	var group sync.WaitGroup
 	defer group.Wait()
 	defer cancel()
-	group.Go(func() { _ = v.Run(ctx, []Partition{newcomers{centers, now}}) })
+	group.Go(func() { _ = v.Run(ctx, only(newcomers{centers, now})) })
 	for _, read := range []func(){
 		func() { v.Status() },
 		func() { v.Metrics("always", now.UnixMilli()-8*3600_000, now.UnixMilli()) },

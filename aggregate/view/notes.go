@@ -19,6 +19,8 @@ type note struct {
 type notes struct {
 	list  []note
 	bytes [schema.EventDirectory]int // by type
+
+	forgotten bool // there were more than are kept
 }
 
 // annotate keeps an annotation for as long as its interaction lives.
@@ -58,7 +60,7 @@ func (n *notes) add(ev *schema.Event, offset int64) {
 	for n.bytes[x.Type] > keepNotes {
 		k := slices.IndexFunc(n.list, func(o note) bool { return o.Type == x.Type })
 		n.bytes[x.Type] -= len(n.list[k].Data)
-		n.list = slices.Delete(n.list, k, k+1)
+		n.list, n.forgotten = slices.Delete(n.list, k, k+1), true
 	}
 }
 
@@ -81,58 +83,8 @@ func (n *notes) lay(i *schema.LiveInteraction) {
 	if n == nil {
 		return
 	}
+	i.Recording, i.RecordingSince, i.Forgotten = false, schema.NoTime, n.forgotten
 	for k := range n.list {
-		x := &n.list[k]
-		i.Annotations = append(i.Annotations, x.Annotation)
-		switch x.Type {
-		case schema.InteractionNote:
-			i.Notes = append(i.Notes, x.Annotation)
-		case schema.InteractionUpdated:
-			update(i, x.said)
-		case schema.InteractionRecording:
-			if x.said.Active != i.Recording {
-				i.Recording, i.RecordingSince = x.said.Active, x.Time
-			}
-			i.RecordAllowed = x.said.Allowed
-		case schema.InteractionDisposition:
-			i.Disposition, i.SubDisposition = x.said.DispositionID, x.said.SubDispositionID
-		case schema.InteractionExtraItem:
-			setItem(i, x)
-		}
-	}
-	if !i.Recording {
-		i.RecordingSince = schema.NoTime
-	}
-}
-
-func setItem(i *schema.LiveInteraction, x *note) {
-	item := schema.ExtraItem{ID: x.said.ItemID, Name: x.said.Name, Value: x.said.Value, Searchable: x.said.Searchable, Time: x.Time, Source: x.Source}
-	for k := range i.ExtraItems {
-		if o := &i.ExtraItems[k]; o.ID == item.ID && (item.ID != "" || o.Name == item.Name) {
-			*o = item
-			return
-		}
-	}
-	i.ExtraItems = append(i.ExtraItems, item)
-}
-
-// update replaces what an updated event names; of a customer, field by field.
-func update(i *schema.LiveInteraction, ev *schema.Event) {
-	for _, f := range []struct {
-		field schema.Field
-		to    *string
-		value string
-	}{{schema.HasCallID, &i.CallID, ev.CallID}, {schema.HasChatID, &i.ChatID, ev.ChatID}, {schema.HasCallFlowID, &i.CallFlow, ev.CallFlowID},
-		{schema.HasScreenPopURL, &i.ScreenPopURL, ev.ScreenPopURL}, {schema.HasGruu, &i.Gruu, ev.Gruu},
-		{schema.HasCampaignID, &i.Campaign, ev.CampaignID}} {
-		if ev.Has&f.field != 0 {
-			*f.to = f.value
-		}
-	}
-	if ev.Has&schema.HasCanRecord != 0 {
-		i.CanRecord = ev.CanRecord
-	}
-	if ev.Has&schema.HasCustomer != 0 {
-		i.Customer = schema.MergeObjects(i.Customer, ev.Customer)
+		i.Lay(&n.list[k].Annotation, n.list[k].said)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"floorwalker/aggregate/engine"
@@ -13,7 +14,7 @@ import (
 
 // partition feeds one engine and publishes what changes.
 type partition struct {
-	v    *View
+	r    *replica
 	from Partition
 	id   int
 	gate gate.Gate
@@ -22,60 +23,109 @@ type partition struct {
 
 	mu      sync.Mutex // of the engine
 	eng     *engine.Engine
-	applied int64
-	end     int64
-	heard   time.Time // when Kafka last said that there is nothing more
-	err     error
+	vouched bool // it is known which epoch this state is of; of the booting goroutine, then read only
+
+	// Readers ask for the position at each answer: they must not wait while the engine folds a batch or is packed. The goroutine that
+	// reads from Kafka replaces it.
+	at atomic.Pointer[position]
+
+	saved int64 // position of the newest file; of the booting goroutine, then of the saver
 }
 
-func newPartition(v *View, from Partition, total int) *partition {
-	g := v.cfg.Gate
+// position is how far a partition has come.
+type position struct {
+	applied, end int64
+	heard        time.Time // when Kafka last said that there is nothing more
+	err          error     // why it stands still
+}
+
+func newPartition(r *replica, from Partition, total int) *partition {
+	g := r.v.cfg.Gate
 	g.Partition, g.Partitions = from.ID(), total
-	return &partition{v: v, from: from, id: from.ID(), gate: g, dec: v.cfg.Decoder(), eng: engine.New(v.cfg.Engine)}
+	p := &partition{r: r, from: from, id: from.ID(), gate: g, dec: r.v.cfg.Decoder(), eng: engine.New(r.v.cfg.Engine)}
+	p.at.Store(&position{})
+	return p
 }
 
-// run boots the partition and tails it until ctx ends.
-func (p *partition) run(ctx context.Context) error {
-	first, _, err := p.from.Bounds(ctx)
+// run boots the partition and tails it until ctx ends. What keeps it from reading is told by its status; where Kafka no longer has, or
+// does not have yet, what comes next, a successor of the whole replica is asked for.
+func (p *partition) run(ctx context.Context) {
+	if err := p.start(ctx); err != nil {
+		p.fail(err)
+		p.r.failed <- fmt.Errorf("live view of partition %d: %w", p.id, err)
+		p.r.booting.Done()
+		return
+	}
+	p.r.booting.Done()
+	wait := shortestRetry
+	for {
+		before := p.position()
+		err := p.from.Read(ctx, before, p.handle)
+		if ctx.Err() != nil {
+			return
+		}
+		if p.position() > before {
+			wait = shortestRetry
+		}
+		p.fail(err)
+		p.r.v.cfg.Log.Error("live view cannot read on", "partition", p.id, "offset", p.position(), "error", err)
+		if pause(ctx, wait) != nil {
+			return
+		}
+		wait = min(2*wait, longestRetry)
+		if first, next, err := p.from.Bounds(ctx); err == nil && (p.position() < first || p.position() > next) {
+			p.r.want(fmt.Sprintf("partition %d: offset %d is not among those that Kafka has, %d to %d", p.id, p.position(), first, next))
+		}
+	}
+}
+
+// start boots and sets the position to begin at.
+func (p *partition) start(ctx context.Context) error {
+	first, next, err := p.from.Bounds(ctx)
 	if err != nil {
 		return fmt.Errorf("bounds: %w", err)
 	}
-	if err := p.boot(ctx); err != nil {
+	if err := p.boot(ctx, first, next); err != nil {
 		return err
 	}
 	p.mu.Lock()
-	at := p.eng.Position()
+	at := max(p.eng.Position(), first)
 	p.mu.Unlock()
-	if at < first {
-		p.v.cfg.Log.Warn("live view begins later than its checkpoint", "partition", p.id, "checkpoint", at, "first_offset", first)
-	}
-	return p.from.Read(ctx, max(at, first), p.handle)
+	p.at.Store(&position{applied: at, end: next})
+	return nil
 }
 
 func (p *partition) fail(err error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.err = err
+	at := *p.at.Load()
+	at.err = err
+	p.at.Store(&at)
 }
+
+func (p *partition) position() int64 { return p.at.Load().applied }
 
 // handle applies a batch and publishes what it changed, all at once.
 func (p *partition) handle(batch []schema.Record, next int64) error {
+	reached := next
+	if len(batch) > 0 {
+		p.apply(batch)
+		reached = batch[len(batch)-1].Offset + 1
+	}
+	before := p.at.Load()
+	at := &position{applied: max(before.applied, reached), end: next, heard: before.heard}
+	if at.applied >= next {
+		at.heard = p.r.v.cfg.Now()
+	}
+	p.at.Store(at)
+	return nil
+}
+
+func (p *partition) apply(batch []schema.Record) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.end = next
-	if len(batch) == 0 {
-		p.applied, p.heard = max(p.applied, next), p.v.cfg.Now()
-		return nil
-	}
 	for i := range batch {
 		p.record(&batch[i])
 	}
-	p.applied = batch[len(batch)-1].Offset + 1
-	if p.applied >= next {
-		p.heard = p.v.cfg.Now()
-	}
 	p.publish()
-	return nil
 }
 
 // record applies one record; what is no event is history's business.
@@ -86,36 +136,63 @@ func (p *partition) record(rec *schema.Record) {
 	}
 	outcome := p.eng.Apply(&p.ev, rec.Offset)
 	if p.ev.Type.Annotation() && outcome != engine.Duplicate {
-		p.v.centerOf(p.ev.ContactCenter, p).annotate(&p.ev, rec.Offset)
+		p.r.centerOf(p.ev.ContactCenter, p).annotate(&p.ev, rec.Offset)
 	}
 }
 
 func (p *partition) publish() {
-	p.eng.Look(func(ch *engine.Changes) { p.v.centerOf(ch.ContactCenter, p).publish(ch) })
+	p.eng.Look(func(ch *engine.Changes) { p.r.centerOf(ch.ContactCenter, p).publish(ch) })
 }
 
 func (p *partition) status() Status {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return Status{Partition: p.id, Applied: p.applied, End: p.end, CaughtUp: p.caughtUp(), Err: p.err}
+	at := p.at.Load()
+	return Status{Partition: p.id, Applied: at.applied, End: at.end, CaughtUp: at.caughtUp(p.r.v.cfg.Now()), Err: at.err}
 }
 
-// caughtUp reports whether the view holds every event that Kafka had a moment ago. The lock is held.
-func (p *partition) caughtUp() bool {
-	return p.applied >= p.end && !p.heard.IsZero() && p.v.cfg.Now().Sub(p.heard) < heardWithin
+// caughtUp reports whether the view holds every event that Kafka had a moment ago.
+func (a *position) caughtUp(now time.Time) bool {
+	return a.applied >= a.end && !a.heard.IsZero() && now.Sub(a.heard) < heardWithin
 }
 
 // asOf is the moment up to which the view holds every event that Kafka had: now while it is caught up, else the newest event time.
 func (p *partition) asOf(newest int64) int64 {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.asOfLocked(newest)
-}
-
-// asOfLocked is asOf with the lock held.
-func (p *partition) asOfLocked(newest int64) int64 {
-	if p.caughtUp() || newest == schema.NoTime {
-		return p.v.cfg.Now().UnixMilli()
+	if now, caughtUp := p.now(); caughtUp || newest == schema.NoTime {
+		return now
 	}
 	return newest
+}
+
+// now is the present moment, and whether the view has caught up to it.
+func (p *partition) now() (ms int64, caughtUp bool) {
+	now := p.r.v.cfg.Now()
+	return now.UnixMilli(), p.at.Load().caughtUp(now)
+}
+
+// save packs the partition's state into a file, unless nothing came since the last one.
+func (p *partition) save() (size int64, err error) {
+	if !p.vouched {
+		return 0, nil
+	}
+	p.mu.Lock()
+	at := p.eng.Position()
+	if at == p.saved {
+		p.mu.Unlock()
+		return 0, nil
+	}
+	s := &saved{Topic: p.r.v.cfg.Disk.topic, Partition: p.id, Partitions: p.gate.Partitions, Epoch: p.r.epoch, Offset: at}
+	s.Engine, err = p.eng.Snapshot()
+	for _, c := range p.r.of(p) {
+		c.mu.Lock()
+		s.Centers = append(s.Centers, c.save())
+		c.mu.Unlock()
+	}
+	p.mu.Unlock()
+	if err != nil {
+		return 0, err
+	}
+	if size, err = p.r.v.cfg.Disk.save(s); err != nil {
+		return 0, err
+	}
+	p.saved = at
+	return size, nil
 }

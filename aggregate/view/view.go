@@ -2,12 +2,15 @@
 package view
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/VictoriaMetrics/metrics"
 
 	"floorwalker/aggregate/engine"
 	"floorwalker/aggregate/gate"
@@ -27,8 +30,12 @@ type Partition interface {
 
 // History is what the view reads of the history at its start, to know what happened before its engines' checkpoint.
 type History interface {
-	// Snapshot is the newest checkpoint of a partition and its epoch, nil where there is none.
-	Snapshot(ctx context.Context, partition int) (data []byte, epoch uint16, err error)
+	// Epoch is the newest one of the topic that anything was flushed in, false where nothing ever was.
+	Epoch(ctx context.Context) (epoch uint16, ok bool, err error)
+	// Backfilled is when history was last corrected afterwards, in ms; 0 where it never was.
+	Backfilled(ctx context.Context) (int64, error)
+	// Snapshot is the newest checkpoint of a partition, one without an engine where there is none.
+	Snapshot(ctx context.Context, partition int) (Checkpoint, error)
 	// Windows returns what was counted in the whole minutes of [from, to), summed for each Dims.
 	Windows(ctx context.Context, contactCenter string, from, to int64) ([]schema.Window, error)
 	// Intervals returns the ended intervals of effective status that touch [from, to).
@@ -45,7 +52,11 @@ type Config struct {
 	Gate    gate.Gate           // Partition is filled in
 	Decoder func() gate.Decoder // one for each partition
 	Zone    func(contactCenter string) *time.Location
-	History History // nil: the view begins with what Kafka still has
+	History History       // nil: the view begins with what Kafka still has
+	Disk    *Disk         // nil: the view keeps no checkpoints of its own
+	Save    time.Duration // between two checkpoints of its own (30 s); longer where saving takes long
+	Poll    time.Duration // between two questions to the history whether there is something new to begin with (5 s)
+	Metrics *metrics.Set  // nil: what it does is not counted
 	Now     func() time.Time
 	Log     *slog.Logger
 }
@@ -66,11 +77,10 @@ type Status struct {
 
 // View holds the live state of all contact centres. Its methods may be called from any goroutine.
 type View struct {
-	cfg Config
+	cfg   Config
+	saves saveCounts
 
-	mu         sync.RWMutex
-	partitions []*partition
-	centers    map[string]*center
+	current atomic.Pointer[replica]
 }
 
 // New makes an empty view.
@@ -80,6 +90,8 @@ func New(cfg Config) (*View, error) {
 		return nil, errors.New("view: a decoder is required")
 	case cfg.Zone == nil:
 		return nil, errors.New("view: time zones are required")
+	case cfg.Save < 0 || cfg.Poll < 0:
+		return nil, fmt.Errorf("view: save %s and poll %s must not be negative", cfg.Save, cfg.Poll)
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -87,40 +99,20 @@ func New(cfg Config) (*View, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
+	if cfg.Metrics == nil {
+		cfg.Metrics = metrics.NewSet()
+	}
+	cfg.Save, cfg.Poll = cmp.Or(cfg.Save, 30*time.Second), cmp.Or(cfg.Poll, 5*time.Second)
 	cfg.Engine.Live = true
 	cfg.Engine.KeepMs = keepLive.Milliseconds()
-	return &View{cfg: cfg, centers: map[string]*center{}}, nil
-}
-
-// Run feeds the view until ctx ends or a partition cannot go on.
-func (v *View) Run(ctx context.Context, partitions []Partition) error {
-	ctx, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	var list []*partition
-	for _, p := range partitions {
-		list = append(list, newPartition(v, p, len(partitions)))
-	}
-	v.mu.Lock()
-	v.partitions = list
-	v.mu.Unlock()
-	var group sync.WaitGroup
-	for _, p := range list {
-		group.Go(func() {
-			if err := p.run(ctx); err != nil && ctx.Err() == nil {
-				p.fail(err)
-				stop(fmt.Errorf("live view of partition %d: %w", p.id, err))
-			}
-		})
-	}
-	group.Wait()
-	return context.Cause(ctx)
+	v := &View{cfg: cfg, saves: newSaveCounts(cfg.Metrics)}
+	v.current.Store(&replica{v: v})
+	return v, nil
 }
 
 // Status tells how far each partition has come.
 func (v *View) Status() []Status {
-	v.mu.RLock()
-	partitions := v.partitions
-	v.mu.RUnlock() // a partition that publishes holds its own lock when it asks for this one
+	partitions := v.current.Load().partitions
 	out := make([]Status, len(partitions))
 	for k, p := range partitions {
 		out[k] = p.status()
@@ -128,28 +120,7 @@ func (v *View) Status() []Status {
 	return out
 }
 
-func (v *View) find(contactCenter string) *center {
-	v.mu.RLock()
-	defer v.mu.RUnlock()
-	return v.centers[contactCenter]
-}
-
-// centerOf finds or makes a contact centre, which belongs to one partition. Where producers partition as they like and one is seen
-// in two, the later one wins and the log says so.
-func (v *View) centerOf(contactCenter string, p *partition) *center {
-	c := v.find(contactCenter)
-	if c != nil && c.of == p {
-		return c
-	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if c != nil {
-		v.cfg.Log.Error("contact centre seen in two partitions", "contact_center", contactCenter, "partitions", []int{c.of.id, p.id})
-	}
-	c = newCenter(contactCenter, p)
-	v.centers[c.id] = c
-	return c
-}
+func (v *View) find(contactCenter string) *center { return v.current.Load().find(contactCenter) }
 
 // Pin returns the newest state of a contact centre, false where no event has named it.
 func (v *View) Pin(contactCenter string) (*schema.Floor, bool) {
@@ -157,8 +128,12 @@ func (v *View) Pin(contactCenter string) (*schema.Floor, bool) {
 	if c == nil {
 		return nil, false
 	}
+	now, caughtUp := c.of.now() // before the state is taken: it is at least as new
 	f := c.pin()
-	f.AsOf = c.of.asOf(f.NewestEvent)
+	f.AsOf = now
+	if !caughtUp && f.NewestEvent != schema.NoTime {
+		f.AsOf = f.NewestEvent
+	}
 	return f, true
 }
 

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -91,6 +92,7 @@ type memory struct {
 	store       map[string]any
 	annotations []schema.Annotation
 	windows     []schema.Window
+	backfilled  atomic.Int64
 }
 
 func remembered(t *testing.T, records []schema.Record) *memory {
@@ -124,12 +126,21 @@ func remembered(t *testing.T, records []schema.Record) *memory {
 	return m
 }
 
-func (m *memory) Snapshot(context.Context, int) ([]byte, uint16, error) { return m.snapshot, 0, nil }
+func (m *memory) Backfilled(context.Context) (int64, error) { return m.backfilled.Load(), nil }
+
+func (m *memory) Epoch(context.Context) (uint16, bool, error) { return 0, true, nil }
+
+func (m *memory) Snapshot(context.Context, int) (Checkpoint, error) {
+	return Checkpoint{Partitions: 1, Offset: m.offset, Engine: m.snapshot}, nil
+}
 
 func (m *memory) Windows(_ context.Context, _ string, from, to int64) ([]schema.Window, error) {
 	var out []schema.Window
 	for _, x := range m.store {
 		if w, ok := x.(schema.Window); ok && w.Minutes == schema.WindowMinute && w.Start >= from && w.Start < to {
+			for k := range w.Measures { // adding up writes into them
+				w.Measures[k].Log, w.Measures[k].Seconds = slices.Clone(w.Measures[k].Log), slices.Clone(w.Measures[k].Seconds)
+			}
 			out = addWindows(out, []schema.Window{w})
 		}
 	}
@@ -172,10 +183,15 @@ func run(t *testing.T, l *log, h History, now time.Time) *View {
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
-	go func() { defer close(done); _ = v.Run(ctx, []Partition{l}) }()
+	go func() { defer close(done); _ = v.Run(ctx, only(l)) }()
 	t.Cleanup(func() { stop(); <-done })
 	wait(t, v, l)
 	return v
+}
+
+// only is a topic of one partition.
+func only(p Partition) func(context.Context) ([]Partition, error) {
+	return func(context.Context) ([]Partition, error) { return []Partition{p}, nil }
 }
 
 func wait(t *testing.T, v *View, l *log) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -194,7 +195,7 @@ func TestRecordOfRaw_DecodesTheSame(t *testing.T) {
 		p := &pending{pool: &pool{}}
 		p.addRaw(clickhouse.Stamp{Topic: topic, Partition: 3}, &ev, &rec)
 		raw := p.raw[0].At(0)
-		again := raw2record(topic, &raw)
+		again := schema.RecordOf(topic, &raw)
 		require.NoError(t, d.Decode(&again, &ev))
 		require.Equal(t, want, ev.Clone())
 	}
@@ -215,4 +216,206 @@ func TestAnnotation_DuplicateChangesNothing(t *testing.T) {
 	require.EqualValues(t, 1, outcome(w, "duplicate"))
 	require.Equal(t, 1, m.annotations)
 	require.Equal(t, []int64{0, 1, 2}, m.raw[0], "raw events keep duplicates")
+}
+
+// story adds events of contact centre 6 on one day to a log.
+type story struct {
+	*log
+	n int
+}
+
+func (s *story) event(kind, subject, at, data string) {
+	s.n++
+	s.add(fmt.Sprintf(`{"specversion":"1.0","id":"%d","source":"/acd","type":"cc.%s","subject":%q,"time":"2026-09-21T%sZ","contactcenter":"6","data":%s}`,
+		int(s.first)+s.n, kind, subject, at, data))
+}
+
+func (b *bench) real(t *testing.T) *Worker {
+	t.Helper()
+	return b.worker(t, Real(engine.Config{}), func() gate.Decoder { return &schema.Decoder{} }, nil)
+}
+
+func (b *bench) run(t *testing.T, l *log) *Worker {
+	t.Helper()
+	w := b.real(t)
+	o := b.own(w, 1, l)
+	_, next, err := l.Bounds(context.Background())
+	require.NoError(t, err)
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		select {
+		case err := <-o.done:
+			require.NoError(t, err)
+		default:
+		}
+		require.True(t, time.Now().Before(deadline), "the log is not read to its end")
+		if b.number(t, "SELECT max(offset) FROM progress") == next && b.number(t, "SELECT argMax(caught_up, (offset, written_at)) FROM progress WHERE contact_center = ''") == 1 {
+			break
+		}
+	}
+	o.end(t)
+	return w
+}
+
+// at is a time of the story's day in SQL.
+func at(clock string) string { return "toDateTime64('2026-09-21 " + clock + "', 3, 'UTC')" }
+
+// Where records are lost, what was open ends at the newest event before them, what was complete stays as it was, and what would be
+// made of a part of its events is not written: with a checkpoint, without any, after a crash on the way, and after a restart.
+func TestClickHouse_LostRecords(t *testing.T) {
+	for name, before := range map[string]struct {
+		prepare []string
+		crash   bool
+	}{
+		"from the checkpoint":  {},
+		"checkpoints are gone": {prepare: []string{"TRUNCATE TABLE checkpoints"}},
+		"facts of the last raw events were not written": {prepare: []string{"TRUNCATE TABLE checkpoints", "DELETE FROM queue_visits WHERE interaction = 'i2'",
+			"DELETE FROM interactions WHERE id = 'i2'"}},
+		"crash on the way": {crash: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			old := &story{log: newLog(0, 0)}
+			old.event("agent.login", "a1", "12:00:00", `{}`)
+			old.event("agent.status", "a1", "12:00:10", `{"status":"available"}`)
+			old.event("interaction.queued", "i1", "12:00:20", `{"queue_id":"q1"}`)
+			old.event("interaction.offered", "i1", "12:00:25", `{"agent_id":"a1"}`)
+			old.event("interaction.connected", "i1", "12:00:30", `{"agent_id":"a1"}`)
+			old.event("interaction.queued", "i2", "12:00:40", `{"queue_id":"q1"}`)
+			b.run(t, old.log)
+			windows := "SELECT groupBitXor(cityHash64(toString(tuple(* EXCEPT (version, processed_at))))) FROM windows_15m FINAL WHERE start < " + at("12:15:00")
+			was := b.number(t, windows)
+			for _, statement := range before.prepare {
+				require.NoError(t, b.conn.Exec(context.Background(), statement))
+			}
+
+			now := &story{log: newLog(0, 10)}
+			now.event("interaction.queued", "i3", "12:10:20", `{"queue_id":"q1"}`)
+			now.event("agent.login", "a1", "12:10:22", `{}`)
+			now.event("interaction.offered", "i3", "12:10:25", `{"agent_id":"a1"}`)
+			now.event("interaction.connected", "i3", "12:10:30", `{"agent_id":"a1"}`)
+			now.event("interaction.ended", "i3", "12:20:00", `{"reason":"completed"}`)
+			w := b.run(t, now.log)
+			require.Equal(t, []Gap{{0, 6, 10}}, w.Gaps())
+			if before.crash {
+				require.NoError(t, b.conn.Exec(context.Background(), "DELETE FROM checkpoints WHERE offset > 6"))
+				now.event("agent.status", "a1", "12:20:01", `{"status":"available"}`)
+				require.Equal(t, []Gap{{0, 6, 10}}, b.run(t, now.log).Gaps())
+			}
+			now.event("interaction.queued", "i9", "12:05:00", `{"queue_id":"q1"}`) // late: from a stretch that is known in part only
+			require.Equal(t, []Gap{{0, 6, 10}}, b.run(t, now.log).Gaps(), "still told of after a restart")
+
+			for what, query := range map[string]string{
+				"intervals":    "SELECT count() FROM agent_intervals FINAL WHERE start < " + at("12:10:00") + " AND NOT deleted AND ifNull(end, now64()) != " + at("12:00:40") + " AND ifNull(end, now64()) > " + at("12:00:40"),
+				"visits":       "SELECT count() FROM queue_visits FINAL WHERE isNull(end) OR interaction = 'i9' OR start < " + at("12:10:00") + " AND end > " + at("12:00:40"),
+				"parts":        "SELECT count() FROM interaction_parts FINAL WHERE isNull(finished) AND interaction != 'i3'",
+				"interactions": "SELECT count() FROM interactions FINAL WHERE isNull(ended)",
+				"minutes":      "SELECT count() FROM windows_1m FINAL WHERE start > " + at("12:00:59") + " AND start < " + at("12:10:20"),
+			} {
+				require.Zero(t, b.number(t, query), what)
+			}
+			for query, want := range map[string]int64{
+				windows: was,
+				"SELECT count() FROM agent_intervals FINAL WHERE end = " + at("12:00:40") + " AND NOT deleted":                                                                         3, // on call, available, workload
+				"SELECT count() FROM agent_intervals FINAL WHERE isNull(end) AND NOT deleted":                                                                                          3,
+				"SELECT count() FROM queue_visits FINAL WHERE interaction = 'i2' AND end = " + at("12:00:40") + " AND outcome = 'expired'":                                             1,
+				"SELECT talk_ms FROM interaction_parts FINAL WHERE interaction = 'i1' AND finished = " + at("12:00:40") + " AND ended = finished":                                      10_000,
+				"SELECT sum(toUnixTimestamp64Milli(u)) FROM (SELECT arrayJoin(segments_until) AS u FROM interaction_parts FINAL WHERE interaction = 'i1') WHERE u > " + at("12:00:40"): 0,
+				"SELECT count() FROM interactions FINAL WHERE id IN ('i1', 'i2') AND ended = " + at("12:00:40") + " AND end_reason = 'expired'":                                        2,
+				"SELECT count() FROM queue_visits FINAL WHERE interaction = 'i3' AND outcome = 'answered'":                                                                             1,
+				"SELECT sum(talk_count) FROM windows_1m FINAL WHERE start = " + at("12:20:00") + " AND agent = ''":                                                                     1,
+				"SELECT sum(talk_count) FROM windows_15m FINAL WHERE start = " + at("12:15:00") + " AND agent = ''":                                                                    1,
+				"SELECT count() FROM events FINAL": int64(len(old.records) + len(now.records)),
+				"SELECT count() FROM offset_gaps FINAL WHERE from_offset = 6 AND until_offset = 10 AND reason = 'lost' AND contact_center = '' AND resumed_at = " + at("12:10:20"):                    1,
+				"SELECT count() FROM offset_gaps FINAL WHERE from_offset = 6 AND until_offset = 10 AND contact_center = '6' AND ended_at = " + at("12:00:40") + " AND resumed_at = " + at("12:10:20"): 1,
+				"SELECT count() FROM offset_gaps FINAL": 2,
+			} {
+				require.Equal(t, want, b.number(t, query), query)
+			}
+		})
+	}
+}
+
+// digest is the same where all facts and windows are.
+func (b *bench) digest(t *testing.T) (out []int64) {
+	t.Helper()
+	for _, table := range []string{"agent_intervals", "queue_visits", "interaction_parts", "interactions", "windows_1m", "windows_15m", "annotations"} {
+		out = append(out, b.number(t, "SELECT groupBitXor(cityHash64(toString(tuple(* EXCEPT (version, processed_at))))) FROM "+table+" FINAL"+
+			map[bool]string{true: "", false: " WHERE NOT deleted"}[table == "annotations" || strings.HasPrefix(table, "windows")]))
+	}
+	return out
+}
+
+// A checkpoint that is cut off, has a flipped bit, or is of another engine is not used: the one before it is, and without any the
+// state is made again of raw events. What is in history then is what it is without the damage.
+func TestClickHouse_UnreadableCheckpoints(t *testing.T) {
+	chapters := func() []func(*story) {
+		return []func(*story){
+			func(s *story) {
+				s.event("agent.login", "a1", "12:00:00", `{}`)
+				s.event("agent.status", "a1", "12:00:10", `{"status":"available"}`)
+				s.event("interaction.queued", "i1", "12:00:20", `{"queue_id":"q1"}`)
+				s.add("no JSON")
+			},
+			func(s *story) {
+				s.event("interaction.offered", "i1", "12:00:25", `{"agent_id":"a1"}`)
+				s.event("interaction.connected", "i1", "12:00:30", `{"agent_id":"a1"}`)
+				s.event("interaction.note", "i1", "12:00:40", `{"note":"n"}`)
+			},
+			func(s *story) {
+				s.event("interaction.ended", "i1", "12:01:30", `{"reason":"completed"}`)
+				s.event("interaction.queued", "i2", "12:02:00", `{"queue_id":"q1"}`)
+				s.add("no JSON")
+			},
+			func(s *story) {
+				s.event("agent.status", "a1", "12:03:00", `{"status":"busy"}`)
+				s.event("interaction.ended", "i2", "12:04:00", `{"reason":"abandoned"}`)
+			},
+		}
+	}
+	want := func() []int64 {
+		b := newBench(t)
+		s := &story{log: newLog(0, 0)}
+		for _, tell := range chapters() {
+			tell(s)
+		}
+		b.run(t, s.log)
+		return b.digest(t)
+	}()
+	const flip = "concat(substring(data, 1, 40), char(bitXor(reinterpretAsUInt8(substring(data, 41, 1)), 1)), substring(data, 42))"
+	for name, c := range map[string]struct {
+		damage string
+		from   int64 // where Kafka is read on from
+		broken uint64
+	}{
+		"bit flipped":       {"UPDATE data = " + flip + " WHERE offset = 10", 7, 1},
+		"cut off":           {"UPDATE data = substring(data, 1, intDiv(length(data), 2)) WHERE offset = 10", 7, 1},
+		"two of them":       {"UPDATE data = " + flip + " WHERE offset > 4", 4, 2},
+		"all of them":       {"UPDATE data = " + flip + " WHERE 1", 9, 3},
+		"of another engine": {"UPDATE engine = 4711 WHERE 1", 9, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			s := &story{log: newLog(0, 0)}
+			all := chapters()
+			for _, tell := range all[:3] {
+				tell(s)
+				b.run(t, s.log)
+			}
+			require.NoError(t, b.conn.Exec(context.Background(), "ALTER TABLE checkpoints "+c.damage+" SETTINGS mutations_sync = 1"))
+			l := s.log
+			if c.from == 9 { // Kafka has forgotten what only raw events still hold
+				l = newLog(0, 9)
+				l.add("no JSON")
+			}
+			next := &story{log: l, n: 20}
+			all[3](next)
+			w := b.run(t, l)
+			require.Equal(t, c.from, l.from)
+			require.Equal(t, c.broken, w.count.broken.Get())
+			require.Zero(t, w.count.gaps.Get())
+			require.Equal(t, want, b.digest(t))
+			require.EqualValues(t, 10, b.number(t, raws))
+			require.EqualValues(t, 2, b.number(t, "SELECT uniqExact(offset) FROM dead_letters"))
+		})
+	}
 }

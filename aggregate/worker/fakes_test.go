@@ -18,6 +18,7 @@ import (
 	"floorwalker/aggregate/gate"
 	"floorwalker/aggregate/history"
 	"floorwalker/schema"
+	"floorwalker/schema/clickhouse"
 )
 
 const (
@@ -104,7 +105,8 @@ type log struct {
 	cond    *sync.Cond
 	records []schema.Record // the first one has offset first
 	failure error
-	from    int64 // where the last Read began
+	hidden  map[int64]bool // offsets that readers are not given
+	from    int64          // where the last Read began
 }
 
 func newLog(id int, first int64, values ...string) *log {
@@ -139,7 +141,8 @@ func (l *log) Read(ctx context.Context, from int64, handle func([]schema.Record,
 	for {
 		l.mu.Lock()
 		end := l.first + int64(len(l.records))
-		batch := slices.Clone(l.records[min(from, end)-l.first:])
+		batch := slices.DeleteFunc(slices.Clone(l.records[min(from, end)-l.first:]), func(r schema.Record) bool { return l.hidden[r.Offset] })
+		tail := l.hidden[end-1]
 		failure := l.failure
 		l.mu.Unlock()
 		if failure != nil {
@@ -147,6 +150,11 @@ func (l *log) Read(ctx context.Context, from int64, handle func([]schema.Record,
 		}
 		if err := handle(batch, end); err != nil {
 			return err
+		}
+		if tail && len(batch) > 0 {
+			if err := handle(nil, end); err != nil {
+				return err
+			}
 		}
 		from = max(from, end)
 		l.mu.Lock()
@@ -158,6 +166,12 @@ func (l *log) Read(ctx context.Context, from int64, handle func([]schema.Record,
 			return ctx.Err()
 		}
 	}
+}
+
+func (l *log) hide(offset int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.hidden[offset] = true
 }
 
 func (l *log) fail(err error) {
@@ -176,7 +190,10 @@ type memory struct {
 	dead        []string
 	letters     []string
 	numbers     map[string]int64 // the fact: by subject
+	gathered    []schema.Interaction
 	annotations int
+	ended       []string // contact centres with what was open, and from which position on
+	gaps        []clickhouse.OffsetGap
 	flushes     [][]history.Flushed
 	progress    map[int]history.Flushed
 	maxPending  int
@@ -197,6 +214,10 @@ func newMemory() *memory {
 }
 
 func (m *memory) with(f func()) { m.mu.Lock(); defer m.mu.Unlock(); f() }
+
+func (m *memory) Gather(_ clickhouse.Stamp, rows *engine.Rows) {
+	m.with(func() { m.gathered = append(m.gathered, rows.Interactions...) })
+}
 
 func (m *memory) Flush(ctx context.Context, all []history.Flushed) error {
 	return history.Retry(ctx, time.Millisecond, time.Millisecond, func() error { return m.flush(all) }, func(error) {})
@@ -228,15 +249,51 @@ func (m *memory) flush(all []history.Flushed) error {
 		for _, d := range f.DeadLetters {
 			m.dead = append(m.dead, d.Code)
 		}
-		for _, r := range f.Rows.Interactions {
-			m.numbers[r.ID] = r.Number
-		}
+		m.gaps = append(m.gaps, f.Gaps...)
 		for _, a := range f.Annotations {
 			m.annotations += a.Rows()
 		}
 		m.progress[f.Stamp.Partition] = history.Flushed{Stamp: f.Stamp, CaughtUp: f.CaughtUp, Newest: f.Newest}
 	}
+	for _, r := range m.gathered {
+		m.numbers[r.ID] = r.Number
+	}
+	m.gathered = nil
 	m.steps = append(m.steps, "flush")
+	return nil
+}
+
+func (m *memory) Noted(context.Context, string, int, uint16, int64) (until int64, _ []clickhouse.OffsetGap, _ error) {
+	m.with(func() {
+		for _, g := range m.gaps {
+			until = max(until, g.Until)
+		}
+	})
+	return until, nil, nil
+}
+
+func (m *memory) Missing(_ context.Context, _ string, _ int, _ uint16, from, until int64) (out []clickhouse.OffsetGap, err error) {
+	m.with(func() {
+		for o := from; o < until; o++ {
+			if _, ok := m.rawSubjects[o]; ok || o <= m.stored {
+				continue
+			}
+			if n := len(out); n > 0 && out[n-1].Until == o {
+				out[n-1].Until++
+				continue
+			}
+			out = append(out, clickhouse.OffsetGap{From: o, Until: o + 1, Reason: clickhouse.GapLost, Ended: schema.NoTime, Resumed: schema.NoTime})
+		}
+	})
+	return out, nil
+}
+
+func (m *memory) Newest(context.Context, string, int, uint16, int64) (map[string]int64, error) {
+	return map[string]int64{"6": noon}, nil
+}
+
+func (m *memory) EndOpen(_ context.Context, s clickhouse.Stamp, contactCenter string, at int64) error {
+	m.with(func() { m.ended = append(m.ended, fmt.Sprint(contactCenter, " at ", s.Position)) })
 	return nil
 }
 

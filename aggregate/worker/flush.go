@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,11 +21,12 @@ type flusher struct {
 	partitions []*partition
 	kick       chan struct{} // a partition is full
 	nextCheck  time.Time
-	rows       engine.Rows // of all partitions, one after the other
+	rows       engine.Rows    // what one partition drained, until it is gathered
+	homes      map[string]int // the partition in which a contact centre was seen
 }
 
 func newFlusher(w *Worker, g Generation) *flusher {
-	f := &flusher{w: w, commit: g.Commit, kick: make(chan struct{}, 1), nextCheck: w.cfg.Now().Add(w.cfg.Checkpoint)}
+	f := &flusher{w: w, commit: g.Commit, kick: make(chan struct{}, 1), homes: map[string]int{}, nextCheck: w.cfg.Now().Add(w.cfg.Checkpoint)}
 	for _, p := range g.Partitions {
 		f.partitions = append(f.partitions, newPartition(w, p, g.Total, f.kick))
 	}
@@ -68,6 +70,7 @@ type taken struct {
 	p       *partition
 	pending *pending
 	check   *history.Checkpoint // nil where there is nothing new, or none is due
+	settled chan<- struct{}     // closed when all is flushed; nil where nobody waits
 }
 
 // shareOfTime is how many times as long as the last checkpoint took (packing and saving) the next one waits at least, so that
@@ -84,9 +87,7 @@ func (f *flusher) flush(ctx context.Context, last bool) error {
 		return nil
 	}
 	// 2. Rows; the last of them say how far it went.
-	err := f.w.parts.Sink.Flush(ctx, flushed)
-	f.forget()
-	if err != nil {
+	if err := f.w.parts.Sink.Flush(ctx, flushed); err != nil {
 		return err
 	}
 	// 3. Dead letters, so that none is behind the checkpoint and missing.
@@ -132,7 +133,8 @@ func (f *flusher) take(due bool) (all []taken, flushed []history.Flushed, packin
 		t := taken{p: p}
 		var out history.Flushed
 		t.pending, out.Stamp = p.take()
-		out.Rows = f.drain(p.eng)
+		f.expect(t.pending.events)
+		p.eng.Drain(&f.rows)
 		if due {
 			began := f.w.cfg.Now()
 			var unpacked error
@@ -140,26 +142,47 @@ func (f *flusher) take(due bool) (all []taken, flushed []history.Flushed, packin
 			packing += f.w.cfg.Now().Sub(began)
 			err = errors.Join(err, unpacked)
 		}
-		p.advance(out.Rows.Centers)
+		p.advance(f.rows.Centers)
+		if p.resume != nil {
+			p.resume.keep(&f.rows)
+		}
+		t.settled, p.settled = p.settled, nil
 		out.Newest, out.Complete, out.CaughtUp = p.newest, p.complete, p.caughtUp
 		p.mu.Unlock()
-		out.Raw, out.Annotations, out.DeadLetters = t.pending.raw, t.pending.annotations, t.pending.dead
+		f.w.parts.Sink.Gather(out.Stamp, &f.rows)
+		f.place(f.rows.Centers, p.id)
+		out.Rows.Centers = slices.Clone(f.rows.Centers)
+		f.forget()
+		out.Raw, out.Annotations, out.DeadLetters, out.Gaps = t.pending.raw, t.pending.annotations, t.pending.dead, t.pending.gaps
 		all, flushed = append(all, t), append(flushed, out)
 	}
 	return all, flushed, packing, err
 }
 
-// drain returns what changed in an engine. All engines share one set of slices, valid until forget: flushes come one by one, and
-// the largest of them decides how much memory that takes, not the number of partitions.
-func (f *flusher) drain(eng Engine) engine.Rows {
-	was := f.rows
-	eng.Drain(&f.rows)
-	r := &f.rows
-	return engine.Rows{Intervals: r.Intervals[len(was.Intervals):], Visits: r.Visits[len(was.Visits):], Parts: r.Parts[len(was.Parts):],
-		Interactions: r.Interactions[len(was.Interactions):], Windows: r.Windows[len(was.Windows):], Centers: r.Centers[len(was.Centers):]}
+// expect makes room for the rows that so many events usually change, the most numerous ones: growing their slices step by step would
+// take more of a first flush than filling them.
+func (f *flusher) expect(events int) {
+	f.rows.Windows = slices.Grow(f.rows.Windows, events*3/4)
+	f.rows.Intervals = slices.Grow(f.rows.Intervals, events)
 }
 
-// forget makes room for the rows of the next flush and lets go what these ones point to.
+// place notes where contact centres are. One in two partitions is folded twice, each time from a part of its events: producers do
+// not partition by contact centre.
+func (f *flusher) place(centers []engine.Center, partition int) {
+	for i := range centers {
+		cc := centers[i].ContactCenter
+		home, known := f.homes[cc]
+		if !known {
+			f.homes[cc] = partition
+		} else if home != partition && f.w.tellSplit(cc, home, partition) {
+			f.w.count.split.Inc()
+			f.w.cfg.Log.Error("contact centre in two partitions, its figures are wrong", "contact_center", cc, "partitions", []int{home, partition})
+		}
+	}
+}
+
+// forget makes room for the rows of the next partition and lets go what these ones point to. The largest drain decides how much
+// memory that takes, not their number.
 func (f *flusher) forget() {
 	r := &f.rows
 	clear(r.Intervals)
@@ -195,6 +218,9 @@ func (p *partition) checkpoint() (*history.Checkpoint, error) {
 // giveBack lets the partition use the flushed memory again.
 func (t taken) giveBack() {
 	t.pending.reset()
+	if t.settled != nil {
+		close(t.settled)
+	}
 	t.p.mu.Lock()
 	defer t.p.mu.Unlock()
 	t.p.spare = t.pending

@@ -13,8 +13,12 @@ type counters struct {
 	set               *metrics.Set
 	outcomes          []*metrics.Counter // by engine.Outcome
 	expired           *metrics.Counter   // interactions whose end never came
-	gaps              *metrics.Counter
+	replayed          *metrics.Counter   // events that were stored before this start and are applied again
+	gaps              *metrics.Counter   // ranges of lost records
+	lost              *metrics.Counter   // offsets in them
+	absent            *metrics.Counter   // offsets that never held a record for readers
 	broken            *metrics.Counter
+	split             *metrics.Counter // contact centres in two partitions
 	commits           *metrics.Counter
 	waits             *metrics.Counter
 	checkpoints       *metrics.Counter
@@ -25,7 +29,11 @@ type counters struct {
 func newCounters(set *metrics.Set) counters {
 	c := counters{
 		set:               set,
+		replayed:          set.GetOrCreateCounter("floorwalker_worker_replayed_events_total"),
 		gaps:              set.GetOrCreateCounter("floorwalker_worker_gaps_total"),
+		lost:              set.GetOrCreateCounter("floorwalker_worker_lost_offsets_total"),
+		absent:            set.GetOrCreateCounter("floorwalker_worker_absent_offsets_total"),
+		split:             set.GetOrCreateCounter("floorwalker_worker_split_contact_centers_total"),
 		broken:            set.GetOrCreateCounter("floorwalker_worker_broken_checkpoints_total"),
 		commits:           set.GetOrCreateCounter("floorwalker_worker_failed_commits_total"),
 		waits:             set.GetOrCreateCounter("floorwalker_worker_backpressure_waits_total"),

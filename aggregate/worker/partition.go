@@ -32,6 +32,7 @@ type partition struct {
 	epoch    uint16
 	log      uint16
 	stored   int64 // highest offset whose raw event is stored
+	noted    int64 // the first offset after the last gap that is noted
 	end      int64 // Kafka's, as last told
 	caughtUp bool
 	newest   int64
@@ -39,6 +40,8 @@ type partition struct {
 	pending  *pending
 	spare    *pending
 	expired  int64
+	resume   *resume         // nil where no records are lost
+	settled  chan<- struct{} // to be closed when what is applied now has been flushed; nil where nobody waits
 
 	saved int64 // offset of the newest checkpoint of this epoch, negative: there is none; of the flusher alone once restored
 }
@@ -73,6 +76,7 @@ func (p *partition) position() int64 {
 func (p *partition) handle(ctx context.Context, batch []schema.Record, next int64) error {
 	if len(batch) == 0 {
 		p.mu.Lock()
+		p.step(next)
 		p.end, p.caughtUp = next, true
 		p.mu.Unlock()
 		return nil
@@ -118,6 +122,7 @@ func (p *partition) full() bool {
 
 // record takes one record in. The lock is held.
 func (p *partition) record(rec *schema.Record) {
+	p.step(rec.Offset)
 	p.pending.events++
 	ev := &p.ev
 	if err := p.gate.Admit(p.dec, rec, ev); err != nil {
@@ -126,11 +131,24 @@ func (p *partition) record(rec *schema.Record) {
 	}
 	if rec.Offset > p.stored {
 		p.pending.addRaw(p.stamp(), ev, rec)
+	} else {
+		p.w.count.replayed.Inc()
 	}
 	outcome := p.apply(ev, rec.Offset)
 	if ev.Type.Annotation() && outcome != engine.Duplicate { // a duplicate's row would take the place of the first one's
 		p.pending.addAnnotation(p.stamp(), ev, rec.Offset)
 	}
+}
+
+// step moves to an offset before which nothing is left to be read. The lock is held.
+func (p *partition) step(to int64) {
+	at := p.eng.Position()
+	if to <= at {
+		return
+	}
+	p.w.count.absent.Add(int(to - at))
+	p.absent(to)
+	p.eng.Skip(to - 1)
 }
 
 func (p *partition) deadLetter(rec *schema.Record, err error) {
@@ -145,6 +163,9 @@ func (p *partition) deadLetter(rec *schema.Record, err error) {
 }
 
 func (p *partition) apply(ev *schema.Event, offset int64) engine.Outcome {
+	if p.resume != nil {
+		p.pending.gaps = append(p.pending.gaps, p.resume.see(ev.ContactCenter, ev.Time)...)
+	}
 	outcome := p.eng.Apply(ev, offset)
 	p.w.count.outcomes[outcome].Inc()
 	if n := p.eng.ExpiredTotal(); n > p.expired {

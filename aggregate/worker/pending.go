@@ -14,6 +14,7 @@ type pending struct {
 	raw         []*clickhouse.Events
 	annotations []*clickhouse.Annotations
 	dead        []schema.DeadLetter
+	gaps        []clickhouse.OffsetGap
 	events      int // applied since the last flush, whatever became of them
 	full        int // bytes of all writers but the last ones
 	pool        *pool
@@ -38,7 +39,8 @@ func (p *pending) reset() {
 	clear(p.raw)
 	clear(p.annotations)
 	clear(p.dead)
-	p.raw, p.annotations, p.dead, p.events, p.full = p.raw[:0], p.annotations[:0], p.dead[:0], 0, 0
+	clear(p.gaps)
+	p.raw, p.annotations, p.dead, p.gaps, p.events, p.full = p.raw[:0], p.annotations[:0], p.dead[:0], p.gaps[:0], 0, 0
 }
 
 func (p *pending) addRaw(s clickhouse.Stamp, ev *schema.Event, rec *schema.Record) {

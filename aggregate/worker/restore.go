@@ -7,6 +7,7 @@ import (
 
 	"floorwalker/aggregate/history"
 	"floorwalker/schema"
+	"floorwalker/schema/clickhouse"
 )
 
 // restore makes the partition's engine: from the newest checkpoint that can be read, else an empty one that is fed with the raw
@@ -34,20 +35,56 @@ func (p *partition) restore(ctx context.Context, first, next int64) error {
 	if err != nil {
 		return err
 	}
+	noted, lost, err := p.w.parts.Sink.Noted(ctx, p.w.cfg.Topic, p.id, p.log, from)
+	if err != nil {
+		return err
+	}
 	unread := len(marks) > 0 && p.saved < 0 // there were checkpoints, but this epoch has none to go on from
 	p.mu.Lock()
 	p.eng, p.stored, p.newest, p.complete, p.expired = eng, stored, newest, complete, eng.ExpiredTotal()
+	p.noted, p.resume = noted, resumed(lost)
 	p.mu.Unlock()
-	if from < first || unread {
-		if err := p.rebuild(ctx, from, stored+1); err != nil {
+	if p.resume != nil && p.w.cfg.Now().UnixMilli()-lost[0].NotedAt < recentGap.Milliseconds() {
+		p.w.tellGap(p.id, lost[0])
+	}
+	switch {
+	case len(marks) == 0 && stored < 0 && newest == schema.NoTime:
+		p.begins(first)
+		return nil
+	case from < first || unread:
+		return p.recover(ctx, from, first, stored)
+	}
+	return nil
+}
+
+// begins notes what was gone before the topic was read for the first time.
+func (p *partition) begins(first int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.noted < first {
+		p.note(clickhouse.OffsetGap{From: p.noted, Until: first, Reason: clickhouse.GapBeforeStart, Ended: schema.NoTime, Resumed: schema.NoTime})
+		p.eng.Skip(first - 1)
+	}
+}
+
+// recover brings the state from an offset to where Kafka goes on: by stored raw events, and over what is lost.
+func (p *partition) recover(ctx context.Context, from, first, stored int64) error {
+	missing, err := p.w.parts.Sink.Missing(ctx, p.w.cfg.Topic, p.id, p.log, from, max(first, stored+1))
+	if err != nil {
+		return err
+	}
+	lost, until := holes(missing, first, stored)
+	if len(lost) > 0 {
+		if err := p.bridge(ctx, lost); err != nil {
 			return err
 		}
 	}
-	if at := p.position(); at < first && (len(marks) > 0 || stored >= 0) {
-		p.w.count.gaps.Inc()
-		p.w.cfg.Log.Error("GAP: records are lost, Kafka no longer has them and they were never stored", "topic", p.w.cfg.Topic,
-			"partition", p.id, "from_offset", at, "until_offset", first)
+	if err := p.rebuild(ctx, p.position(), until); err != nil {
+		return err
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.eng.Skip(max(until, first) - 1) // what comes last may be no events
 	return nil
 }
 
@@ -108,7 +145,7 @@ func (p *partition) rebuild(ctx context.Context, from, until int64) error {
 		if err := p.waitForRoom(ctx); err != nil {
 			return err
 		}
-		rec := raw2record(p.w.cfg.Topic, raw)
+		rec := schema.RecordOf(p.w.cfg.Topic, raw)
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		if err := p.dec.Decode(&rec, &p.ev); err != nil {
@@ -116,6 +153,7 @@ func (p *partition) rebuild(ctx context.Context, from, until int64) error {
 		}
 		p.pending.events++
 		p.apply(&p.ev, raw.Offset)
+		p.w.count.replayed.Inc()
 		return nil
 	})
 }

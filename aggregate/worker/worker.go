@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
@@ -15,6 +16,7 @@ import (
 	"floorwalker/aggregate/gate"
 	"floorwalker/aggregate/history"
 	"floorwalker/schema"
+	"floorwalker/schema/clickhouse"
 )
 
 // Partition is what the worker needs of one partition of the events topic.
@@ -72,6 +74,9 @@ func restored(e *engine.Engine, err error) (Engine, error) {
 
 // Sink takes the rows and knows which raw events are stored.
 type Sink interface {
+	gapSink
+	// Gather takes facts and windows for the next Flush; it copies them.
+	Gather(stamp clickhouse.Stamp, rows *engine.Rows)
 	// Flush returns when all is stored, trying until ctx ends.
 	Flush(ctx context.Context, partitions []history.Flushed) error
 	// Stored is the highest offset from `from` on whose raw event is stored in the log, or -1.
@@ -160,6 +165,10 @@ type Worker struct {
 	parts Parts
 	count counters
 	pool  pool
+
+	mu    sync.Mutex
+	gaps  map[int]Gap       // by partition
+	split map[string]string // contact centres in two partitions, with a word on each
 }
 
 // New makes a worker; it starts nothing.

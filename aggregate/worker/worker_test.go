@@ -11,6 +11,7 @@ import (
 	"go.uber.org/goleak"
 
 	"floorwalker/schema"
+	"floorwalker/schema/clickhouse"
 )
 
 // numbered makes n distinct values.
@@ -37,6 +38,20 @@ func TestRecords_SortedAndCounted(t *testing.T) {
 	for name, n := range map[string]uint64{"applied": 3, "orphan": 1, schema.CodeMalformedJSON: 1, schema.CodeTimeAhead: 1} {
 		require.Equal(t, n, outcome(w, name), name)
 	}
+}
+
+// Where producers partition as they like, a contact centre in two partitions is told of, once.
+func TestRecords_CenterInTwoPartitions(t *testing.T) {
+	m := newMemory()
+	w := m.worker(t, nil)
+	one, two := newLog(3, 0, "a"), newLog(1, 0, "b")
+	o := m.own(w, 4, one, two)
+	m.until(t, "flushed", func() bool { return m.numbers["a"] == 1 && m.numbers["b"] == 1 })
+	one.add("a")
+	m.until(t, "flushed", func() bool { return m.numbers["a"] == 2 })
+	o.end(t)
+	require.EqualValues(t, 1, w.count.split.Get())
+	require.Equal(t, []string{`contact centre "6" is in partitions 1 and 3, its figures are wrong`}, w.Warnings())
 }
 
 // A record in another partition than its contact centre's is a dead letter.
@@ -210,19 +225,96 @@ func TestRestart_NoCheckpointReadable_RebuiltFromRaw(t *testing.T) {
 	require.Equal(t, []int64{0, 1, 2}, m.raw[0])
 }
 
-// Records that neither Kafka nor ClickHouse has are a gap, counted; the worker goes on after it.
+// Records that neither Kafka nor ClickHouse has are a gap, counted and noted; the worker ends what was open and goes on after it with
+// an empty state.
 func TestRestart_Gap(t *testing.T) {
 	m := newMemory()
-	o := m.own(m.worker(t, nil), 1, newLog(0, 0, "a"))
-	m.until(t, "flushed", func() bool { return m.numbers["a"] == 1 })
-	o.end(t)
-	w := m.worker(t, nil)
-	l := newLog(0, 10, "a")
-	o = m.own(w, 1, l)
+	o := m.own(m.worker(t, nil), 1, newLog(0, 0, "a", "a"))
 	m.until(t, "flushed", func() bool { return m.numbers["a"] == 2 })
 	o.end(t)
+	w := m.worker(t, nil)
+	l := newLog(0, 10, "a", "b")
+	o = m.own(w, 1, l)
+	m.until(t, "flushed", func() bool { return m.numbers["b"] == 1 })
+	o.end(t)
+	require.EqualValues(t, 1, m.numbers["a"], "what lies before the gap is not known any more")
 	require.EqualValues(t, 1, w.count.gaps.Get())
+	require.EqualValues(t, 8, w.count.lost.Get())
 	require.EqualValues(t, 10, l.from)
+	require.Equal(t, []string{"6 at 10"}, m.ended)
+	require.Equal(t, []Gap{{0, 2, 10}}, w.Gaps())
+	require.Equal(t, "partition 0: the records of offsets 2 to 9 are lost", w.Gaps()[0].String())
+	gap := clickhouse.OffsetGap{From: 2, Until: 10, Reason: clickhouse.GapLost, Ended: schema.NoTime, Resumed: schema.NoTime}
+	of := gap
+	of.ContactCenter, of.Ended = "6", noon
+	known, ofKnown := gap, of
+	known.Resumed, ofKnown.Resumed = noon, noon
+	require.Equal(t, []clickhouse.OffsetGap{gap, of, known, ofKnown}, m.gaps)
+	require.Zero(t, w.count.absent.Get())
+}
+
+// A topic whose beginning was gone when it was read for the first time has lost nothing of ours: that is noted, no more.
+func TestStart_BeginningGone(t *testing.T) {
+	m := newMemory()
+	w := m.worker(t, nil)
+	o := m.own(w, 1, newLog(0, 10, "a"))
+	m.until(t, "flushed", func() bool { return m.numbers["a"] == 1 })
+	o.end(t)
+	require.Zero(t, w.count.gaps.Get())
+	require.Empty(t, m.ended)
+	require.Equal(t, []clickhouse.OffsetGap{{Until: 10, Reason: clickhouse.GapBeforeStart, Ended: schema.NoTime, Resumed: schema.NoTime}}, m.gaps)
+}
+
+// Offsets that never held a record for readers are stepped over and noted, those at the end too, each once.
+func TestOffsets_WithoutRecords(t *testing.T) {
+	m := newMemory()
+	w := m.worker(t, nil)
+	l := newLog(0, 0, "a", "x", "x", "a", "a", "x", "x")
+	l.hidden = map[int64]bool{1: true, 2: true, 5: true, 6: true}
+	o := m.own(w, 1, l)
+	m.until(t, "read to the end", func() bool { return m.progress[0].Stamp.Position == 7 && m.progress[0].CaughtUp })
+	l.hide(7)
+	l.add("x", "a")
+	m.until(t, "read on", func() bool { return m.numbers["a"] == 4 })
+	o.end(t)
+	require.Equal(t, []int64{0, 3, 4, 8}, m.raw[0])
+	var ranges [][2]int64
+	for _, g := range m.gaps {
+		require.Equal(t, clickhouse.GapAbsent, g.Reason)
+		ranges = append(ranges, [2]int64{g.From, g.Until})
+	}
+	require.Equal(t, [][2]int64{{1, 3}, {5, 7}, {7, 8}}, ranges)
+	require.EqualValues(t, 5, w.count.absent.Get())
+	require.Zero(t, w.count.gaps.Get())
+
+	// Who reads all of it again sees 5 to 8 as one range.
+	m.with(func() { m.saved, m.stored, m.numbers = nil, 8, map[string]int64{} })
+	o = m.own(m.worker(t, nil), 1, l)
+	m.until(t, "read again", func() bool { return m.numbers["a"] == 4 })
+	o.end(t)
+	require.Len(t, m.gaps, 3)
+}
+
+// What ClickHouse lacks is lost only where Kafka does not have it either.
+func TestHoles(t *testing.T) {
+	g := func(from, until int64) clickhouse.OffsetGap { return clickhouse.OffsetGap{From: from, Until: until} }
+	for name, c := range map[string]struct {
+		missing       []clickhouse.OffsetGap
+		first, stored int64
+		lost          []clickhouse.OffsetGap
+		rebuild       int64
+	}{
+		"all there":                    {nil, 10, 20, nil, 21},
+		"Kafka has gone on":            {[]clickhouse.OffsetGap{g(21, 30)}, 30, 20, []clickhouse.OffsetGap{g(21, 30)}, 21},
+		"in the middle":                {[]clickhouse.OffsetGap{g(3, 5), g(7, 8)}, 10, 20, []clickhouse.OffsetGap{g(3, 5), g(7, 8)}, 21},
+		"Kafka has some of it":         {[]clickhouse.OffsetGap{g(3, 15)}, 10, 20, []clickhouse.OffsetGap{g(3, 10)}, 10},
+		"Kafka has all of it":          {[]clickhouse.OffsetGap{g(12, 15)}, 10, 20, nil, 12},
+		"lost, and later Kafka has it": {[]clickhouse.OffsetGap{g(3, 5), g(12, 15)}, 10, 20, []clickhouse.OffsetGap{g(3, 5)}, 12},
+	} {
+		lost, rebuild := holes(c.missing, c.first, c.stored)
+		require.Equal(t, c.lost, lost, name)
+		require.Equal(t, c.rebuild, rebuild, name)
+	}
 }
 
 // A topic that is not the checkpoint's any more is refused, by name of the command that decides.

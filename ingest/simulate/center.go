@@ -203,7 +203,8 @@ func (s *Simulator) Directory() []schema.Event {
 		put("queue", q.id, d().Int("number", int64(i+1)).String("name", q.name).String("business_unit_id", q.unit).Strings("team_ids", q.teams).
 			Int("service_level_seconds", q.threshold).Int("short_abandon_seconds", 5).Bool("open", true).Strings("channels", []string{q.channel.String()}))
 	}
-	put("campaign", "hotline", d().Int("number", 1).String("name", "Hotline").Strings("queue_ids", []string{"service", "billing", "vip"}).Bool("active", true))
+	// The number that the examples of a vendor's specification name, so that they find something in a demo.
+	put("campaign", "hotline", d().Int("number", 111).String("name", "Hotline").Strings("queue_ids", []string{"service", "billing", "vip"}).Bool("active", true))
 	put("campaign", "spring-offer", d().Int("number", 2).String("name", "Spring offer").Strings("queue_ids", []string{"sales"}).Bool("active", true))
 	put("campaign", "retention", d().Int("number", 3).String("name", "Retention calls").Strings("queue_ids", nil).Bool("active", true))
 	put("campaign", "survey", d().Int("number", 4).String("name", "Satisfaction survey").Strings("queue_ids", nil).Bool("active", true))

@@ -58,20 +58,38 @@ func (c Config) Validate() error {
 
 // Open connects to the database, creating it first where it is missing. The caller closes the connection pool.
 func Open(ctx context.Context, cfg Config) (driver.Conn, error) {
-	if err := cfg.Validate(); err != nil {
-		return nil, fmt.Errorf("clickhouse configuration: %w", err)
-	}
-	if err := cfg.ensureDatabase(ctx); err != nil {
-		return nil, fmt.Errorf("connect to clickhouse %v: %w", cfg.Addresses, err)
-	}
-	conn, err := ch.Open(cfg.options(cfg.Database))
+	conn, err := Connect(cfg)
 	if err != nil {
-		return nil, fmt.Errorf("open clickhouse %v: %w", cfg.Addresses, err)
+		return nil, err
+	}
+	if err := Create(ctx, cfg); err != nil {
+		return nil, errors.Join(err, conn.Close())
 	}
 	if err := conn.Ping(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("connect to clickhouse %v, database %s: %w", cfg.Addresses, cfg.Database, err), conn.Close())
 	}
 	return conn, nil
+}
+
+// Connect makes a connection pool without asking whether anybody is there: who uses it connects, and again after an outage. The
+// caller closes it.
+func Connect(cfg Config) (driver.Conn, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("clickhouse configuration: %w", err)
+	}
+	conn, err := ch.Open(cfg.options(cfg.Database))
+	if err != nil {
+		return nil, fmt.Errorf("open clickhouse %v: %w", cfg.Addresses, err)
+	}
+	return conn, nil
+}
+
+// Create makes the database where it is missing.
+func Create(ctx context.Context, cfg Config) error {
+	if err := cfg.ensureDatabase(ctx); err != nil {
+		return fmt.Errorf("connect to clickhouse %v: %w", cfg.Addresses, err)
+	}
+	return nil
 }
 
 // ensureDatabase asks before it creates, so that a user without the right to create can use a database that is there.

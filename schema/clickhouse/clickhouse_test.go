@@ -31,7 +31,7 @@ func TestMigrate_SecondRunAppliesNothing(t *testing.T) {
 	ctx := context.Background()
 	applied, err := Migrate(ctx, conn, Options{RawDays: 30})
 	require.NoError(t, err)
-	require.Equal(t, []string{"0001_tables", "retention of progress", "retention of events", "retention of dead_letters"}, applied)
+	require.Equal(t, []string{"0001_tables", "0002_gaps_directory", "retention of progress", "retention of events", "retention of dead_letters", "retention of offset_gaps"}, applied)
 
 	applied, err = Migrate(ctx, conn, Options{RawDays: 30})
 	require.NoError(t, err)
@@ -39,7 +39,7 @@ func TestMigrate_SecondRunAppliesNothing(t *testing.T) {
 
 	applied, err = Migrate(ctx, conn, Options{WindowDays: 400})
 	require.NoError(t, err)
-	require.Equal(t, []string{"retention of events", "retention of dead_letters", "retention of windows_1m", "retention of windows_15m"}, applied)
+	require.Equal(t, []string{"retention of events", "retention of dead_letters", "retention of offset_gaps", "retention of windows_1m", "retention of windows_15m"}, applied)
 	require.Empty(t, ttlOf(engineOf(t, conn, "events")))
 	require.Equal(t, "toDateTime(start) + toIntervalDay(400)", ttlOf(engineOf(t, conn, "windows_1m")))
 }
@@ -52,7 +52,7 @@ func TestMigrate_BrokenOff_GoesOn(t *testing.T) {
 	require.NoError(t, conn.Exec(ctx, "DROP TABLE windows_15m"))
 	applied, err := Migrate(ctx, conn, Options{})
 	require.NoError(t, err)
-	require.Equal(t, []string{"0001_tables"}, applied)
+	require.Equal(t, []string{"0001_tables", "0002_gaps_directory"}, applied)
 	require.NotEmpty(t, engineOf(t, conn, "windows_15m"))
 }
 
@@ -82,6 +82,16 @@ func TestRender_Cluster(t *testing.T) {
 		require.NotContains(t, s, "Replicated")
 		require.NotContains(t, s, "ON CLUSTER")
 	}
+}
+
+// A later migration changes the tables of replicas and the distributed one alike.
+func TestRender_ClusterAlter(t *testing.T) {
+	statements, err := Render("0002_gaps_directory", Options{Cluster: "floor"})
+	require.NoError(t, err)
+	require.Len(t, statements, 4)
+	require.Regexp(t, "^ALTER TABLE directory_local ON CLUSTER 'floor' ADD COLUMN .* MODIFY ORDER BY", strings.ReplaceAll(statements[2], "\n", " "))
+	require.Regexp(t, "^ALTER TABLE directory ON CLUSTER 'floor' ADD COLUMN [^(]*LowCardinality[^(]*", statements[3])
+	require.NotContains(t, statements[3], "ORDER BY")
 }
 
 func TestConfig_Faults(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"net"
+	"slices"
 	"strings"
 
 	chproto "github.com/ClickHouse/ch-go/proto"
@@ -54,7 +55,7 @@ func handOver(dst column.Interface, values columnBuffer, from, to int, in *sourc
 	return nil
 }
 
-// source lets the driver's columns read native bytes. It is made anew after an error, since its reader buffers.
+// source lets the driver's columns read native bytes. Each INSERT has its own, since its reader buffers.
 type source struct {
 	pending net.Buffers
 	reader  *chproto.Reader
@@ -125,19 +126,41 @@ func newU16s() *u16s { return &u16s{fixed{width: 2}} }
 func newU32s() *u32s { return &u32s{fixed{width: 4}} }
 func newU64s() *u64s { return &u64s{fixed{width: 8}} }
 
+// room makes sure that n values more go into a slice that would have so many for a whole piece.
+func room[E any](s []E, n, whole int) []E {
+	if cap(s)-len(s) >= n {
+		return s
+	}
+	return grown(s, n, whole)
+}
+
+// grown gives a column that has come some way what it will need for a whole piece, and doubles it before and after: append grows a
+// long slice by a quarter only, so that most of what a column's first rows cost is copying them again and again.
+func grown[E any](s []E, n, whole int) []E {
+	more := max(n, len(s), 64)
+	if len(s) >= whole/16 && len(s) < whole {
+		more = max(n, whole-len(s))
+	}
+	return slices.Grow(s, more)
+}
+
 func (c *u8s) bool(v bool) {
 	var b byte
 	if v {
 		b = 1
 	}
-	c.buf = append(c.buf, b)
+	c.buf = append(room(c.buf, 1, PieceRows), b)
 }
-func (c *u16s) add(v uint16) { c.buf = binary.LittleEndian.AppendUint16(c.buf, v) }
-func (c *u32s) add(v uint32) { c.buf = binary.LittleEndian.AppendUint32(c.buf, v) }
-func (c *u64s) add(v uint64) { c.buf = binary.LittleEndian.AppendUint64(c.buf, v) }
-func (c *u64s) signed(v int64) {
-	c.buf = binary.LittleEndian.AppendUint64(c.buf, uint64(v))
+func (c *u16s) add(v uint16) {
+	c.buf = binary.LittleEndian.AppendUint16(room(c.buf, 2, 2*PieceRows), v)
 }
+func (c *u32s) add(v uint32) {
+	c.buf = binary.LittleEndian.AppendUint32(room(c.buf, 4, 4*PieceRows), v)
+}
+func (c *u64s) add(v uint64) {
+	c.buf = binary.LittleEndian.AppendUint64(room(c.buf, 8, 8*PieceRows), v)
+}
+func (c *u64s) signed(v int64) { c.add(uint64(v)) }
 
 func (c *u32s) at(i int) uint32 { return binary.LittleEndian.Uint32(c.buf[4*i:]) }
 func (c *u64s) at(i int) uint64 { return binary.LittleEndian.Uint64(c.buf[8*i:]) }
@@ -191,7 +214,7 @@ func (c *nullable) suits(t column.Type) bool {
 }
 
 func (c *nullable) null() {
-	c.nulls = append(c.nulls, 1)
+	c.nulls = append(room(c.nulls, 1, PieceRows), 1)
 	c.v.add(0)
 }
 
@@ -200,7 +223,7 @@ func (c *nullable) signed(v int64, has bool) {
 		c.null()
 		return
 	}
-	c.nulls = append(c.nulls, 0)
+	c.nulls = append(room(c.nulls, 1, PieceRows), 0)
 	c.v.signed(v)
 }
 
@@ -210,7 +233,7 @@ func (c *nullable) time(ms int64) {
 		c.null()
 		return
 	}
-	c.nulls = append(c.nulls, 0)
+	c.nulls = append(room(c.nulls, 1, PieceRows), 0)
 	c.v.time(ms)
 }
 
@@ -230,8 +253,19 @@ func (c *texts) values() int              { return len(c.ends) }
 func (c *texts) bytes() int               { return len(c.buf) + 8*len(c.ends) }
 func (c *texts) reset()                   { c.buf, c.ends = c.buf[:0], c.ends[:0] }
 func (c *texts) add(s string) {
+	if n := len(s) + binary.MaxVarintLen32; cap(c.buf)-len(c.buf) < n {
+		c.buf = grown(c.buf, n, c.whole())
+	}
 	c.buf = append(binary.AppendUvarint(c.buf, uint64(len(s))), s...)
-	c.ends = append(c.ends, len(c.buf))
+	c.ends = append(room(c.ends, 1, PieceRows), len(c.buf))
+}
+
+// whole is how many bytes a whole piece will have if it goes on like this.
+func (c *texts) whole() int {
+	if len(c.ends) < PieceRows/16 {
+		return 0
+	}
+	return len(c.buf) / len(c.ends) * (PieceRows + PieceRows/16)
 }
 
 // at is the i-th string, valid until reset.
@@ -292,7 +326,7 @@ func (c *low) at(i int) string { return c.words[c.keys[i]] }
 
 func (c *low) add(s string) {
 	if len(c.keys) > 0 && s == c.last {
-		c.keys = append(c.keys, c.lastKey)
+		c.keys = append(room(c.keys, 1, PieceRows), c.lastKey)
 		return
 	}
 	k, ok := c.index[s]
@@ -303,7 +337,7 @@ func (c *low) add(s string) {
 		c.words = append(c.words, s)
 		c.entries.add(s)
 	}
-	c.keys, c.last, c.lastKey = append(c.keys, k), c.words[k], k
+	c.keys, c.last, c.lastKey = append(room(c.keys, 1, PieceRows), k), c.words[k], k
 }
 
 // The head of a LowCardinality block: additional keys follow, the dictionary is new; the width of the keys is in the low byte.
@@ -363,7 +397,7 @@ func vocabulary[E interface {
 	return newNames(func(v uint8) string { return E(v).String() })
 }
 
-func (c *names) add(v uint8)              { c.keys = append(c.keys, v) }
+func (c *names) add(v uint8)              { c.keys = append(room(c.keys, 1, PieceRows), v) }
 func (c *names) suits(t column.Type) bool { return t == "LowCardinality(String)" }
 func (c *names) values() int              { return len(c.keys) }
 func (c *names) bytes() int               { return len(c.keys) }

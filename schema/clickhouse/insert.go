@@ -32,12 +32,11 @@ type block struct {
 	query   string
 	columns []columnBuffer
 	at      *u64s // the column that is the moment of sending, not of appending
-	in      *source
 }
 
 // newBlock lists the table's columns; the last one is the moment of writing, which Send fills in.
 func newBlock(table, written string, columns ...named) block {
-	b := block{table: table, at: newU64s(), in: newSource()}
+	b := block{table: table, at: newU64s()}
 	list := make([]string, 0, len(columns)+1)
 	for _, c := range append(columns, named{written, b.at}) {
 		list = append(list, "`"+c.name+"`")
@@ -126,6 +125,7 @@ type insertion struct {
 	now     int64
 	batch   driver.Batch // nil before the first row
 	columns []column.Interface
+	source  *source
 	table   string
 	rows    int
 }
@@ -138,11 +138,11 @@ func (in *insertion) add(ctx context.Context, b *block) (err error) {
 			if in.batch, err = in.conn.PrepareBatch(ctx, b.query); err != nil {
 				return err
 			}
-			in.columns = in.batch.Columns()
+			in.columns, in.source = in.batch.Columns(), newSource()
 		} else if err := flush(ctx, in.batch); err != nil {
 			return err
 		}
-		if err := b.handOver(in.columns, from, min(from+PieceRows, b.Rows())); err != nil {
+		if err := in.handOver(b, from, min(from+PieceRows, b.Rows())); err != nil {
 			return err
 		}
 	}
@@ -158,10 +158,9 @@ func flush(ctx context.Context, batch driver.Batch) error {
 }
 
 // handOver gives the driver's empty columns the rows in [from, to).
-func (b *block) handOver(columns []column.Interface, from, to int) error {
-	for i, c := range columns {
-		if err := handOver(c, b.columns[i], from, to, b.in); err != nil {
-			b.in = newSource()
+func (in *insertion) handOver(b *block, from, to int) error {
+	for i, c := range in.columns {
+		if err := handOver(c, b.columns[i], from, to, in.source); err != nil {
 			return err
 		}
 	}

@@ -211,6 +211,13 @@ func (o Options) functions() template.FuncMap {
 			}
 			return "ReplicatedMergeTree(" + keeper + ")"
 		},
+		"alter": func(table string) string { return "ALTER TABLE " + o.local(table) + onCluster(o.Cluster) },
+		"alterDistributed": func(table, change string) string {
+			if o.Cluster == "" {
+				return ""
+			}
+			return "ALTER TABLE " + table + onCluster(o.Cluster) + " " + change + ";"
+		},
 		// A month that nothing is written to any more becomes one part, which FINAL reads as it is.
 		"byMonth": func() string {
 			return "SETTINGS min_age_to_force_merge_seconds = 3600, min_age_to_force_merge_on_partition_only = 1"

@@ -23,6 +23,7 @@ func (o Options) ttls() []ttl {
 		{"progress", progressTTL},
 		{"events", days("time", o.RawDays)},
 		{"dead_letters", days("record_time", o.RawDays)},
+		{"offset_gaps", days("processed_at", o.RawDays)},
 		{"annotations", days("time", o.FactDays)},
 		{"agent_intervals", days("start", o.FactDays)},
 		{"queue_visits", days("start", o.FactDays)},
