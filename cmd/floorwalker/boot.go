@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"floorwalker/aggregate/history"
+	"floorwalker/aggregate/view"
 )
 
 // boot is the history as the live view knows it.
@@ -12,7 +13,9 @@ type boot struct {
 	topic string
 }
 
-func (b boot) Snapshot(ctx context.Context, partition int) ([]byte, uint16, error) {
-	data, _, epoch, err := b.LoadSnapshot(ctx, b.topic, partition)
-	return data, epoch, err
+func (b boot) Epoch(ctx context.Context) (uint16, bool, error) { return b.Boot.Epoch(ctx, b.topic) }
+
+func (b boot) Snapshot(ctx context.Context, partition int) (view.Checkpoint, error) {
+	c, err := b.LoadSnapshot(ctx, b.topic, partition)
+	return view.Checkpoint{Epoch: c.Epoch, Partitions: c.Partitions, Offset: c.Offset, Engine: c.Snapshot}, err
 }

@@ -32,8 +32,9 @@ func call(t *testing.T, in string, args ...string) (string, error) {
 }
 
 func TestCommands_EachExplainsItselfWithAnExample(t *testing.T) {
-	for _, name := range []string{"demo", "serve", "replay", "simulate", "migrate", "check", "hash-password", "health", "fetch-clickhouse"} {
-		out, err := call(t, "", name, "--help")
+	for _, name := range []string{"demo", "serve", "replay", "simulate", "migrate", "check", "hash-password", "health", "fetch-clickhouse",
+		"audit", "backfill", "new-epoch", "dead-letters", "dead-letters list", "dead-letters show", "dead-letters retry"} {
+		out, err := call(t, "", append(strings.Fields(name), "--help")...)
 		require.NoError(t, err, name)
 		require.Contains(t, out, "Examples:\n  floorwalker "+name, name)
 		require.Greater(t, strings.Index(out, "Usage:"), 40, "%s says nothing about itself", name)

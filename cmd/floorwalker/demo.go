@@ -28,7 +28,7 @@ type demoFile struct {
 	URL           string            `json:"url"`
 	Tokens        map[string]string `json:"tokens"` // by role
 	ContactCenter string            `json:"contact_center"`
-	Surfaces      struct{}          `json:"surfaces"` // vendors' credentials, of the surfaces that there are
+	Surfaces      demoSurfaces      `json:"surfaces"` // vendors' credentials
 	Kafka         string            `json:"kafka"`
 	ClickHouse    string            `json:"clickhouse"`
 }
@@ -103,12 +103,14 @@ func (o *demoOptions) serve(ctx context.Context, out io.Writer, log *slog.Logger
 	if err != nil {
 		return err
 	}
-	s, err := startServer(ctx, cfg, log)
+	// First, so that it ends last: who still writes at the end needs it.
+	parts := newComponents(log)
+	parts.start("clickhouse", keepClickHouse(db, log))
+	s, err := startServer(ctx, cfg, log, parts)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.components.stop()) }()
-	s.components.start("clickhouse", db.Keep)
+	defer func() { err = errors.Join(err, parts.stop()) }()
 	if !o.noSimulator {
 		if err := o.startSimulator(s); err != nil {
 			return err
@@ -156,13 +158,19 @@ func (o *demoOptions) config(c *credentials, kafka, clickHouse string) (config.C
 	for _, role := range config.NativeRoles() {
 		cfg.Tokens = append(cfg.Tokens, config.Token{Name: role, Role: role, TokenSHA256: config.TokenSum(c.Tokens[role])})
 	}
-	cfg.ContactCenters = []config.ContactCenter{{ID: o.simulate.contactCenter}}
+	vendors, err := c.Surfaces.config()
+	if err != nil {
+		return cfg, err
+	}
+	vendors.Exotel.AccountSID = o.simulate.contactCenter
+	cfg.ContactCenters = []config.ContactCenter{{ID: o.simulate.contactCenter, Surfaces: vendors}}
 	return cfg, cfg.Validate()
 }
 
 // credentials of a demo; made once and kept.
 type credentials struct {
-	Tokens map[string]string `json:"tokens"` // by role
+	Tokens   map[string]string `json:"tokens"` // by role
+	Surfaces demoSurfaces      `json:"surfaces"`
 }
 
 func loadCredentials(dir string) (*credentials, error) {
@@ -191,10 +199,13 @@ func (c *credentials) complete() {
 			c.Tokens[role] = config.NewToken()
 		}
 	}
+	c.Surfaces.complete()
 }
 
 func (c *credentials) demoFile(url, contactCenter, kafka, clickHouse string) demoFile {
-	return demoFile{URL: url, Tokens: c.Tokens, ContactCenter: contactCenter, Kafka: kafka, ClickHouse: clickHouse}
+	vendors := c.Surfaces
+	vendors.Exotel.AccountSID = contactCenter
+	return demoFile{URL: url, Tokens: c.Tokens, ContactCenter: contactCenter, Surfaces: vendors, Kafka: kafka, ClickHouse: clickHouse}
 }
 
 // writeJSON replaces a file that only its owner may read; nobody sees half of it.

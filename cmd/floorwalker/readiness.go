@@ -34,12 +34,30 @@ func (s *server) readiness(ctx context.Context) query.Readiness {
 		add("live view", s.viewReadiness(&r))
 	}
 	add("kafka", s.kafka.Ping(ctx))
-	err := s.history.Ping(ctx)
+	add("lag", s.lag.ready())
+	err := s.pingClickHouse(ctx)
 	if err == nil && len(r.Partitions) > 0 {
 		err = s.flushed.fill(ctx, r.Partitions)
 	}
 	add("clickhouse", err)
+	r.Parts = append(r.Parts, s.warnings()...)
 	return r
+}
+
+// warnings are what operators should know although everything goes on.
+func (s *server) warnings() []query.Part {
+	var out []query.Part
+	if s.worker != nil {
+		for _, w := range s.worker.Warnings() {
+			out = append(out, query.Part{Name: "worker", Ready: true, Detail: w})
+		}
+	}
+	if s.view != nil {
+		for _, w := range s.view.Split() {
+			out = append(out, query.Part{Name: "live view", Ready: true, Detail: w})
+		}
+	}
+	return out
 }
 
 func (s *server) viewReadiness(r *query.Readiness) error {

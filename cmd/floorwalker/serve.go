@@ -31,7 +31,8 @@ func newServe() *cobra.Command {
 			if err := c.Validate(); err != nil {
 				return err
 			}
-			s, err := startServer(cmd.Context(), c, newLogger(c.Log.Level, c.Log.Format))
+			log := newLogger(c.Log.Level, c.Log.Format)
+			s, err := startServer(cmd.Context(), c, log, newComponents(log))
 			if err != nil {
 				return err
 			}

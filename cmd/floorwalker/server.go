@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -18,12 +20,14 @@ import (
 	"floorwalker/aggregate/view"
 	"floorwalker/aggregate/worker"
 	"floorwalker/cmd/floorwalker/config"
+	"floorwalker/cmd/floorwalker/surfaces"
 	"floorwalker/ingest"
 	"floorwalker/query"
 	"floorwalker/query/auth"
+	"floorwalker/query/command"
+	"floorwalker/query/floor"
 	reader "floorwalker/query/history"
 	"floorwalker/schema"
-	"floorwalker/schema/clickhouse"
 	"floorwalker/schema/directory"
 	"floorwalker/schema/metric"
 )
@@ -38,22 +42,28 @@ type server struct {
 	components *components
 	set        *metrics.Set
 
-	kafka     *ingest.Client
-	producer  *ingest.Producer
-	topics    ingest.TopicReport
-	history   driver.Conn
-	directory *directory.Store
-	view      *view.View
-	flushed   *flushed
-	url       string // of the API
+	kafka         *ingest.Client
+	producer      *ingest.Producer
+	topics        ingest.TopicReport
+	history       driver.Conn
+	directory     *directory.Store
+	directoryRead *directoryProgress
+	migrated      chan struct{}  // closed once ClickHouse's tables are of this release
+	worker        *worker.Worker // nil without the role
+	view          *view.View
+	lag           *lag
+	flushed       *flushed
+	url           string // of the API
 }
 
-// startServer starts everything in the order of the data's way. On an error nothing is left running.
-func startServer(ctx context.Context, cfg config.Config, log *slog.Logger) (s *server, err error) {
-	s = &server{cfg: cfg, log: log, components: newComponents(log), set: metrics.NewSet(), directory: directory.NewStore()}
+// startServer starts everything in the order of the data's way, after what is among the components already. On an error nothing is left
+// running.
+func startServer(ctx context.Context, cfg config.Config, log *slog.Logger, parts *components) (s *server, err error) {
+	s = &server{cfg: cfg, log: log, components: parts, set: metrics.NewSet(), directory: directory.NewStore(),
+		directoryRead: &directoryProgress{applied: map[int]int64{}}}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, s.components.stop())
+			err = errors.Join(err, parts.stop())
 		}
 	}()
 	for _, part := range []struct {
@@ -66,6 +76,7 @@ func startServer(ctx context.Context, cfg config.Config, log *slog.Logger) (s *s
 		{"worker", cfg.Has(config.RoleWorker), s.startWorker},
 		{"directory", cfg.Has(config.RoleQuery), s.startDirectory},
 		{"live view", cfg.Has(config.RoleQuery), s.startView},
+		{"lag", true, s.startLag},
 		{"api", true, s.startAPI},
 	} {
 		if !part.on {
@@ -76,6 +87,17 @@ func startServer(ctx context.Context, cfg config.Config, log *slog.Logger) (s *s
 		}
 	}
 	return s, nil
+}
+
+func (s *server) prepareTopics(ctx context.Context) (err error) {
+	if err := s.kafka.Ping(ctx); err != nil {
+		return err
+	}
+	if err := s.kafka.EnsureTopics(ctx, topicSettings(s.cfg.Kafka)); err != nil {
+		return err
+	}
+	s.topics, err = s.kafka.CheckTopics(ctx, 0)
+	return err
 }
 
 // retry tries until it works, ctx ends or startTimeout has passed.
@@ -107,13 +129,15 @@ func (s *server) startKafka(ctx context.Context) error {
 		return err
 	}
 	s.components.closeLast(func() error { s.kafka.Close(); return nil })
-	if err := s.retry(ctx, "kafka", s.kafka.Ping); err != nil {
+	var refused error
+	err = s.retry(ctx, "kafka", func(ctx context.Context) error {
+		err := s.prepareTopics(ctx)
+		if err != nil && !errors.Is(err, ingest.ErrUnavailable) {
+			refused, err = err, nil // no waiting helps
+		}
 		return err
-	}
-	if err := s.kafka.EnsureTopics(ctx, topicSettings(s.cfg.Kafka)); err != nil {
-		return err
-	}
-	if s.topics, err = s.kafka.CheckTopics(ctx, 0); err != nil {
+	})
+	if err := errors.Join(err, refused); err != nil {
 		return err
 	}
 	if faults := topicFaults(s.topics, false); len(faults) > 0 {
@@ -124,60 +148,64 @@ func (s *server) startKafka(ctx context.Context) error {
 	return nil
 }
 
-func (s *server) startClickHouse(ctx context.Context) error {
-	options, err := clickHouseConfig(s.cfg.ClickHouse)
-	if err != nil {
-		return err
-	}
-	err = s.retry(ctx, "clickhouse", func(ctx context.Context) (err error) {
-		s.history, err = clickhouse.Open(ctx, options)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	s.components.closeLast(s.history.Close)
-	applied, err := clickhouse.Migrate(ctx, s.history, migrateOptions(s.cfg.ClickHouse))
-	if len(applied) > 0 {
-		s.log.Info("clickhouse migrated", "applied", applied)
-	}
-	return err
-}
-
 func (s *server) engineConfig() engine.Config {
 	return engine.Config{HorizonMs: s.cfg.Engine.Horizon.Milliseconds()}
 }
 
 func (s *server) startWorker(context.Context) error {
-	cfg := history.Config{Worker: workerName(), Cluster: s.cfg.ClickHouse.Cluster, RawDays: config.Days(s.cfg.ClickHouse.Retention.Raw), Log: s.log}
-	sink, err := history.NewSink(s.history, s.set, cfg)
-	if err != nil {
-		return err
-	}
-	store, err := history.NewStore(s.history, s.set, cfg)
-	if err != nil {
-		return err
-	}
-	w, err := worker.New(worker.Config{
-		Topic: s.cfg.Kafka.Topics.Events, Gate: s.gate(),
-		Flush: s.cfg.Engine.FlushInterval, Checkpoint: s.cfg.Engine.CheckpointInterval, Log: s.log,
-	}, worker.Parts{
-		Engines: worker.Real(s.engineConfig()), Decoder: func() gate.Decoder { return &schema.Decoder{} }, Sink: sink, Checkpoints: store,
-		DeadLetters: s.writeDeadLetters, Metrics: s.set,
-	})
-	if err != nil {
-		return err
-	}
 	options := ingest.DefaultGroupConfig()
 	options.ID = s.cfg.Kafka.Group
+	cfg := history.Config{Worker: workerName(), Cluster: s.cfg.ClickHouse.Cluster, RawDays: config.Days(s.cfg.ClickHouse.Retention.Raw), Log: s.log}
+	w, err := s.newWorker(cfg, options.StopTimeout-stopMargin)
+	if err != nil {
+		return err
+	}
+	s.worker = w
 	group, err := s.kafka.Group(options)
 	if err != nil {
 		return err
 	}
 	s.components.start("worker", func(ctx context.Context) error {
-		return group.Run(ctx, func(ctx context.Context, gen *ingest.Generation) error { return w.Own(ctx, generation(gen)) })
+		if s.awaitTables(ctx) != nil {
+			return nil // the end came first
+		}
+		return group.Run(ctx, func(ctx context.Context, gen *ingest.Generation) error {
+			defer s.keepDirectory(ctx, gen, cfg)()
+			return lasting(w.Own(ctx, generation(gen)))
+		})
 	})
 	return nil
+}
+
+// newWorker makes one that writes to the server's history; final is for its last flush, checkpoint and commit.
+func (s *server) newWorker(cfg history.Config, final time.Duration) (*worker.Worker, error) {
+	sink, err := history.NewSink(s.history, s.set, cfg)
+	if err != nil {
+		return nil, err
+	}
+	store, err := history.NewStore(s.history, s.set, cfg)
+	if err != nil {
+		return nil, err
+	}
+	return worker.New(worker.Config{
+		Topic: s.cfg.Kafka.Topics.Events, Gate: s.gate(),
+		Flush: s.cfg.Engine.FlushInterval, Checkpoint: s.cfg.Engine.CheckpointInterval, Log: s.log, Final: final,
+	}, worker.Parts{
+		Engines: worker.Real(s.engineConfig()), Decoder: func() gate.Decoder { return &schema.Decoder{} }, Sink: sink, Checkpoints: store,
+		DeadLetters: s.writeDeadLetters, Metrics: s.set,
+	})
+}
+
+// stopMargin is what is left for the rest when the last flush of a generation was given up.
+const stopMargin = 4 * time.Second
+
+// lasting tells what an operator has to see to from what passes: Kafka or ClickHouse being away must not end the process, and the
+// live view with it.
+func lasting(err error) error {
+	if err == nil || errors.Is(err, worker.ErrNewEpoch) || errors.Is(err, ingest.ErrCorrupt) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ingest.ErrGivenUp, err)
 }
 
 // generation is a group's generation as the worker knows it.
@@ -214,6 +242,7 @@ func (s *server) startDirectory(ctx context.Context) error {
 	var ev schema.Event
 	s.components.start("directory", func(ctx context.Context) error {
 		return reader.Run(ctx, func(rec *schema.Record) error {
+			defer s.directoryRead.note(rec)
 			err := dec.DecodeDirectoryRecord(rec, &ev)
 			if err == nil {
 				err = s.directory.Apply(&ev)
@@ -234,32 +263,67 @@ func (s *server) startDirectory(ctx context.Context) error {
 	}
 }
 
-func (s *server) startView(ctx context.Context) error {
-	partitions, err := s.kafka.Partitions(ctx, s.cfg.Kafka.Topics.Events)
+func (s *server) startView(context.Context) error {
+	disk, err := s.openDisk()
 	if err != nil {
 		return err
-	}
-	var list []view.Partition
-	for _, p := range partitions {
-		list = append(list, p)
 	}
 	s.view, err = view.New(view.Config{
 		Engine: s.engineConfig(), Decoder: func() gate.Decoder { return &schema.Decoder{} },
 		Gate:    s.gate(),
 		Zone:    func(contactCenter string) *time.Location { return s.directory.Snapshot(contactCenter).Location },
-		History: boot{history.NewBoot(s.history, s.log), s.cfg.Kafka.Topics.Events}, Log: s.log,
+		History: boot{history.NewBoot(s.history, s.log), s.cfg.Kafka.Topics.Events}, Disk: disk, Metrics: s.set, Log: s.log,
 	})
 	if err != nil {
 		return err
 	}
 	s.components.start("live view", func(ctx context.Context) error {
-		err := s.view.Run(ctx, list)
-		if err == nil {
-			<-ctx.Done()
+		if err := s.view.Run(ctx, s.viewPartitions); !errors.Is(err, context.Canceled) {
+			return err
 		}
-		return err
+		return nil
 	})
 	return nil
+}
+
+func (s *server) viewPartitions(ctx context.Context) ([]view.Partition, error) {
+	partitions, err := s.kafka.Partitions(ctx, s.cfg.Kafka.Topics.Events)
+	var list []view.Partition
+	for _, p := range partitions {
+		list = append(list, p)
+	}
+	return list, err
+}
+
+// openDisk is where the live view keeps its own checkpoints: nowhere without a data directory. One that cannot be had is no reason not
+// to serve, but costs the next start its memory while ClickHouse is away.
+func (s *server) openDisk() (*view.Disk, error) {
+	if s.cfg.DataDir == "" {
+		return nil, nil
+	}
+	dir := filepath.Join(s.cfg.DataDir, "live")
+	disk, err := s.lockedDisk(dir)
+	if err == nil {
+		return disk, nil
+	}
+	s.log.Error("the live view keeps no checkpoints of its own", "data_dir", s.cfg.DataDir, "error", err)
+	return nil, nil
+}
+
+func (s *server) lockedDisk(dir string) (*view.Disk, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	lock, err := lockDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	disk, err := view.NewDisk(dir, s.cfg.Kafka.Topics.Events)
+	if err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	s.components.closeLast(lock.Close)
+	return disk, nil
 }
 
 func (s *server) startAPI(ctx context.Context) error {
@@ -297,11 +361,21 @@ func (s *server) newApp() (*query.App, error) {
 	catalogue := metric.NewCatalogue()
 	past := reader.New(s.history, catalogue, reader.Config{})
 	s.flushed = newFlushed(past, s.cfg.Kafka.Topics.Events)
-	return query.New(query.Config{ContactCenters: contactCenters(&s.cfg), BodyLimit: s.cfg.Query.Limits.BodyBytes, MetricsElsewhere: s.cfg.MetricsListen != ""},
+	source := floor.NewSource(s.view, s.directory, contactCenters(&s.cfg), time.Now)
+	events := s.producer.Collector(s.cfg.Kafka.FutureLimit, 0)
+	log := &commandLog{producer: s.producer, collector: events, topics: kafkaTopics(s.cfg.Kafka), view: s.view, directory: s.directoryRead}
+	commands := command.New(source, log, time.Now)
+	vendors, err := surfaces.New(s.cfg.ContactCenters, surfaces.Deps{Source: source, History: past, Presences: commands, Now: time.Now})
+	if err != nil {
+		return nil, err
+	}
+	return query.New(queryConfig(&s.cfg),
 		query.Deps{
-			Live: s.view, Directory: s.directory, Catalogue: catalogue, Authenticator: authenticator,
-			Collector: collector{s.producer.Collector(s.cfg.Kafka.FutureLimit, 0)},
+			Source: source, Catalogue: catalogue, Authenticator: authenticator,
+			Collector: collector{events},
 			History:   past,
+			Commands:  commands,
+			Surfaces:  vendors,
 			Readiness: s.readiness, Sets: []*metrics.Set{s.set}, Set: s.set, Logger: s.log,
 		})
 }

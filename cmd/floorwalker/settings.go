@@ -11,7 +11,9 @@ import (
 
 	"floorwalker/cmd/floorwalker/config"
 	"floorwalker/ingest"
+	"floorwalker/query"
 	"floorwalker/query/auth"
+	"floorwalker/query/native"
 	"floorwalker/schema/clickhouse"
 )
 
@@ -20,7 +22,7 @@ import (
 func kafkaConfig(k config.Kafka) (ingest.Config, error) {
 	out := ingest.DefaultConfig()
 	out.Brokers = k.Brokers
-	out.Topics = ingest.Topics{Events: k.Topics.Events, Directory: k.Topics.Directory, Commands: k.Topics.Commands, DeadLetters: k.Topics.DeadLetters}
+	out.Topics = kafkaTopics(k)
 	password, err := k.SASL.Password()
 	if err != nil {
 		return out, fmt.Errorf("kafka.sasl: %w", err)
@@ -28,6 +30,10 @@ func kafkaConfig(k config.Kafka) (ingest.Config, error) {
 	out.SASL = ingest.SASL{Mechanism: strings.ToUpper(k.SASL.Mechanism), Username: k.SASL.Username, Password: password}
 	out.TLS = ingest.TLS{Enabled: k.TLS.Enabled, CAFile: k.TLS.CAFile, CertFile: k.TLS.CertFile, KeyFile: k.TLS.KeyFile, ServerName: k.TLS.ServerName}
 	return out, nil
+}
+
+func kafkaTopics(k config.Kafka) ingest.Topics {
+	return ingest.Topics{Events: k.Topics.Events, Directory: k.Topics.Directory, Commands: k.Topics.Commands, DeadLetters: k.Topics.DeadLetters}
 }
 
 func topicSettings(k config.Kafka) ingest.TopicSettings {
@@ -105,6 +111,13 @@ func accounts(c *config.Config) ([]auth.Account, error) {
 		}
 	}
 	return out, nil
+}
+
+func queryConfig(c *config.Config) query.Config {
+	l := c.Query.Limits
+	return query.Config{BodyLimit: l.BodyBytes, RequestsPerSecond: l.RequestsPerSecond, Burst: l.Burst,
+		Limits:  native.Limits{Range: l.HistoryRange, Timeout: l.HistoryTimeout, Groups: l.Groups, Rows: l.Rows},
+		Origins: c.Query.CORS.Origins, TrustedProxies: c.Query.TrustedProxies, MetricsElsewhere: c.MetricsListen != ""}
 }
 
 func contactCenters(c *config.Config) []string {

@@ -44,6 +44,9 @@ func TestImports_FollowTheLayers(t *testing.T) {
 	module, list := sources(t)
 	require.True(t, slices.ContainsFunc(list, func(s source) bool { return s.in == module+"/cmd/floorwalker" }), "the walk found no sources")
 	for _, s := range list {
+		if s.test && s.in == module+"/internal/e2e" {
+			continue // tests of the whole put all layers together
+		}
 		for _, to := range s.imports {
 			// Tests of every layer may use internal's helpers (a real broker, a real ClickHouse), but not the layers beside their own.
 			if top, _ := folder(module, to); s.test && top == "internal" {

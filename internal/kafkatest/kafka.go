@@ -25,6 +25,18 @@ const (
 // Start runs Apache Kafka, KRaft, one node, in a temporary directory.
 func Start(t testing.TB) *Broker {
 	t.Helper()
+	return &Broker{t: t, backend: startApache(t, "")}
+}
+
+// StartBehind is Start with a second way in: clients that come to Behind's address are told to go on at the front address, which is
+// a proxy's.
+func StartBehind(t testing.TB, front string) *Broker {
+	t.Helper()
+	return &Broker{t: t, backend: startApache(t, front)}
+}
+
+func startApache(t testing.TB, front string) *apache {
+	t.Helper()
 	java, err := exec.LookPath("java")
 	if err != nil {
 		unavailable(t, fmt.Errorf("kafkatest: java is %w; Java 17 or later runs Apache Kafka", errMissing))
@@ -33,7 +45,7 @@ func Start(t testing.TB) *Broker {
 	if err != nil {
 		unavailable(t, err)
 	}
-	k := &apache{java: java, libs: libs, dir: t.TempDir()}
+	k := &apache{java: java, libs: libs, dir: t.TempDir(), front: front}
 	t.Cleanup(func() {
 		k.stop()
 		if t.Failed() {
@@ -42,13 +54,14 @@ func Start(t testing.TB) *Broker {
 	})
 	require.NoError(t, k.setup())
 	require.NoError(t, k.start())
-	return &Broker{t: t, addr: k.addr, backend: k}
+	return k
 }
 
 // apache is one broker process after another on the same directory.
 type apache struct {
 	java, libs, dir string
 	addr            string
+	front, behind   string // what clients of the listener behind are told to go on at; both empty without a proxy
 	cmd             *exec.Cmd
 	ended           chan struct{} // closed when cmd has been waited for
 }
@@ -56,9 +69,9 @@ type apache struct {
 const properties = `process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@%[2]s
-listeners=PLAINTEXT://%[1]s,CONTROLLER://%[2]s
-advertised.listeners=PLAINTEXT://%[1]s
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=PLAINTEXT://%[1]s,CONTROLLER://%[2]s%[4]s
+advertised.listeners=PLAINTEXT://%[1]s%[5]s
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,BEHIND:PLAINTEXT
 inter.broker.listener.name=PLAINTEXT
 controller.listener.names=CONTROLLER
 log.dirs=%[3]s
@@ -77,6 +90,7 @@ group.min.session.timeout.ms=1000
 broker.heartbeat.interval.ms=300
 broker.session.timeout.ms=1500
 log.cleaner.dedupe.buffer.size=16777216
+log.cleaner.backoff.ms=200
 `
 
 const log4j = `<Configuration><Appenders><Console name="out"><PatternLayout pattern="%d{HH:mm:ss.SSS} %p %c{1} %m%n"/></Console></Appenders>
@@ -97,7 +111,16 @@ func (k *apache) setup() error {
 		}
 		*addr = free
 	}
-	config := fmt.Sprintf(properties, k.addr, controller, filepath.Join(k.dir, "data"))
+	second, secondFront := "", ""
+	if k.front != "" {
+		free, err := freeAddr()
+		if err != nil {
+			return err
+		}
+		k.behind = free
+		second, secondFront = ",BEHIND://"+k.behind, ",BEHIND://"+k.front
+	}
+	config := fmt.Sprintf(properties, k.addr, controller, filepath.Join(k.dir, "data"), second, secondFront)
 	if err := errors.Join(
 		os.WriteFile(k.file("server.properties"), []byte(config), 0o600),
 		os.WriteFile(k.file("log4j2.xml"), []byte(log4j), 0o600),
@@ -110,6 +133,8 @@ func (k *apache) setup() error {
 	}
 	return nil
 }
+
+func (k *apache) address() (main, behind string) { return k.addr, k.behind }
 
 func (k *apache) file(name string) string { return filepath.Join(k.dir, name) }
 

@@ -24,7 +24,6 @@ import (
 // allowed; the first rebalance is not delayed.
 type Broker struct {
 	t       testing.TB
-	addr    string
 	backend backend
 }
 
@@ -33,10 +32,20 @@ type backend interface {
 	start() error
 	kill()
 	stop()
+	address() (main, behind string)
 }
 
 // Addr is the host:port to bootstrap from; it stays the same across Kill and Restart.
-func (b *Broker) Addr() string { return b.addr }
+func (b *Broker) Addr() string {
+	main, _ := b.backend.address()
+	return main
+}
+
+// Behind is the second way in, of StartBehind.
+func (b *Broker) Behind() string {
+	_, behind := b.backend.address()
+	return behind
+}
 
 // Kill ends the broker at once. Apache Kafka gets SIGKILL; the embedded broker, which lives in this process, cuts its
 // connections and closes (internal/broker's own tests kill it for real).
@@ -51,15 +60,24 @@ func (b *Broker) Restart() {
 // CreateTopic creates a topic and returns once every partition has a leader that answers.
 func (b *Broker) CreateTopic(topic string, partitions int, config ...kafka.ConfigEntry) {
 	b.t.Helper()
-	client, idle := newClient(b.addr)
+	client, idle := newClient(b.Addr())
 	defer idle()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	r, err := client.CreateTopics(ctx, &kafka.CreateTopicsRequest{Topics: []kafka.TopicConfig{
-		{Topic: topic, NumPartitions: partitions, ReplicationFactor: 1, ConfigEntries: config},
-	}})
-	require.NoError(b.t, err)
-	require.NoError(b.t, r.Errors[topic])
+	again := false // what an attempt without an answer has made is ours
+	require.NoError(b.t, poll(ctx, func() error {
+		r, err := client.CreateTopics(ctx, &kafka.CreateTopicsRequest{Topics: []kafka.TopicConfig{
+			{Topic: topic, NumPartitions: partitions, ReplicationFactor: 1, ConfigEntries: config},
+		}})
+		if err == nil {
+			err = r.Errors[topic]
+		}
+		if again && errors.Is(err, kafka.TopicAlreadyExists) {
+			return nil
+		}
+		again = true
+		return err
+	}), "create topic %s", topic)
 	require.NoError(b.t, poll(ctx, func() error { return ready(ctx, client, topic, partitions) }), "topic %s", topic)
 }
 
@@ -98,7 +116,7 @@ func Embedded(t testing.TB) *Broker {
 	}}
 	require.NoError(t, e.start())
 	t.Cleanup(e.stop)
-	return &Broker{t: t, addr: e.cfg.Addr, backend: e}
+	return &Broker{t: t, backend: e}
 }
 
 type embedded struct {
@@ -114,6 +132,8 @@ func (e *embedded) start() error {
 	e.broker, e.cfg.Addr = b, b.Addr()
 	return nil
 }
+
+func (e *embedded) address() (main, behind string) { return e.cfg.Addr, "" }
 
 func (e *embedded) kill() { e.stop() }
 func (e *embedded) stop() { _ = e.broker.Close() }

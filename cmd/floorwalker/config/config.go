@@ -127,6 +127,8 @@ type Limits struct {
 	StreamsPerPrincipal int           `yaml:"streams_per_principal"`
 	HistoryRange        time.Duration `yaml:"history_range"` // the longest range of one query
 	HistoryTimeout      time.Duration `yaml:"history_timeout"`
+	Groups              int           `yaml:"groups"` // of one metrics query
+	Rows                int           `yaml:"rows"`   // likewise: groups times intervals
 }
 
 // CORS lists the origins whose pages may call the APIs from a browser.
@@ -197,17 +199,20 @@ type SurfaceToken struct {
 	TokenEnv    string `yaml:"token_env"`
 }
 
-// Exotel clients send a bearer token; AccountSID is what their URL names. A reader may read, a supervisor may also set a
-// presence.
+// Exotel clients send a bearer token, or Basic with a token's name (their api_key) and the token (their api_token); AccountSID is
+// what their URL names. A reader may read, a supervisor may also set a presence.
 type Exotel struct {
-	AccountSID string  `yaml:"account_sid"` // empty: the directory's exotel_account_sid, else the contact centre's id
-	Tokens     []Token `yaml:"tokens"`
+	AccountSID        string  `yaml:"account_sid"` // empty: the directory's exotel_account_sid, else the contact centre's id
+	Tokens            []Token `yaml:"tokens"`
+	RequestsPerMinute int     `yaml:"requests_per_minute"` // of all tokens together; 0 = 300
 }
 
 // Vonage clients trade an id and a secret for a bearer token.
 type Vonage struct {
-	Clients       []VonageClient `yaml:"clients"`
-	TokenLifetime time.Duration  `yaml:"token_lifetime"` // 0 = one hour
+	Clients        []VonageClient `yaml:"clients"`
+	SigningKeyFile string         `yaml:"signing_key_file"` // 32 bytes or more; without one, a key is made at each start
+	SigningKeyEnv  string         `yaml:"signing_key_env"`
+	TokenLifetime  time.Duration  `yaml:"token_lifetime"` // 0 = one hour
 }
 
 // VonageClient is one OAuth client; exactly one of the three says which secret.
@@ -254,7 +259,7 @@ func Default() Config {
 		},
 		Engine: Engine{Horizon: time.Hour, FlushInterval: time.Second, CheckpointInterval: 30 * time.Second},
 		Query: Query{Limits: Limits{BodyBytes: 4 << 20, RequestsPerSecond: 200, Burst: 400, Streams: 2000,
-			StreamsPerPrincipal: 100, HistoryRange: 400 * day, HistoryTimeout: 30 * time.Second}},
+			StreamsPerPrincipal: 100, HistoryRange: 400 * day, HistoryTimeout: 30 * time.Second, Groups: 20_000, Rows: 1_000_000}},
 		Log: Log{Level: "info", Format: "text"},
 	}
 }

@@ -137,6 +137,8 @@ func TestParse_OneFault_NamedWithLineAndPath(t *testing.T) {
 		{cc + "  surfaces:\n    clarity:\n      client_ids: ['']", "5 contact_centers[0].surfaces.clarity.client_ids[0]", "empty"},
 		{cc + "  surfaces:\n    vonage:\n      token_lifetime: 25h", "5 contact_centers[0].surfaces.vonage.token_lifetime", "24h"},
 		{cc + "  surfaces:\n    vonage:\n      clients: [{client_id: x}]", "5 contact_centers[0].surfaces.vonage.clients[0]", "secret_env"},
+		{cc + "  surfaces:\n    vonage:\n      signing_key_file: " + short, "5 contact_centers[0].surfaces.vonage.signing_key_file", "32"},
+		{cc + "  surfaces:\n    exotel:\n      requests_per_minute: -1", "5 contact_centers[0].surfaces.exotel.requests_per_minute", "1 to 10000000"},
 		{cc + "  surfaces:\n    exotel:\n      tokens: [{name: t, role: producer, token_sha256: " + shaA + "}]",
 			"5 contact_centers[0].surfaces.exotel.tokens[0].role", "reader, supervisor"},
 		{"listen: &a :80", "1 listen", "anchors"},
@@ -220,7 +222,7 @@ func TestExample_LoadsEqualsDefaultsAndIsComplete(t *testing.T) {
 		lines = append(lines, l)
 	}
 	text := strings.Join(lines, "\n")
-	for i, file := range []string{"convoso_token", "exotel_token", "vonage_secret", "clarity_key"} {
+	for i, file := range []string{"convoso_token", "exotel_token", "vonage_secret", "vonage_key", "clarity_key"} {
 		at := filepath.Join(dir, file)
 		require.NoError(t, os.WriteFile(at, []byte(fmt.Sprint(i, "-", shaB)), 0o600))
 		require.Contains(t, text, "/run/secrets/"+file)

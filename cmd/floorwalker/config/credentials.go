@@ -59,6 +59,9 @@ func (c *credentials) center(at string, cc *ContactCenter) {
 	for i, t := range s.Exotel.Tokens {
 		c.token("exotel", fmt.Sprintf("%s.surfaces.exotel.tokens[%d]", at, i), t, []string{"reader", "supervisor"})
 	}
+	if n := s.Exotel.RequestsPerMinute; n < 0 || n > maxRequestsPerMinute {
+		c.add(at+".surfaces.exotel.requests_per_minute", "%d; 1 to %d are allowed, 0 means the default", n, maxRequestsPerMinute)
+	}
 	if s.Exotel.AccountSID != "" {
 		c.entityID(at+".surfaces.exotel.account_sid", s.Exotel.AccountSID)
 		c.own("exotel account", s.Exotel.AccountSID, at+".surfaces.exotel.account_sid")
@@ -66,6 +69,9 @@ func (c *credentials) center(at string, cc *ContactCenter) {
 	c.vonage(at+".surfaces.vonage", &s.Vonage)
 	c.clarity(at+".surfaces.clarity", &s.Clarity)
 }
+
+// maxRequestsPerMinute is more than one process can answer.
+const maxRequestsPerMinute = 10_000_000
 
 func (c *credentials) vonage(at string, v *Vonage) {
 	for i, client := range v.Clients {
@@ -80,6 +86,7 @@ func (c *credentials) vonage(at string, v *Vonage) {
 			c.readSum(p+".secret", client.SecretSHA256, client.SecretFile, client.SecretEnv)
 		}
 	}
+	c.signingKey(at, v.SigningKeyFile, v.SigningKeyEnv)
 	c.lifetime(at+".token_lifetime", v.TokenLifetime)
 }
 
@@ -96,18 +103,23 @@ func (c *credentials) clarity(at string, v *Clarity) {
 		// The same login may exist in two contact centres: the client id tells which one is meant.
 		c.login("clarity user of "+at, fmt.Sprintf("%s.users[%d]", at, i), u)
 	}
-	if c.oneRef(at, map[string]string{"signing_key_file": v.SigningKeyFile, "signing_key_env": v.SigningKeyEnv}, false) {
-		p := at + ".signing_key" + refSuffix("", v.SigningKeyFile)
-		key, err := v.SigningKey()
-		switch {
-		case err != nil:
-			c.add(p, "%v", err)
-		case len(key) < 32:
-			c.add(p, "%d bytes are too short for a signing key; at least 32 are needed", len(key))
-		}
-		c.private(p, v.SigningKeyFile)
-	}
+	c.signingKey(at, v.SigningKeyFile, v.SigningKeyEnv)
 	c.lifetime(at+".token_lifetime", v.TokenLifetime)
+}
+
+func (c *credentials) signingKey(at, file, env string) {
+	if !c.oneRef(at, map[string]string{"signing_key_file": file, "signing_key_env": env}, false) {
+		return
+	}
+	p := at + ".signing_key" + refSuffix("", file)
+	key, err := optionalSecret(file, env)
+	switch {
+	case err != nil:
+		c.add(p, "%v", err)
+	case len(key) < 32:
+		c.add(p, "%d bytes are too short for a signing key; at least 32 are needed", len(key))
+	}
+	c.private(p, file)
 }
 
 func (c *credentials) lifetime(at string, d time.Duration) {

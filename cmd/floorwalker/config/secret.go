@@ -52,6 +52,11 @@ func (c Clarity) SigningKey() (string, error) {
 	return optionalSecret(c.SigningKeyFile, c.SigningKeyEnv)
 }
 
+// SigningKey returns the key that signs Vonage's tokens, "" where none is configured.
+func (v Vonage) SigningKey() (string, error) {
+	return optionalSecret(v.SigningKeyFile, v.SigningKeyEnv)
+}
+
 // Sum returns the SHA-256 of the token.
 func (t Token) Sum() ([32]byte, error) { return sum(t.TokenSHA256, t.TokenFile, t.TokenEnv) }
 

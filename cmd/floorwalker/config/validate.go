@@ -166,6 +166,8 @@ func (q *Query) validate(f *faults) {
 	f.between("query.limits.streams_per_principal", l.StreamsPerPrincipal, 1, 1_000_000)
 	f.lasting("query.limits.history_range", l.HistoryRange, time.Hour, 0)
 	f.lasting("query.limits.history_timeout", l.HistoryTimeout, 100*time.Millisecond, time.Hour)
+	f.between("query.limits.groups", l.Groups, 1, 10_000_000)
+	f.between("query.limits.rows", l.Rows, 1, 100_000_000)
 	for i, o := range q.CORS.Origins {
 		f.origin(fmt.Sprintf("query.cors.origins[%d]", i), o, false)
 	}

@@ -1,0 +1,18 @@
+package faults
+
+import (
+	"os"
+	"testing"
+
+	"floorwalker/internal/clickhouse/clickhousetest"
+	"floorwalker/internal/program"
+)
+
+func TestMain(m *testing.M) {
+	code := clickhousetest.Run(m)
+	program.Clean()
+	os.Exit(code)
+}
+
+// long reports whether the runs that take minutes were asked for.
+func long() bool { return os.Getenv("FLOORWALKER_LONG") == "1" }
