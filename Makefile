@@ -36,6 +36,12 @@ test: vet fmt-check ## vet, format, all tests, and the race detector where it is
 test-long: ## all tests, raced, with the long runs (up to an hour)
 	FLOORWALKER_LONG=1 $(GO) test -race -count=1 -timeout 60m ./...
 
+DURATION ?= 30m
+
+.PHONY: soak
+soak: ## simulator, workers and a replica under random faults for DURATION (30m), then audit and a report
+	FLOORWALKER_SOAK=$(DURATION) $(GO) test -count=1 -timeout 24h -v -run 'TestSoak$$' ./internal/faults
+
 .PHONY: bench
 bench: ## micro-benchmarks of all packages
 	$(GO) test -run '^$$' -bench . -benchmem ./...

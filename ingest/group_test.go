@@ -265,6 +265,35 @@ func TestGroup_PartitionsAdded_AreOwned(t *testing.T) {
 	require.ErrorIs(t, err, enough)
 }
 
+// An owner that gives up, because something that it needs is away, ends neither the membership nor the process: the member joins anew,
+// whether its generation was still going on or over.
+func TestGroup_OwnerGivesUp_JoinsAnew(t *testing.T) {
+	c := newClient(t, testConfig(startBroker(t)))
+	ev := c.makeTopic(t, 1)
+	group, err := c.Group(testGroup(ev))
+	require.NoError(t, err)
+	enough := errors.New("enough")
+	last := 0
+	err = group.Run(testContext(t), func(ctx context.Context, gen *Generation) error {
+		again := gen.ID > last
+		last = gen.ID
+		switch {
+		case !again:
+			return fmt.Errorf("generation %d twice", gen.ID)
+		case gen.Count == 2:
+			return enough
+		case gen.ID == 1:
+			return fmt.Errorf("not now: %w", ErrGivenUp)
+		}
+		if _, err := c.kafka.CreatePartitions(ctx, &kafka.CreatePartitionsRequest{Topics: []kafka.TopicPartitionsConfig{{Name: ev, Count: 2}}}); err != nil {
+			return err
+		}
+		<-ctx.Done()
+		return fmt.Errorf("the last flush failed: %w", ErrGivenUp)
+	})
+	require.ErrorIs(t, err, enough)
+}
+
 // An owner that does not return makes Run give up with an error instead of hanging.
 func TestGroup_OwnerDoesNotReturn_RunGivesUp(t *testing.T) {
 	c := newClient(t, testConfig(startBroker(t)))

@@ -12,6 +12,9 @@ import (
 
 	"github.com/segmentio/kafka-go"
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"floorwalker/schema"
 )
@@ -148,6 +151,31 @@ func TestProducer_BrokerAway_RetriedThenUnavailable(t *testing.T) {
 	px.setDown(false)
 	records, _ := readUntilEnd(t, c.Partition(ev, 0), 0)
 	require.GreaterOrEqual(t, len(records), 2)
+}
+
+// A broker that cannot store anything, as on a full disk, is as good as away: nothing is wrong with the message.
+func TestProducer_BrokerCannotStore_Unavailable(t *testing.T) {
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
+	require.NoError(t, err)
+	t.Cleanup(cluster.Close)
+	cfg := testConfig(cluster.ListenAddrs()[0])
+	cfg.WriteTimeout = 500 * time.Millisecond
+	c := newClient(t, cfg)
+	ev := c.makeTopic(t, 1)
+	cluster.ControlKey(int16(kmsg.Produce), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		res := req.(*kmsg.ProduceRequest).ResponseKind().(*kmsg.ProduceResponse)
+		partition := kmsg.NewProduceResponseTopicPartition()
+		partition.ErrorCode, partition.BaseOffset = kerr.UnknownServerError.Code, -1
+		topic := kmsg.NewProduceResponseTopic()
+		topic.Topic, topic.Partitions = ev, append(topic.Partitions, partition)
+		res.Topics = append(res.Topics, topic)
+		return res, nil, true
+	})
+	p := c.Producer()
+	defer p.Close()
+	_, err = p.Write(testContext(t), []Message{{Topic: ev, Key: []byte("6"), Value: []byte("x")}})
+	require.ErrorIs(t, err, ErrUnavailable)
 }
 
 // A caller that gives up leaves nothing behind that would still be written, and the memory of the others is theirs alone.

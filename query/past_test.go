@@ -187,7 +187,7 @@ func TestExport_WholeListInOrderAFewAtATime(t *testing.T) {
 		require.NoError(t, lines.Err())
 		require.NoError(t, resp.Body.Close())
 	}
-	require.LessOrEqual(t, h.atOnce, 250)
+	require.LessOrEqual(t, h.atOnce, 500)
 }
 
 func TestExport_NoMoreThanMayAtATime(t *testing.T) {

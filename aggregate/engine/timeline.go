@@ -202,6 +202,9 @@ func (l *timeline[S]) edit(f fold[S], remove, insert []input, was, is *outputs) 
 		f.apply(sOld, &l.in[at], was)
 		f.apply(sNew, &l.in[at], is)
 	}
+	if snap < len(l.snaps) { // its input was taken back, and another may follow
+		l.snaps[snap].state = f.clone(sNew)
+	}
 	l.head = *sNew
 	return true
 }

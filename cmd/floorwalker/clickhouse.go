@@ -120,27 +120,24 @@ func keepClickHouse(db *embedded.Server, log *slog.Logger) func(ctx context.Cont
 	}
 }
 
+// tellLastWords does not ask the server why its child ended: that answer waits for the next child.
 func tellLastWords(ctx context.Context, db *embedded.Server, log *slog.Logger) {
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	for last := 0; ; {
-		pid, done := db.PID(), db.Done()
-		if pid == last { // it has not been brought back yet
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-			}
-			continue
-		}
+	for {
+		done := db.Done()
 		select {
 		case <-ctx.Done():
 			return
 		case <-done:
 		}
-		last = pid
-		if err := db.Err(); err != nil {
-			log.Error("the end of clickhouse's log", "file", db.LogFile(), "lines", tailOf(db.LogFile()))
+		log.Error("the end of clickhouse's log", "file", db.LogFile(), "lines", tailOf(db.LogFile()))
+		for db.Done() == done { // it has not been brought back yet
+			t := time.NewTimer(100 * time.Millisecond)
+			select {
+			case <-ctx.Done():
+				t.Stop()
+				return
+			case <-t.C:
+			}
 		}
 	}
 }

@@ -161,16 +161,17 @@ func TestNewEpoch_OnABroker(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, res.Errors[topic])
 	refused := func() {
-		s, stop := i.work()
-		defer stop()
+		s, _ := i.work()
 		require.ErrorIs(t, s.components.wait(t.Context()), worker.ErrNewEpoch)
+		require.ErrorIs(t, s.components.stop(), worker.ErrNewEpoch)
 	}
 	refused()
 	out, err := call(t, "", "new-epoch", "--config", i.file)
 	require.NoError(t, err, out)
 	require.Contains(t, out, "epoch 1: 5 partitions, 2 before")
 	i.tell(noon.Add(2*time.Hour), 10, centers...)
-	i.rightAfter(4*60, centers)
+	i.tell(noon.Add(4*time.Hour), 1, centers...)
+	i.rightAfter(4*61, centers)
 
 	deleted, err := i.kafka.DeleteTopics(t.Context(), &kafka.DeleteTopicsRequest{Topics: []string{topic}})
 	require.NoError(t, err)
@@ -180,8 +181,9 @@ func TestNewEpoch_OnABroker(t *testing.T) {
 	require.NoError(t, err, out)
 	require.Contains(t, out, "epoch 2: 2 partitions, 5 before; the topic was made anew")
 	require.Contains(t, out, "everything before offset ")
-	i.tell(noon.Add(3*time.Hour), 10, centers...)
-	i.rightAfter(4*70, centers)
+	i.tell(noon.Add(5*time.Hour), 10, centers...)
+	i.tell(noon.Add(7*time.Hour), 1, centers...)
+	i.rightAfter(4*72, centers)
 }
 
 // rightAfter lets a worker take in all there is, and audits and counts.
@@ -192,7 +194,7 @@ func (i *installation) rightAfter(interactions uint64, centers []string) {
 	i.settle(s)
 	out, err := call(i.T, "", "audit", "--config", i.file)
 	require.NoError(i, err, out)
-	require.Equal(i, len(centers), strings.Count(out, "contact centre "), out)
+	require.Equal(i, len(centers), strings.Count(out, "\ncontact centre "), out)
 	var n, ended, answered uint64
 	require.NoError(i, s.history.QueryRow(i.Context(), "SELECT count(), countIf(state = 'ended'), (SELECT sum(answered) FROM windows_1m FINAL WHERE agent = '') FROM interactions FINAL WHERE NOT deleted").
 		Scan(&n, &ended, &answered))

@@ -33,6 +33,10 @@ func newServe() *cobra.Command {
 			}
 			log := newLogger(c.Log.Level, c.Log.Format)
 			s, err := startServer(cmd.Context(), c, log, newComponents(log))
+			if err != nil && cmd.Context().Err() != nil {
+				log.Info("ended before it had started", "error", err)
+				return nil
+			}
 			if err != nil {
 				return err
 			}

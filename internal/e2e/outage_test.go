@@ -126,8 +126,8 @@ func (f *floor) awaitPart(name string, ready bool) {
 // say posts an agent's status and waits until it is seen.
 func (f *floor) say(agent, status string) {
 	f.t.Helper()
-	e := goodEvent("6", "cc.agent.status", agent, time.Now().Truncate(time.Millisecond), map[string]any{"status": status})
-	a := f.do(http.MethodPost, "producer", of("6", "events"), e.json(), "application/cloudevents+json")
+	e := goodEvent(f.ContactCenter, "cc.agent.status", agent, time.Now().Truncate(time.Millisecond), map[string]any{"status": status})
+	a := f.do(http.MethodPost, "producer", of(f.ContactCenter, "events"), e.json(), "application/cloudevents+json")
 	require.Equal(f.t, http.StatusAccepted, a.status, "%s", a.body)
 	f.awaitStatus(agent, status)
 }
@@ -135,7 +135,7 @@ func (f *floor) say(agent, status string) {
 func (f *floor) awaitStatus(agent, status string) {
 	f.t.Helper()
 	eventually(f.t, readyWithin, agent+" "+status, func() string {
-		a, err := f.try(http.MethodGet, "reader", of("6", "agents/"+agent), nil, "")
+		a, err := f.try(http.MethodGet, "reader", of(f.ContactCenter, "agents/"+agent), nil, "")
 		if err != nil {
 			return err.Error()
 		}
@@ -317,6 +317,8 @@ func TestDemo_ClickHouseDies_BroughtBackAndStoppedLast(t *testing.T) {
 		return ""
 	})
 	f.awaitWell()
+	f.say("a1", "break")
+	f.settle() // the worker is at work again
 	f.process.stop()
 	said := f.said()
 	house, worker := strings.Index(said, "stopped component=clickhouse"), strings.Index(said, "stopped component=worker")

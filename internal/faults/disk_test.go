@@ -83,6 +83,7 @@ func (d *demo) post(t *testing.T, n int) int {
 // The disk under the demo's data fills up: events are refused, the log says why, and once there is space, in the running process as
 // after kills, everything goes on; every event that was ever acknowledged is in the history.
 func TestDiskFull_ClearErrorAndNothingAcknowledgedIsLost(t *testing.T) {
+	t.Parallel()
 	program.Path(t)
 	clickhousetest.RequireEngine(t)
 	dir := small(t, 128)

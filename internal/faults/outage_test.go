@@ -20,6 +20,7 @@ import (
 // ClickHouse does everything, but its answers are lost: for each table once, then it is frozen, cut off, and killed, while events
 // flow. The worker waits with what it has, the live view goes on, and in the end everything is there once.
 func TestClickHouseAway_LiveGoesOnAndNothingIsLostOrTwice(t *testing.T) {
+	t.Parallel()
 	events, away := 9_000, 2*time.Second
 	if long() {
 		events, away = 400_000, 45*time.Second
@@ -120,6 +121,7 @@ func (n *node) asOf(t testing.TB, cc string) time.Time {
 // A worker whose generation ends while ClickHouse is away neither dies nor takes the live view with it: it goes on when ClickHouse is
 // back.
 func TestRebalanceWhileClickHouseIsAway_GoesOnAfterwards(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	l := newLoad(t, 31, 3, 6_000)
 	s := w.site("thrown", l.centers)
@@ -151,6 +153,7 @@ func TestRebalanceWhileClickHouseIsAway_GoesOnAfterwards(t *testing.T) {
 // Kafka is killed: live answers go on, honest about their age; /readyz says so; an event is refused with 503 and Retry-After; and
 // when Kafka is back, everything goes on by itself.
 func TestKafkaAway_HonestAnswersAndEventsRefused(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	l := newLoad(t, 40, 3, 6_000)
 	s := w.site("quiet", l.centers)

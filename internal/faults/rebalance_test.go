@@ -19,6 +19,7 @@ import (
 // Up to three workers join, leave, die and are thrown out of the group while events flow: each rebalance hands partitions over by
 // their checkpoints, and what is left is what one undisturbed pass leaves.
 func TestWorkersComeAndGo_NothingLostNothingTwice(t *testing.T) {
+	t.Parallel()
 	rounds, events := 8, 12_000
 	if long() {
 		rounds, events = 120, 200_000
@@ -94,6 +95,7 @@ func (s *site) awaitOwners(workers []*node) {
 // A worker is frozen with rows that it has not written yet, loses its partitions to another one, and wakes: its rows were true at
 // their offset, and the new owner, which is behind, writes what holds in the end.
 func TestZombieAheadOfTheNewOwner_ChangesNothing(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	l := newLoad(t, 20, 3, 9_000)
 	s := w.site("zombie", l.centers)

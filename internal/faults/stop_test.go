@@ -21,6 +21,7 @@ const (
 // SIGTERM in the middle of a load: the worker writes what it has read, saves, commits, leaves the group, within a bounded time; the
 // next one replays nothing. Then checkpoints are damaged in every way, and each start finds its way all the same.
 func TestStopped_SecondStartReplaysNothing_AndDamagedCheckpointsAreSurvived(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	l := newLoad(t, 50, 3, 9_000)
 	s := w.site("stopped", l.centers)
@@ -125,6 +126,7 @@ func (s *site) checkpoints(conn driver.Conn) map[int]int64 {
 // A fact and a window are written, the worker is killed before it saves a checkpoint, and a late event that comes before the next
 // flush takes both away: the replay, which bears and undoes them between two flushes, must still wipe out what is stored.
 func TestBornAndUndoneAroundACrash_WipedOut(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	s := w.site("undone", []string{"c1"})
 	conn := s.conn()

@@ -18,17 +18,19 @@ type Heads struct {
 }
 
 // Add counts one agent.
-func (h *Heads) Add(a *Agent) {
-	if !a.LoggedIn() {
+func (h *Heads) Add(a *Agent) { h.add(a.Live.Status, a.Live.Suspended) }
+
+func (h *Heads) add(status schema.Status, suspended bool) {
+	if status == schema.LoggedOut {
 		h.LoggedOut++
 		return
 	}
 	h.LoggedIn++
-	if a.Live.Status == schema.Available && a.Live.Suspended {
+	if status == schema.Available && suspended {
 		h.Suspended++
 		return
 	}
-	h.ByStatus[a.Live.Status]++
+	h.ByStatus[status]++
 }
 
 // Sum adds other counts.
@@ -76,14 +78,14 @@ type Staffing struct {
 	Available int
 }
 
-func (s *Staffing) add(a *Agent) {
+func (s *Staffing) add(status schema.Status, suspended bool) {
 	s.Total++
-	s.Heads.Add(a)
-	if !a.LoggedIn() || a.Live.Suspended {
+	s.Heads.add(status, suspended)
+	if status == schema.LoggedOut || suspended {
 		return
 	}
 	s.Ready++
-	if a.Live.Status == schema.Available {
+	if status == schema.Available {
 		s.Available++
 	}
 }
@@ -95,14 +97,20 @@ func (v *View) Count(s Selection) []Staffing {
 	for n, p := range shared {
 		out[n].Place = p
 	}
-	v.Select(s, func(a *Agent) {
-		n := a.Place.n
-		if n < 0 {
-			n = len(out)
-			out = append(out, Staffing{Place: a.Place})
-		}
-		out[n].add(a)
-	})
+	fits := s.fits(shared)
+	for _, b := range v.shared.roster().blocks {
+		b.each(b.mask(s.Status), func(i int) {
+			if fits != nil && !b.fits(i, fits, s.Place) || s.Agent != nil && !s.Agent(b.agents[i]) {
+				return
+			}
+			n := int(b.place[i])
+			if n < 0 {
+				n = len(out)
+				out = append(out, Staffing{Place: b.agents[i].Place})
+			}
+			out[n].add(b.statusOf[i], b.paused[i/64]>>(i%64)&1 == 1)
+		})
+	}
 	return slices.DeleteFunc(out, func(s Staffing) bool { return s.Total == 0 })
 }
 

@@ -139,6 +139,7 @@ type builder struct {
 	rows    map[string]*Row
 	places  map[string]*Agent
 	ofQueue map[string][3][]string
+	ofPlace map[*Place][]*Row
 	heads   bool // what is being counted are heads: those in no queue or campaign are in no row of one
 }
 
@@ -294,11 +295,11 @@ func partDims(p *schema.Part) dims {
 }
 
 func (b *builder) addGauges() {
-	b.heads = true
-	for _, a := range b.v.Agents() {
-		b.addHead(a)
+	if !b.mentions(metric.DimChannel) && !b.mentions(metric.DimDirection) {
+		b.heads, b.ofPlace = true, map[*Place][]*Row{}
+		b.v.Select(Selection{}, b.addHead)
+		b.heads = false
 	}
-	b.heads = false
 	b.v.Floor.Interactions.Scan(func(_ string, i *schema.LiveInteraction) bool {
 		row := Interaction{LiveInteraction: i}
 		if visit := row.Visit(); visit != nil {
@@ -315,15 +316,11 @@ func (b *builder) addGauges() {
 // addHead counts an agent in each row of its queues, campaigns and units. Grouped by agent or by an interaction's dimensions
 // there are no head-counts, and workload has no queue.
 func (b *builder) addHead(a *Agent) {
-	var d dims
-	d[metric.DimAgent] = one(a.ID)
-	d[metric.DimQueue], d[metric.DimCampaign] = a.Place.QueueIDs, a.Place.CampaignIDs
-	d.setUnits(a.Place)
-	if b.mentions(metric.DimChannel) || b.mentions(metric.DimDirection) || !a.LoggedIn() {
+	if !a.LoggedIn() {
 		return
 	}
 	assigned := len(a.Place.QueueIDs) > 0 || len(a.Place.CampaignIDs) > 0
-	b.each(&d, func(r *Row) {
+	for _, r := range b.headRows(a) {
 		for _, g := range []*metric.Gauges{&r.queueGauges, &r.agentGauges} {
 			g.CountAgent(a.Live.Status, a.Live.Suspended, assigned)
 		}
@@ -332,7 +329,26 @@ func (b *builder) addHead(a *Agent) {
 		r.agentGauges.WorkloadNonLive += uint64(a.Live.NonLive)
 		r.workloadAgent++
 		r.agentGauges.WorkloadSince = a.Live.WorkloadSince
-	})
+	}
+}
+
+// headRows are the rows that an agent counts in: where agents are not told apart, the same for all of a place.
+func (b *builder) headRows(a *Agent) (rows []*Row) {
+	byPlace := !b.mentions(metric.DimAgent)
+	if byPlace {
+		if rows, ok := b.ofPlace[a.Place]; ok {
+			return rows
+		}
+	}
+	var d dims
+	d[metric.DimAgent] = one(a.ID)
+	d[metric.DimQueue], d[metric.DimCampaign] = a.Place.QueueIDs, a.Place.CampaignIDs
+	d.setUnits(a.Place)
+	b.each(&d, func(r *Row) { rows = append(rows, r) })
+	if byPlace {
+		b.ofPlace[a.Place] = rows
+	}
+	return rows
 }
 
 func (b *builder) mentions(dim metric.Dimension) bool {

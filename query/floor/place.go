@@ -2,6 +2,7 @@ package floor
 
 import (
 	"slices"
+	"strings"
 
 	"floorwalker/schema"
 	"floorwalker/schema/directory"
@@ -11,11 +12,44 @@ import (
 type placer struct {
 	directory *directory.Directory
 	ofTeam    map[string]*Place
-	shared    []*Place // those of ofTeam, by their n
+	same      map[string]*Place // those of agents' own, by what is in them
+	shared    []*Place          // all of these, by their n
 }
 
+// maxShared bounds the places that are told apart; agents beyond have each their own.
+const maxShared = 1 << 14
+
 func newPlacer(d *directory.Directory) *placer {
-	return &placer{directory: d, ofTeam: map[string]*Place{}}
+	return &placer{directory: d, ofTeam: map[string]*Place{}, same: map[string]*Place{}}
+}
+
+// share returns the place that is already there with the same content, else the given one.
+func (p *placer) share(key string, place *Place) *Place {
+	if known := p.same[key]; known != nil {
+		return known
+	}
+	if len(p.shared) >= maxShared {
+		place.n = -1
+		return place
+	}
+	place.n = len(p.shared)
+	p.same[key] = place
+	p.shared = append(p.shared, place)
+	return place
+}
+
+// contentKey is equal for two places of the same team where their content is.
+func contentKey(team string, lists ...[]string) string {
+	var key strings.Builder
+	key.WriteString(team)
+	for _, ids := range lists {
+		key.WriteByte(0)
+		for _, id := range ids {
+			key.WriteByte(1) // ids have no control characters
+			key.WriteString(id)
+		}
+	}
+	return key.String()
 }
 
 func (p *placer) join(id string, live *schema.LiveAgent) Agent {
@@ -37,7 +71,6 @@ func (p *placer) place(entry *directory.Agent, named *schema.LiveAssignment) *Pl
 		return team
 	}
 	place := *team
-	place.n = -1
 	place.QueueIDs = ordered(union(entry.QueueIDs, team.QueueIDs))
 	place.CampaignIDs, place.Skills = entry.CampaignIDs, entry.Skills
 	if named != nil {
@@ -46,14 +79,14 @@ func (p *placer) place(entry *directory.Agent, named *schema.LiveAssignment) *Pl
 		place.Skills = orElse(named.Skills, place.Skills)
 	}
 	place.CampaignIDs = p.served(place.CampaignIDs, place.QueueIDs)
-	return &place
+	return p.share(contentKey(entry.TeamID, place.QueueIDs, place.CampaignIDs, place.Skills), &place)
 }
 
 func (p *placer) team(id string) *Place {
 	if place := p.ofTeam[id]; place != nil {
 		return place
 	}
-	place := &Place{n: len(p.shared)}
+	place := &Place{}
 	d := p.directory
 	if id != "" {
 		place.Team = d.Teams[id]
@@ -65,8 +98,8 @@ func (p *placer) team(id string) *Place {
 		place.QueueIDs = d.QueuesOfTeam(id)
 		place.CampaignIDs = p.served(nil, place.QueueIDs)
 	}
+	place = p.share(""+id, place)
 	p.ofTeam[id] = place
-	p.shared = append(p.shared, place)
 	return place
 }
 

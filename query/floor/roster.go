@@ -31,7 +31,10 @@ type block struct {
 	agents [blockSize]*Agent // nil from n on
 	place  [blockSize]int32  // Place.n
 	status [schema.NumStatuses][words]uint64
+	paused [words]uint64 // suspended
 	n      int
+
+	statusOf [blockSize]schema.Status
 }
 
 func (b *block) set(i int, a *Agent) {
@@ -39,8 +42,12 @@ func (b *block) set(i int, a *Agent) {
 	if old := b.agents[i]; old != nil {
 		b.status[old.Live.Status][word] &^= bit
 	}
-	b.agents[i], b.place[i] = a, int32(a.Place.n)
+	b.agents[i], b.place[i], b.statusOf[i] = a, int32(a.Place.n), a.Live.Status
 	b.status[a.Live.Status][word] |= bit
+	b.paused[word] &^= bit
+	if a.Live.Suspended {
+		b.paused[word] |= bit
+	}
 }
 
 // mask are the agents in one of the statuses; of all where it is nil.
@@ -185,17 +192,22 @@ func (v *View) Select(s Selection, f func(*Agent)) {
 	r := v.shared.roster()
 	fits := s.fits(r.shared)
 	for _, b := range r.blocks {
-		mask := b.mask(s.Status)
-		for w, word := range mask {
-			for ; word != 0; word &= word - 1 {
-				i := w*64 + bits.TrailingZeros64(word)
-				if fits != nil && !b.fits(i, fits, s.Place) {
-					continue
-				}
-				if a := b.agents[i]; s.Agent == nil || s.Agent(a) {
-					f(a)
-				}
+		b.each(b.mask(s.Status), func(i int) {
+			if fits != nil && !b.fits(i, fits, s.Place) {
+				return
 			}
+			if a := b.agents[i]; s.Agent == nil || s.Agent(a) {
+				f(a)
+			}
+		})
+	}
+}
+
+// each calls f with every place in the block that is in the mask.
+func (b *block) each(mask [words]uint64, f func(i int)) {
+	for w, word := range mask {
+		for ; word != 0; word &= word - 1 {
+			f(w*64 + bits.TrailingZeros64(word))
 		}
 	}
 }

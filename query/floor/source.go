@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"floorwalker/query/problem"
@@ -206,6 +207,13 @@ type kept struct {
 	mu      sync.Mutex
 	at      time.Time
 	figures *Figures
+	shown   atomic.Pointer[shown] // the newest that are known
+}
+
+// shown are figures with when they were asked for.
+type shown struct {
+	at      time.Time
+	figures *Figures
 }
 
 // Windows that live metrics know.
@@ -235,13 +243,21 @@ func (s *Source) Figures(v *View, window string) *Figures {
 	}
 	c.mu.Unlock()
 
-	k.mu.Lock()
-	defer k.mu.Unlock()
 	now := s.now()
+	if !k.mu.TryLock() {
+		// Somebody is asking for newer ones, which takes a while: those of a moment ago will do, as if we had come before.
+		if old := k.shown.Load(); old != nil && now.Sub(old.at) < 4*MetricsTTL && !now.Before(old.at) {
+			return old.figures
+		}
+		k.mu.Lock()
+	}
+	defer k.mu.Unlock()
 	if k.at.IsZero() || now.Sub(k.at) >= MetricsTTL || now.Before(k.at) {
 		k.figures, k.at = nil, now
 		if m, ok := s.live.Metrics(v.ContactCenter, from, to); ok {
 			k.figures = newFigures(m)
+			k.figures.agents()
+			k.shown.Store(&shown{now, k.figures})
 		}
 	}
 	return k.figures

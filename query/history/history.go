@@ -39,13 +39,16 @@ type Reader struct {
 	conn      Conn
 	catalogue *metric.Catalogue
 	cfg       Config
+	packed    int64 // ms: the longest range of which histograms are handed over window by window
 }
+
+const packedAtMost = 100 * dayMs
 
 // New makes a Reader.
 func New(conn Conn, catalogue *metric.Catalogue, cfg Config) *Reader {
 	cfg.MaxIntervals = cmp.Or(cfg.MaxIntervals, defaultMaxIntervals)
 	cfg.MaxRows = cmp.Or(cfg.MaxRows, defaultMaxRows)
-	return &Reader{conn: conn, catalogue: catalogue, cfg: cfg}
+	return &Reader{conn: conn, catalogue: catalogue, cfg: cfg, packed: packedAtMost}
 }
 
 // Membership is who belongs to the teams, groups or business units of one dimension today, as the caller has resolved it from
@@ -84,19 +87,24 @@ type Row struct {
 	Group    []string // ids in the order of GroupBy; empty where there was no queue or campaign
 	From, To int64    // the interval, cut to the query's range
 
-	totals  [metric.FamilyAgent + 1]metric.Totals
+	totals  [metric.FamilyAgent + 1]*metric.Totals // nil where nothing was counted: an answer may have many rows
 	options metric.Options
 }
 
 // Totals returns what was counted in a family.
-func (r *Row) Totals(f metric.Family) *metric.Totals { return &r.totals[f] }
+func (r *Row) Totals(f metric.Family) *metric.Totals {
+	if t := r.totals[f]; t != nil {
+		return t
+	}
+	return &metric.Totals{Family: f}
+}
 
 // Value is a field's value as the native API shows it.
-func (r *Row) Value(f metric.Field) any { return f.Value(&r.totals[f.Family], r.options) }
+func (r *Row) Value(f metric.Field) any { return f.Value(r.Totals(f.Family), r.options) }
 
 // Number is what to sort a field by, false for null.
 func (r *Row) Number(f metric.Field) (float64, bool) {
-	return f.Number(&r.totals[f.Family], r.options)
+	return f.Number(r.Totals(f.Family), r.options)
 }
 
 // Result is the whole answer, ordered by group, then by interval.
@@ -126,6 +134,7 @@ type plan struct {
 	allowed  []condition
 	groups   grouping
 	fallback metric.Threshold
+	packed   int64
 }
 
 // Metrics answers a query. Errors are *QueryError and *metric.KeyError for what the caller got wrong, else ClickHouse's.
@@ -191,7 +200,7 @@ func (r *Reader) plan(q Query) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &plan{Query: q, edges: edges, fields: fields, fallback: q.Thresholds.Fallback()}
+	p := &plan{Query: q, edges: edges, fields: fields, fallback: q.Thresholds.Fallback(), packed: r.packed}
 	p.columns = q.columns()
 	p.allowed = q.conditions()
 	p.groups = newGrouping(q, p.columns)

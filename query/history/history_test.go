@@ -305,6 +305,7 @@ func TestMetrics_QueueWindowsAgainstObservations(t *testing.T) {
 			}
 			require.NotEmpty(t, want)
 
+			f.reader.packed = pick(r, []int64{0, packedAtMost})
 			res := f.in(t).ask(q)
 			require.Len(t, res.Rows, len(want))
 			for i, row := range res.Rows {

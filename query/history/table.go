@@ -100,6 +100,9 @@ func (t *table) add(family metric.Family, k *key, begin int64, totals *metric.To
 		if err != nil {
 			return err
 		}
+		if row.totals[family] == nil {
+			row.totals[family] = &metric.Totals{Family: family}
+		}
 		row.totals[family].Add(totals)
 		return nil
 	})
@@ -118,8 +121,6 @@ func (t *table) row(group []string, i int) (*Row, error) {
 	if at := slices.Index(t.p.GroupBy, metric.DimQueue); at >= 0 {
 		row.options.Threshold = t.p.Thresholds.Of(group[at])
 	}
-	row.totals[metric.FamilyQueue].Family = metric.FamilyQueue
-	row.totals[metric.FamilyAgent].Family = metric.FamilyAgent
 	t.byKey[name] = row
 	return row, nil
 }

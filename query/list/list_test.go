@@ -2,6 +2,8 @@ package list
 
 import (
 	"encoding/json"
+	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -75,4 +77,36 @@ func TestArrange_KeepsNullsLastInBothDirections(t *testing.T) {
 		}
 		require.Equal(t, want, got)
 	}
+}
+
+func TestPage_IsTheBeginningOfWhatArrangeGives(t *testing.T) {
+	type row struct {
+		id   string
+		n    int
+		text string
+	}
+	table := &Table[row]{ID: func(r row) string { return r.id }, Columns: []Column[row]{
+		{Name: "n", Sort: func(r row) Key {
+			if r.n == 0 {
+				return Null()
+			}
+			return Number(float64(r.n))
+		}},
+		{Name: "text", Sort: func(r row) Key { return Text(r.text) }},
+	}}
+	rapid.Check(t, func(t *rapid.T) {
+		rows := make([]row, rapid.IntRange(0, 300).Draw(t, "rows"))
+		for i := range rows {
+			rows[i] = row{fmt.Sprintf("r%03d", i), rapid.IntRange(0, 5).Draw(t, "n"), rapid.SampledFrom([]string{"", "a", "b", "c"}).Draw(t, "text")}
+		}
+		p := Page{Offset: rapid.IntRange(0, 20).Draw(t, "offset"), Limit: rapid.IntRange(1, 30).Draw(t, "limit")}
+		for _, field := range []string{"n", "text"} {
+			if rapid.Bool().Draw(t, "by "+field) {
+				p.Sort = append(p.Sort, SortKey{field, rapid.Bool().Draw(t, "desc")})
+			}
+		}
+		all := slices.Clone(rows)
+		table.Arrange(all, p)
+		require.Equal(t, Cut(all, p), table.Page(slices.Clone(rows), p))
+	})
 }

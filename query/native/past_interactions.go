@@ -22,7 +22,7 @@ const (
 	// maxExports bounds the exports at a time: each holds a connection to ClickHouse and needs another now and then.
 	maxExports = 3
 	// exportChunk is how many interactions an export reads whole at a time.
-	exportChunk = 250
+	exportChunk = 500
 )
 
 // pastList is one call of the list of interactions with from and to.

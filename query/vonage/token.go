@@ -172,8 +172,12 @@ func failToken(c *fiber.Ctx, p *problem.Problem) error {
 			code = "server_error"
 		}
 	}
-	if p.Status == fiber.StatusUnauthorized {
+	status := p.Status
+	switch {
+	case status == fiber.StatusUnauthorized:
 		c.Set(fiber.HeaderWWWAuthenticate, `Basic realm="vonage", charset="UTF-8"`)
+	case code == "invalid_request" && status != fiber.StatusNotFound && status != fiber.StatusMethodNotAllowed && status != fiber.StatusTooManyRequests:
+		status = fiber.StatusBadRequest
 	}
 	var e list.Encoder
 	e.Object()
@@ -182,7 +186,7 @@ func failToken(c *fiber.Ctx, p *problem.Problem) error {
 	e.Name("error_description")
 	e.String(p.Detail)
 	e.End()
-	return sendToken(c, p.Status, &e)
+	return sendToken(c, status, &e)
 }
 
 func sendToken(c *fiber.Ctx, status int, e *list.Encoder) error {

@@ -47,7 +47,10 @@ func TestVonage_Token(t *testing.T) {
 		require.Equal(t, c.code, a.json(t)["error"], c.values)
 		require.Equal(t, c.status == 401, a.Header.Get("WWW-Authenticate") != "")
 	}
-	require.Equal(t, "invalid_request", w.do("POST", "/Auth/connect/token", "{}", "Content-Type", "application/json").json(t)["error"])
+	for _, a := range []answer{w.do("POST", "/Auth/connect/token", "{}", "Content-Type", "application/json"), w.do("POST", "/Auth/connect/token", "")} {
+		require.Equal(t, 400, a.StatusCode)
+		require.Equal(t, "invalid_request", a.json(t)["error"])
+	}
 	require.NotContains(t, w.log.String(), vonageSecret)
 
 	token := w.vonageToken()

@@ -85,7 +85,8 @@ ORDER BY (contact_center, kind, agent, start, n)
     priority        Int64,
     deleted         Bool,
     version         UInt64,
-    processed_at    DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1))
+    processed_at    DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),
+    INDEX by_interaction interaction TYPE bloom_filter(0.01) GRANULARITY 4
 ) ENGINE = {{replacing "queue_visits" "version"}}
 PARTITION BY toYYYYMM(start)
 ORDER BY (contact_center, start, interaction, n)
@@ -129,7 +130,8 @@ ORDER BY (contact_center, start, interaction, n)
     segments_reason  Array(LowCardinality(String)),
     deleted          Bool,
     version          UInt64,
-    processed_at     DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1))
+    processed_at     DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),
+    INDEX by_interaction interaction TYPE bloom_filter(0.01) GRANULARITY 4
 ) ENGINE = {{replacing "interaction_parts" "version"}}
 PARTITION BY toYYYYMM(start)
 ORDER BY (contact_center, start, interaction, agent, n)
@@ -177,13 +179,15 @@ ORDER BY (contact_center, start, id, n)
 {{byMonth}};
 {{distributed "interactions" "contact_center"}}
 
--- Windows of queues have an empty agent, windows of agents name one. Histograms are sparse maps that sumMap adds up: _log by
+-- Windows of queues have an empty agent, windows of agents name one; each kind lies together, since queries read one of them.
+-- Histograms are sparse maps that sumMap adds up: _log by
 -- logarithmic bucket (1 % of the value), _seconds by 2·⌊ms/1000⌋ + (1 if a fraction is left).
 {{- range $table := .WindowTables}}
 {{create $table}} (
     contact_center   LowCardinality(String),
     start            DateTime('UTC') CODEC(Delta, ZSTD(1)),
     agent            String CODEC(ZSTD(1)),
+    of_agent         Bool MATERIALIZED agent != '',
     queue            LowCardinality(String),
     campaign         LowCardinality(String),
     channel          LowCardinality(String),
@@ -216,7 +220,7 @@ ORDER BY (contact_center, start, id, n)
     processed_at     DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1))
 ) ENGINE = {{replacing $table "version"}}
 PARTITION BY toYYYYMM(start)
-ORDER BY (contact_center, start, agent, queue, campaign, channel, direction)
+ORDER BY (contact_center, of_agent, start, agent, queue, campaign, channel, direction)
 {{byMonth}};
 {{distributed $table "contact_center"}}
 {{end}}
