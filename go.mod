@@ -32,7 +32,7 @@ require (
 	pgregory.net/rapid v1.3.0
 )
 
-require github.com/golang-jwt/jwt/v5 v5.3.0 // indirect
+require github.com/golang-jwt/jwt/v5 v5.3.0
 
 require (
 	github.com/andybalholm/brotli v1.2.6

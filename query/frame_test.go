@@ -157,7 +157,7 @@ func TestLiveAnswers_ArriveWhileTheyAreBeingMade(t *testing.T) {
 	lines := make(chan string, 1)
 	surface := &route.Surface{Tag: "push", Description: "d"}
 	f := newFixture(t, with(func(_ *query.Config, d *query.Deps) {
-		d.Surfaces = append(d.Surfaces, surfaces{{Surface: surface, Method: "GET", Path: "/push", ID: "push", Summary: "s", Live: true,
+		d.Surfaces = append(d.Surfaces, surfaces{{Surface: surface, Method: "GET", Path: "/push", ID: "push", Summary: "s",
 			Responses: []route.Response{route.Text(200, "d", "text/event-stream")}, Handler: func(c *fiber.Ctx) error {
 				c.Set("Content-Type", "text/event-stream")
 				c.Context().SetBodyStream(slowly{lines}, -1)

@@ -74,7 +74,7 @@ func (a *App) finish(c *fiber.Ctx) {
 			c.Response().Header.Del(name)
 		}
 	}
-	if op == nil || op.Live {
+	if op == nil {
 		return
 	}
 	if !op.Surface.Bare && taggable(c) && list.Unchanged(c, xxhash.Sum64(c.Response().Body())) {

@@ -1,6 +1,10 @@
 package audit
 
-import "floorwalker/schema"
+import (
+	"github.com/cespare/xxhash/v2"
+
+	"floorwalker/schema"
+)
 
 // What a fact counts, and when (metrics.md, rule 1 and the tables below it). This is written from the specification's side, not the
 // engine's: that both come to the same is the point.
@@ -51,7 +55,7 @@ func (b *books) visit(v *schema.Visit) {
 
 // part counts an agent's part. direct remembers which agents have had a direct part of which interactions, parts coming in the order
 // in which they began.
-func (b *books) part(p *schema.Part, direct map[[2]string]bool) {
+func (b *books) part(p *schema.Part, direct map[uint64]struct{}) {
 	agent := func(t int64) schema.Dims {
 		d := schema.Dims{Agent: p.Agent, Queue: p.Queue, Campaign: p.Campaign}
 		d.Channel, d.Direction = b.named.at(p.Interaction, p.Start, t, p.Channel, p.Direction)
@@ -85,15 +89,16 @@ func (b *books) part(p *schema.Part, direct map[[2]string]bool) {
 	}
 	b.connect(p, agent)
 	isDirect := p.Kind != schema.KindQueued && !monitors
-	time, counter := schema.MeasureDirectInboundTime, schema.CountDirectOutbound
+	counter, length := schema.CountDirectInbound, schema.MeasureDirectInboundTime
 	if p.Kind == schema.KindDirectOutbound {
-		time = schema.MeasureDirectOutboundTime
-	} else {
-		counter = schema.CountDirectInbound
+		counter, length = schema.CountDirectOutbound, schema.MeasureDirectOutboundTime
 	}
-	if key := [2]string{p.Interaction, p.Agent}; isDirect && !direct[key] {
-		direct[key] = true
-		b.count(agent(p.Connected), p.Connected, counter)
+	if isDirect {
+		key := xxhash.Sum64String(p.Interaction + "\x00" + p.Agent)
+		if _, again := direct[key]; !again {
+			direct[key] = struct{}{}
+			b.count(agent(p.Connected), p.Connected, counter)
+		}
 	}
 	if p.FirstMessage != schema.NoTime {
 		b.measure(agent(p.FirstMessage), p.FirstMessage, schema.MeasureFirstResponse, p.FirstMessage-p.Connected)
@@ -105,7 +110,7 @@ func (b *books) part(p *schema.Part, direct map[[2]string]bool) {
 		handle := p.TalkMs + p.HoldMs + p.WrapMs
 		both(p.Finished, schema.MeasureHandle, handle)
 		if isDirect {
-			b.measure(agent(p.Finished), p.Finished, time, handle)
+			b.measure(agent(p.Finished), p.Finished, length, handle)
 		}
 	}
 }

@@ -93,7 +93,7 @@ type factCursor struct {
 	visits, parts driver.Rows
 	visit         *schema.Visit // the next one, nil at the end
 	part          *schema.Part
-	first         map[[2]string]bool // interaction and agent: a part of theirs was direct already
+	direct        map[uint64]struct{} // hashed interaction and agent: a part of theirs was direct already
 	err           error
 }
 
@@ -122,7 +122,7 @@ func (c *center) openFacts(ctx context.Context, from, until int64) (*factCursor,
 	if err != nil {
 		return nil, errors.Join(err, visits.Close())
 	}
-	f := &factCursor{visits: visits, parts: parts, first: map[[2]string]bool{}}
+	f := &factCursor{visits: visits, parts: parts, direct: map[uint64]struct{}{}}
 	f.nextVisit()
 	f.nextPart()
 	return f, f.err
@@ -150,7 +150,7 @@ func (f *factCursor) until(moment int64, b *books) error {
 		f.nextVisit()
 	}
 	for f.err == nil && f.part != nil && f.part.Start < moment {
-		b.part(f.part, f.first)
+		b.part(f.part, f.direct)
 		f.nextPart()
 	}
 	return f.err

@@ -71,7 +71,7 @@ func nonsense(cc string, seed uint64, n int) (list []happening) {
 
 // Whatever happens, and in whatever order it comes, history agrees with itself: what the audit knows of the rules is the rules.
 func TestAudit_NonsenseIsClean(t *testing.T) {
-	seeds := uint64(4)
+	seeds := uint64(3)
 	if os.Getenv("FLOORWALKER_LONG") != "" {
 		seeds = 60
 	}

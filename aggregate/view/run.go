@@ -112,7 +112,7 @@ func (v *View) outdated(ctx context.Context, r *replica, may bool) (reason strin
 		return ""
 	case ok && epoch > r.epoch:
 		return fmt.Sprintf("epoch %d has begun", epoch)
-	case r.asked && backfilled < 0:
+	case r.asked && backfilled > r.backfilled:
 		return "history was corrected by a backfill"
 	case may && r.lacks.Load():
 		return "clickhouse answers again"

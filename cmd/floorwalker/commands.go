@@ -28,13 +28,16 @@ type commandLog struct {
 }
 
 func (l *commandLog) Say(ctx context.Context, event *schema.Event, commands ...*schema.Command) error {
-	now, key := time.Now().UnixMilli(), []byte(event.ContactCenter)
-	msgs := []ingest.Message{{Topic: l.topics.Events, Key: key, Value: schema.AppendStructured(nil, event), Time: now}}
+	now := time.Now().UnixMilli()
+	var msgs []ingest.Message
+	if event != nil {
+		msgs = append(msgs, ingest.Message{Topic: l.topics.Events, Key: []byte(event.ContactCenter), Value: schema.AppendStructured(nil, event), Time: now})
+	}
 	for _, c := range commands {
-		msgs = append(msgs, ingest.Message{Topic: l.topics.Commands, Key: key, Value: schema.AppendCommand(nil, c), Time: now})
+		msgs = append(msgs, ingest.Message{Topic: l.topics.Commands, Key: []byte(c.ContactCenter), Value: schema.AppendCommand(nil, c), Time: now})
 	}
 	at, err := l.producer.Write(ctx, msgs)
-	if err != nil {
+	if err != nil || event == nil {
 		return err
 	}
 	return awaitApplied(ctx, at[0], func(partition int) int64 {

@@ -96,7 +96,7 @@ func (c *chaos) String() string {
 // Workers, replica, broker and ClickHouse are killed, frozen and cut off at random under load, and are back at once.
 func TestAnythingKilledAtRandom_NothingLostNothingTwice(t *testing.T) {
 	t.Parallel()
-	strikes, events := 12, 12_000
+	strikes, events := 8, 10_000
 	if long() {
 		strikes, events = 150, 300_000
 	}

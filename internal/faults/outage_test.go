@@ -122,6 +122,9 @@ func (n *node) asOf(t testing.TB, cc string) time.Time {
 // back.
 func TestRebalanceWhileClickHouseIsAway_GoesOnAfterwards(t *testing.T) {
 	t.Parallel()
+	if !long() {
+		t.Skip("waits for limits of many seconds; FLOORWALKER_LONG=1 runs it")
+	}
 	w := newWorld(t)
 	l := newLoad(t, 31, 3, 6_000)
 	s := w.site("thrown", l.centers)
@@ -154,6 +157,9 @@ func TestRebalanceWhileClickHouseIsAway_GoesOnAfterwards(t *testing.T) {
 // when Kafka is back, everything goes on by itself.
 func TestKafkaAway_HonestAnswersAndEventsRefused(t *testing.T) {
 	t.Parallel()
+	if !long() {
+		t.Skip("waits for limits of many seconds; FLOORWALKER_LONG=1 runs it")
+	}
 	w := newWorld(t)
 	l := newLoad(t, 40, 3, 6_000)
 	s := w.site("quiet", l.centers)

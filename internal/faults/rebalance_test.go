@@ -20,7 +20,7 @@ import (
 // their checkpoints, and what is left is what one undisturbed pass leaves.
 func TestWorkersComeAndGo_NothingLostNothingTwice(t *testing.T) {
 	t.Parallel()
-	rounds, events := 8, 12_000
+	rounds, events := 6, 10_000
 	if long() {
 		rounds, events = 120, 200_000
 	}

@@ -26,7 +26,8 @@ var ErrNotApplied = errors.New("written, but not applied yet")
 // Log is Kafka and what this node makes of it. Its methods return nil when all in-sync replicas have acknowledged what they write
 // and this node shows it, and ErrNotApplied where only the first is so. Other errors mean that it may not have been written.
 type Log interface {
-	// Say writes an event of an agent or interaction and what the platform is told at the same time.
+	// Say writes an event of an agent or interaction and what the platform is told at the same time; a nil event writes the latter
+	// alone, for which there is nothing to wait.
 	Say(ctx context.Context, event *schema.Event, commands ...*schema.Command) error
 	// PutDirectory writes an entity, whole; *schema.Violation says what is wrong with it. DeleteDirectory writes its tombstone.
 	PutDirectory(ctx context.Context, contactCenter, kind, id string, data []byte) error

@@ -58,6 +58,11 @@ func unitsByMember(m Membership, only []string) map[string][]string {
 	return out
 }
 
+// single reports whether each row belongs to one group.
+func (g *grouping) single() bool {
+	return !slices.ContainsFunc(g.unitsOf, func(units map[string][]string) bool { return units != nil })
+}
+
 // each calls fn with every group that the row belongs to.
 func (g *grouping) each(k *key, fn func(group []string) error) error {
 	return g.expand(k, make([]string, 0, len(g.by)), fn)
@@ -89,7 +94,7 @@ type table struct {
 
 func newTable(p *plan, most int) *table { return &table{p: p, most: most, byKey: map[string]*Row{}} }
 
-// add sums totals into the rows of the groups that k belongs to, in the interval that begins at begin.
+// add takes totals over, or sums them, into the rows of the groups that k belongs to, in the interval that begins at begin.
 func (t *table) add(family metric.Family, k *key, begin int64, totals *metric.Totals) error {
 	if totals.Empty() {
 		return nil
@@ -100,10 +105,15 @@ func (t *table) add(family metric.Family, k *key, begin int64, totals *metric.To
 		if err != nil {
 			return err
 		}
-		if row.totals[family] == nil {
+		switch {
+		case row.totals[family] != nil:
+			row.totals[family].Add(totals)
+		case t.p.groups.single():
+			totals.Family, row.totals[family] = family, totals
+		default: // other groups get the same
 			row.totals[family] = &metric.Totals{Family: family}
+			row.totals[family].Add(totals)
 		}
-		row.totals[family].Add(totals)
 		return nil
 	})
 }

@@ -48,7 +48,7 @@ type windowRow struct {
 	number [schema.NumMeasures]uint64
 	sum    [schema.NumMeasures]int64
 	max    [schema.NumMeasures]int64
-	log    [schema.NumMeasures]map[uint16]uint64
+	log    [schema.NumMeasures][]metric.Bin
 	packed [schema.NumMeasures][]uint64 // of the single windows: key·2³² + count
 
 	answeredIn, abandonedIn, abandonedShort     uint64
@@ -56,33 +56,38 @@ type windowRow struct {
 	met                                         uint64
 }
 
-// readWindows adds the windows of one family up, by interval and columns.
+// readWindows adds the windows of one family up, by interval and columns. ClickHouse hands each row over as one text of its binary
+// format: reading tens of thousands of rows value by value through the driver takes longer than adding the windows up.
 func (r *Reader) readWindows(ctx context.Context, p *plan, family metric.Family, needs metric.Needs, t *table) error {
 	s, row := &statement{}, &windowRow{}
+	var in binary
 	thresholds := needs.Seconds != 0
-	dest := row.key.scan(p.columns)
-	dest = append(dest, &row.begin)
-
-	s.add("SELECT ", columnList(p.columns), intervalOf(s, p.edges))
+	for _, c := range p.columns {
+		in.text(&row.key.ids[c])
+	}
+	in.u32(&row.begin)
+	s.add("SELECT formatRowNoNewline('RowBinary', ", columnList(p.columns), intervalOf(s, p.edges))
 	for c := range schema.NumCounts {
 		if needs.Count(c) {
 			s.add(", sum(", c.String(), ")")
-			dest = append(dest, &row.counts[c])
+			in.u64(&row.counts[c])
 		}
 	}
 	for m := range schema.NumMeasures {
 		if needs.Duration(m) {
 			s.add(", sum(", m.String(), "_count), sum(", m.String(), "_sum), max(", m.String(), "_max)")
-			dest = append(dest, &row.number[m], &row.sum[m], &row.max[m])
+			in.u64(&row.number[m])
+			in.i64(&row.sum[m])
+			in.i64(&row.max[m])
 		}
 		if needs.Log(m) {
-			dest = append(dest, selectLog(s, p, m, row))
+			selectLog(s, &in, p, m, row)
 		}
 	}
 	if thresholds {
-		dest = append(dest, selectThresholds(s, p.Thresholds, row)...)
+		selectThresholds(s, &in, p.Thresholds, row)
 	}
-	s.add("\nFROM (")
+	s.add(")\nFROM (")
 	for i, part := range stretches(p.edges) {
 		if i > 0 {
 			s.add("\nUNION ALL")
@@ -91,20 +96,25 @@ func (r *Reader) readWindows(ctx context.Context, p *plan, family metric.Family,
 	}
 	s.add("\n) GROUP BY ", columnList(p.columns), "begin", settings)
 
-	return r.each(ctx, s, dest, func() error {
+	var line string
+	return r.each(ctx, s, []any{&line}, func() error {
+		if err := in.read(line); err != nil {
+			return err
+		}
 		return t.add(family, &row.key, int64(row.begin)*1000, row.totals(needs, thresholds))
 	})
 }
 
 // selectLog reads a measure's histogram. ClickHouse's sumMap costs several times as much as handing the windows' histograms over as
 // they are and adding them up here, but long ranges would be too much to hand over.
-func selectLog(s *statement, p *plan, m schema.Measure, row *windowRow) any {
+func selectLog(s *statement, in *binary, p *plan, m schema.Measure, row *windowRow) {
 	if p.To-p.From > p.packed {
 		s.add(", sumMap(", m.String(), "_log)")
-		return &row.log[m]
+		in.bins(&row.log[m])
+		return
 	}
 	s.add(", groupArrayArray(arrayMap((k, n) -> toUInt64(k) * 4294967296 + n, mapKeys(", m.String(), "_log), mapValues(", m.String(), "_log)))")
-	return &row.packed[m]
+	in.u64s(&row.packed[m])
 }
 
 // unpack adds up what selectLog handed over.
@@ -139,7 +149,7 @@ func intervalOf(s *statement, edges []int64) string {
 
 // selectThresholds compares every queue's waits with its own threshold before they are summed, because a sum of histograms no
 // longer tells the queues apart.
-func selectThresholds(s *statement, th metric.Thresholds, row *windowRow) []any {
+func selectThresholds(s *statement, in *binary, th metric.Thresholds, row *windowRow) {
 	seconds := perQueue(s, th, func(t metric.Threshold) int { return t.Seconds })
 	short := perQueue(s, th, func(t metric.Threshold) int { return t.ShortSeconds })
 	s.add(", sum(arraySum((k, n) -> if(k <= 2 * (", seconds, "), n, 0), mapKeys(wait_seconds), mapValues(wait_seconds)))")
@@ -152,8 +162,14 @@ func selectThresholds(s *statement, th metric.Thresholds, row *windowRow) []any 
 		s.add(", ", aggregate, "toUInt16(", short, "), answered + abandoned > 0)")
 	}
 	s.add(", countIf(answered + abandoned > 0)")
-	return []any{&row.answeredIn, &row.abandonedIn, &row.abandonedShort,
-		&row.seconds, &row.secondsMost, &row.shortLeast, &row.shortMost, &row.met}
+	in.u64(&row.answeredIn)
+	in.u64(&row.abandonedIn)
+	in.u64(&row.abandonedShort)
+	in.u16(&row.seconds)
+	in.u16(&row.secondsMost)
+	in.u16(&row.shortLeast)
+	in.u16(&row.shortMost)
+	in.u64(&row.met)
 }
 
 // perQueue is the expression for a number that depends on the row's queue.
@@ -211,7 +227,7 @@ func (w *windowRow) totals(needs metric.Needs, thresholds bool) *metric.Totals {
 	t := &metric.Totals{Counts: w.counts}
 	for m := range schema.NumMeasures {
 		if needs.Duration(m) {
-			t.Measures[m] = metric.Distribution{Count: w.number[m], Sum: w.sum[m], Max: w.max[m], Log: bins(w.log[m])}
+			t.Measures[m] = metric.Distribution{Count: w.number[m], Sum: w.sum[m], Max: w.max[m], Log: slices.Clone(w.log[m])}
 			if len(w.packed[m]) > 0 {
 				t.Measures[m].Log = unpack(w.packed[m])
 			}
@@ -225,18 +241,4 @@ func (w *windowRow) totals(needs metric.Needs, thresholds bool) *metric.Totals {
 		}
 	}
 	return t
-}
-
-func bins(log map[uint16]uint64) []metric.Bin {
-	if len(log) == 0 {
-		return nil
-	}
-	out := make([]metric.Bin, 0, len(log))
-	for k, n := range log {
-		if n > 0 {
-			out = append(out, metric.Bin{Key: k, N: n})
-		}
-	}
-	sort.Slice(out, func(i, j int) bool { return out[i].Key < out[j].Key })
-	return out
 }

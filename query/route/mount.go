@@ -9,19 +9,33 @@ import (
 
 // sort puts literal segments before parameters, because the server takes the first route that fits.
 func (r *Registry) sort() {
-	key := func(op *Operation) string { return strings.ReplaceAll(shape(op.Path), "{}", "\U0010FFFF") }
-	slices.SortStableFunc(r.operations, func(a, b *Operation) int { return strings.Compare(key(a), key(b)) })
+	slices.SortStableFunc(r.operations, func(a, b *Operation) int { return strings.Compare(literalFirst(a.Path), literalFirst(b.Path)) })
 }
+
+// literalFirst is what paths are ordered by: a parameter comes after every literal segment.
+func literalFirst(path string) string { return strings.ReplaceAll(shape(path), "{}", "\U0010FFFF") }
 
 // Mount adds every operation to the root of an app. admitted is called after Admit, with who calls; an error ends the request.
 func (r *Registry) Mount(app fiber.Router, admitted func(c *fiber.Ctx, call *Call) error) {
+	type mounted struct {
+		path string
+		op   *Operation
+	}
+	var all []mounted
 	for _, op := range r.operations {
-		handler := op.handler(admitted)
-		if op.Method == fiber.MethodGet {
-			app.Get(fiberPath(op.Path), handler) // answers HEAD too
+		all = append(all, mounted{op.Path, op})
+		for _, path := range op.Aliases {
+			all = append(all, mounted{path, op})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b mounted) int { return strings.Compare(literalFirst(a.path), literalFirst(b.path)) })
+	for _, m := range all {
+		handler := m.op.handler(admitted)
+		if m.op.Method == fiber.MethodGet {
+			app.Get(fiberPath(m.path), handler) // answers HEAD too
 			continue
 		}
-		app.Add(op.Method, fiberPath(op.Path), handler)
+		app.Add(m.op.Method, fiberPath(m.path), handler)
 	}
 }
 

@@ -26,7 +26,9 @@
 // error of any of these is a *problem.Problem (or becomes one) and is answered by the surface's Fail, by default as
 // application/problem+json. Fail also gets unknown paths below the surface's Prefixes, 405, 413, 429 and failures, never the cause.
 //
-// Handlers set whatever headers and status they like; of a Bare surface, the frame adds no X-headers of its own.
+// Handlers set whatever headers and status they like; of a Bare surface, the frame adds no X-headers of its own. Whole answers are
+// tagged and compressed by the frame; a body stream that a handler sets itself reaches the caller as it is made, untouched
+// (compress.Stream sets one that is compressed while it flows).
 package route
 
 import (
@@ -59,18 +61,17 @@ type Surface struct {
 // Operation is one method on one path.
 type Operation struct {
 	Surface     *Surface
-	Method      string // GET also answers HEAD
-	Path        string // OpenAPI form: /api/v1/contact-centers/{cc}/agents
-	ID          string // unique among all surfaces; lowerCamelCase
-	Summary     string // one line
-	Description string // optional, Markdown
+	Method      string   // GET also answers HEAD
+	Path        string   // OpenAPI form: /api/v1/contact-centers/{cc}/agents
+	Aliases     []string // more paths that it answers on, with the same parameters or some of them; not in the document
+	ID          string   // unique among all surfaces; lowerCamelCase
+	Summary     string   // one line
+	Description string   // optional, Markdown
 	Security    []string
 	Parameters  []Parameter
 	Bodies      []Body
 	NoBodyToo   bool // a request without a body is valid although Bodies are declared
 	Responses   []Response
-	// Live marks answers that must reach the caller while they are being made (push): they are neither compressed nor buffered.
-	Live bool
 	// Admit finds out who calls and whether they may. The principal's id is unique among all surfaces ("" for nobody); it goes to
 	// the access log and the rate limit. nil admits everybody, without a limit.
 	Admit   func(c *fiber.Ctx) (principal string, err error)

@@ -168,6 +168,51 @@ func TestAmeyo_PairsOfFiltersAreBoth(t *testing.T) {
 	}
 }
 
+// Each open contact of a session is shown in one row: that of its campaign and queue, else of its campaign, else of its queue, else the
+// first; of several in one row the one that counts most.
+func TestAmeyo_SessionRowsShowEachContactOnce(t *testing.T) {
+	for _, c := range []struct{ contacts, want string }{
+		{"", "- - -"},
+		{"C1/Q2", "- C1/Q2 -"},
+		{"C2/Q1", "- - C2/Q1"},
+		{"C2/", "- - C2/"},
+		{"/Q2", "- /Q2 -"},
+		{"/", "/ - -"},
+		{"C9/Q9", "C9/Q9 - -"},
+		{"C1/Q1 C1/Q2 C2/", "C1/Q1 C1/Q2 C2/"},
+		{"C1/Q2 C2/ C1/Q2/held", "- C1/Q2 C2/"},
+		{"C1/Q2/held C1/Q2", "- C1/Q2 -"},
+	} {
+		w := newWorld(t, "2026-11-21T12:00:00Z")
+		w.say("campaign", "C1", `{"name":"One","number":1,"queue_ids":["Q1","Q2"]}`)
+		w.say("campaign", "C2", `{"name":"Two","number":2,"queue_ids":[]}`)
+		w.agent("a", "A", `{"queue_ids":["Q1","Q2"],"campaign_ids":["C2"]}`)
+		w.event("-1h", "agent.login", "a", `{"capacity":{"voice":9}}`)
+		for i, of := range strings.Fields(c.contacts) {
+			part := strings.Split(of, "/")
+			when := fmt.Sprintf("-%ds", 1000-i)
+			w.event(when, "interaction.created", of, `{"channel":"voice","direction":"inbound"`+map[bool]string{true: `,"campaign_id":"` + part[0] + `"`}[part[0] != ""]+`}`)
+			if part[1] != "" {
+				w.event(when, "interaction.queued", of, `{"queue_id":"`+part[1]+`"}`)
+			}
+			w.event(when, "interaction.connected", of, `{"agent_id":"a"}`)
+			if len(part) == 3 {
+				w.event(when, "interaction.held", of, `{"agent_id":"a"}`)
+			}
+		}
+		w.settle()
+		var got []string
+		for _, r := range w.ameyo(session, "").json(t)["response"].([]any) {
+			if at(t, r, "data", "customer_status") == nil {
+				got = append(got, "-")
+				continue
+			}
+			got = append(got, at(t, r, "data", "interaction_id").(string))
+		}
+		require.Equal(t, c.want, strings.Join(got, " "), c.contacts)
+	}
+}
+
 func TestAmeyo_Row(t *testing.T) {
 	w := ameyoFloor(t)
 	row := at(t, w.ameyo(contacts, "call-ids=call-1").json(t), "response", 0, "data")

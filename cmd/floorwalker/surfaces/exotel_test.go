@@ -248,6 +248,26 @@ func TestExotel_CurrentCall(t *testing.T) {
 		stats(t, w, "c"), "of i2 one second; of i1 the talk, two seconds, but no handle before its wrap is over")
 }
 
+// Chats are no calls, and neither are those of yesterday in the centre's time zone.
+func TestExotel_StatsAreOfTodaysCalls(t *testing.T) {
+	w := newWorld(t, "2026-11-21T12:00:00Z")
+	w.say("contact_center", "6", `{"name":"Six","time_zone":"Asia/Jerusalem"}`)
+	w.event("-24h", "agent.status", "a", `{"status":"available"}`)
+	for i, c := range []struct{ channel, begin, end string }{
+		{"voice", "2026-11-20T21:40:00Z", "2026-11-20T21:59:59.999Z"}, // the day began at 22:00 UTC
+		{"voice", "2026-11-20T22:10:00Z", "2026-11-20T22:11:30.500Z"},
+		{"chat", "-60m", "-50m"}, {"video", "-49m", "-40m"},
+		{"voice", "-30m", "-29m"},
+	} {
+		id := fmt.Sprint("i", i)
+		w.event(c.begin, "interaction.created", id, `{"channel":"`+c.channel+`","direction":"inbound"}`)
+		w.event(c.begin, "interaction.connected", id, `{"agent_id":"a"}`)
+		w.event(c.end, "interaction.ended", id, `{"reason":"completed"}`)
+	}
+	w.settle()
+	require.Equal(t, map[string]any{"calls_handled_today": 2.0, "avg_handle_time": 75.0, "total_talk_time": 151.0}, stats(t, w, "a"), "90.5 s and 60 s, rounded half up")
+}
+
 func stats(t *testing.T, w *world, id string) any {
 	for _, row := range at(t, w.exotel("/presence").json(t), "response", "data", "agents").([]any) {
 		if row.(map[string]any)["user_id"] == id {
