@@ -105,7 +105,7 @@ func (i *interaction) firstCreated(t int64, x *extra) bool {
 func (c *center) create(i *interaction, s stamped, out *outputs) {
 	first := created{s.t, s.x}
 	if len(i.line.in) == 0 && i.line.first == nil {
-		i.attrs, i.created = s.x.attrs, first
+		i.attribute(s.x.attrs, first)
 		c.addToInteraction(i, s, out)
 		return
 	}
@@ -132,7 +132,7 @@ func (c *center) reattribute(i *interaction, attrs *attributes, from created, in
 	old := factKeys(i)
 	l := &i.line
 	c.refoldAll(i, was)
-	i.attrs, i.created = attrs, from
+	i.attribute(attrs, from)
 	if insert != nil {
 		in := placeOne(l, fold[course](i), c.completeUntil, insert)
 		l.in = slices.Insert(l.in, l.position(i, &in), in)

@@ -24,7 +24,7 @@ type center struct {
 	seats     []*interaction // hot ones
 	freeSeats []uint32
 	free      []uint32
-	gone      map[uint64]int64 // hashed ids of interactions that left: the moment they were finished
+	gone      gone // of interactions that left
 	byName    map[string]uint32
 	names     []string // of queues and campaigns; names[0] is ""
 
@@ -43,6 +43,7 @@ type center struct {
 	dirtyInteractions []*interaction
 	thawed            []*interaction // may go cold again
 	pool              []*interaction // unused
+	idle              int            // so many of the pool were not needed since the last sweep
 	text              []byte         // room for packing
 	facts             changes
 	isDirty           bool
@@ -59,7 +60,7 @@ type center struct {
 
 func newCenter(id string, cfg *Config) *center {
 	return &center{id: strings.Clone(id), horizon: cfg.HorizonMs, keep: cfg.KeepMs, live: cfg.Live, newest: schema.NoTime, completeUntil: schema.NoTime,
-		byAgent: map[string]uint32{}, agents: []*agent{nil}, gone: map[uint64]int64{},
+		byAgent: map[string]uint32{}, agents: []*agent{nil},
 		byName: map[string]uint32{"": 0}, names: []string{""}, recent: []*series{nil}, series: map[seriesKey]*series{}, swept: schema.NoTime, packed: schema.NoTime}
 }
 
@@ -143,7 +144,7 @@ func (c *center) interaction(id string, t int64) *interaction {
 
 // notBefore is until when an id still belongs to the interaction that had it before.
 func (c *center) notBefore(hash uint64) int64 {
-	if at, ok := c.gone[hash]; ok {
+	if at, ok := c.gone.find(hash); ok {
 		return at + c.horizon
 	}
 	return schema.NoTime
@@ -161,7 +162,7 @@ func (c *center) leave(i *interaction, at int64) {
 	if i.line.head.EndReason == schema.EndExpired { // also where a later event saw it before complete_until did
 		*c.expired++
 	}
-	c.gone[xxhash.Sum64String(i.id.text)] = at
+	c.gone.put(xxhash.Sum64String(i.id.text), at)
 	c.drop(i)
 }
 
@@ -175,77 +176,7 @@ func (c *center) advance(t int64) {
 	c.expire()
 	if q := floorTo(t, quarterMs); q != c.swept {
 		c.swept = q
-		c.dropGone()
-	}
-}
-
-// dropGone forgets ids of interactions whose last possible event would come too late.
-func (c *center) dropGone() {
-	for id, at := range c.gone {
-		if at+c.horizon <= c.completeUntil {
-			delete(c.gone, id)
-		}
-	}
-}
-
-// deadline is a moment at which an interaction or a wrap is to be looked at again once complete_until has passed it.
-type deadline struct {
-	at     int64
-	handle uint32
-	agent  uint32 // set: the wraps of this agent
-}
-
-// deadlines is a heap, the next one first. It is not container/heap, which allocates for every one.
-type deadlines []deadline
-
-func (d *deadlines) push(x deadline) {
-	h := append(*d, x)
-	*d = h
-	for k := len(h) - 1; k > 0; {
-		up := (k - 1) / 2
-		if h[up].at <= x.at {
-			break
-		}
-		h[k], h[up] = h[up], h[k]
-		k = up
-	}
-}
-
-func (d *deadlines) pop() deadline {
-	h := *d
-	first, n := h[0], len(h)-1
-	h[0] = h[n]
-	h = h[:n]
-	*d = h
-	for k := 0; ; {
-		down := 2*k + 1
-		if down >= n {
-			return first
-		}
-		if down+1 < n && h[down+1].at < h[down].at {
-			down++
-		}
-		if h[k].at <= h[down].at {
-			return first
-		}
-		h[k], h[down] = h[down], h[k]
-		k = down
-	}
-}
-
-func (c *center) at(t int64, handle, agent uint32) {
-	c.deadlines.push(deadline{at: t, handle: handle, agent: agent})
-}
-
-// expire looks at every deadline that complete_until has passed.
-func (c *center) expire() {
-	for len(c.deadlines) > 0 && c.deadlines[0].at <= c.completeUntil {
-		d := c.deadlines.pop()
-		if d.agent != 0 {
-			c.lookAtWraps(c.agents[d.agent])
-		} else {
-			c.lookAtSlot(d.handle, d.at)
-		}
+		c.gone.dropUntil(c.completeUntil - c.horizon) // their last possible event would come too late
 	}
 }
 

@@ -81,19 +81,24 @@ func (c *center) cool(i *interaction) {
 
 // recycle keeps the memory of an interaction that nothing refers to any more.
 func (c *center) recycle(i *interaction) {
-	if len(c.pool) < maxPool {
-		c.pool = append(c.pool, i)
-	}
 	*i = interaction{}
+	c.pool = append(c.pool, i)
 }
 
-const maxPool = 4096
+// shrinkPool gives back what a burst needed.
+func (c *center) shrinkPool() {
+	n := len(c.pool) - c.idle
+	clear(c.pool[n:])
+	c.pool = c.pool[:n]
+	c.idle = n
+}
 
 // newInteraction is an empty one.
 func (c *center) newInteraction() *interaction {
 	var i *interaction
 	if n := len(c.pool); n > 0 {
 		i, c.pool = c.pool[n-1], c.pool[:n-1]
+		c.idle = min(c.idle, n-1)
 	} else {
 		i = &interaction{}
 	}
@@ -130,7 +135,7 @@ func (c *center) leaveCold(h uint32, p cold) {
 	if p.expired() {
 		*c.expired++
 	}
-	c.gone[xxhash.Sum64String(p.id())] = p.finished()
+	c.gone.put(xxhash.Sum64String(p.id()), p.finished())
 	c.remove(p.id(), h)
 }
 
@@ -201,8 +206,8 @@ func (i *interaction) unpack(p cold) {
 	}
 	if from := r.uint(); from != 0 {
 		in := &l.in[from-1]
-		i.created = created{l.time(in), l.extra(in)}
-		i.attrs = i.created.x.attrs
+		x := l.extra(in)
+		i.attribute(x.attrs, created{l.time(in), x})
 	}
 }
 

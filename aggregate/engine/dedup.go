@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"encoding/binary"
 	"math/bits"
 
 	"github.com/cespare/xxhash/v2"
@@ -11,9 +12,23 @@ import (
 // dedup remembers which events were seen: one set of hashes per event-time minute, consulted only in the event's own minute and
 // dropped whole, so that forgetting costs nothing per event.
 type dedup struct {
-	minutes map[int64]*hashSet
-	last    *hashSet // that of lastAt
+	minutes map[int64]*seenMinute
+	last    *seenMinute // that of lastAt
 	lastAt  int64
+}
+
+// seenMinute is packed once events no longer come for it in order; those that come later are apart.
+type seenMinute struct {
+	packed packedHashes
+	open   hashSet
+}
+
+func (m *seenMinute) add(h uint64) bool { return !m.packed.has(h) && m.open.add(h) }
+
+func (m *seenMinute) pack() {
+	if m.packed.n == 0 {
+		m.packed, m.open = packHashes(&m.open), hashSet{zero: m.open.zero}
+	}
 }
 
 // seen reports whether an event was seen before, and notes it.
@@ -24,22 +39,22 @@ func (d *dedup) seen(ev *schema.Event) bool {
 	return !d.last.add(identity(ev))
 }
 
-func (d *dedup) minute(m int64) *hashSet {
+func (d *dedup) minute(at int64) *seenMinute {
 	if d.minutes == nil {
-		d.minutes = map[int64]*hashSet{}
+		d.minutes = map[int64]*seenMinute{}
 	}
-	s := d.minutes[m]
-	if s == nil {
-		s = &hashSet{slots: make([]uint64, 8)}
-		if before := d.minutes[m-minuteMs]; before != nil {
-			s.slots = make([]uint64, 8+before.n*4/3) // as busy as the one before
+	m := d.minutes[at]
+	if m == nil {
+		m = &seenMinute{}
+		if before := d.minutes[at-minuteMs]; before != nil {
+			m.open.slots = make([]uint64, 8+(before.packed.n+before.open.n)*4/3) // as busy as the one before
 		}
-		if passed := d.minutes[m-2*minuteMs]; passed != nil {
-			passed.shrink()
+		if passed := d.minutes[at-2*minuteMs]; passed != nil {
+			passed.pack()
 		}
-		d.minutes[m] = s
+		d.minutes[at] = m
 	}
-	return s
+	return m
 }
 
 // drop forgets the minutes that end before t.
@@ -75,7 +90,7 @@ func (s *hashSet) add(h uint64) bool {
 		return !was
 	}
 	if s.n*8 >= len(s.slots)*7 {
-		s.resize(len(s.slots) * 3 / 2)
+		s.resize(8 + len(s.slots)*3/2)
 	}
 	return s.put(h)
 }
@@ -97,10 +112,12 @@ func (s *hashSet) put(h uint64) bool {
 	}
 }
 
-// shrink gives back what a minute that has passed did not need.
-func (s *hashSet) shrink() {
-	if size := 8 + s.n*5/4; size < len(s.slots)*15/16 {
-		s.resize(size)
+// each visits the hashes that have a slot.
+func (s *hashSet) each(visit func(uint64)) {
+	for _, h := range s.slots {
+		if h != 0 {
+			visit(h)
+		}
 	}
 }
 
@@ -112,4 +129,52 @@ func (s *hashSet) resize(size int) {
 			s.put(h)
 		}
 	}
+}
+
+// packedHashes are hashes in groups by their first bits, of each the last 48: 6½ bytes a hash. The odds of taking another one for one of
+// them are those of some ten hashes out of 2⁴⁸.
+type packedHashes struct {
+	n     int
+	bits  int      // of the number of groups
+	ends  []uint32 // of the groups, counted in hashes
+	rests []byte
+}
+
+const restBytes = 6
+
+func packHashes(s *hashSet) packedHashes {
+	p := packedHashes{n: s.n, bits: max(0, bits.Len(uint(s.n))-4)}
+	p.ends, p.rests = make([]uint32, 1<<p.bits), make([]byte, s.n*restBytes)
+	s.each(func(h uint64) { p.ends[p.group(h)]++ })
+	for g, sum := 0, uint32(0); g < len(p.ends); g++ {
+		n := p.ends[g]
+		p.ends[g] = sum // where it begins, until its hashes are laid in
+		sum += n
+	}
+	s.each(func(h uint64) {
+		at := &p.ends[p.group(h)]
+		for k := range restBytes {
+			p.rests[int(*at)*restBytes+k] = byte(h >> (8 * k))
+		}
+		*at++
+	})
+	return p
+}
+
+func (p *packedHashes) group(h uint64) int { return int(h >> 1 >> (63 - p.bits)) }
+
+func (p *packedHashes) has(h uint64) bool {
+	if p.n == 0 {
+		return false
+	}
+	g, from := p.group(h), uint32(0)
+	if g > 0 {
+		from = p.ends[g-1]
+	}
+	for rests := p.rests[from*restBytes : p.ends[g]*restBytes]; len(rests) > 0; rests = rests[restBytes:] {
+		if uint32(h) == binary.LittleEndian.Uint32(rests) && uint16(h>>32) == binary.LittleEndian.Uint16(rests[4:]) {
+			return true
+		}
+	}
+	return false
 }

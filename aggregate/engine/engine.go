@@ -24,7 +24,7 @@ const DefaultHorizonMs = 60 * 60 * 1000
 type Config struct {
 	HorizonMs int64 // how far behind its contact centre's newest event an event may come; 0 = one hour
 	Live      bool  // note what changed for a live view (Look)
-	KeepMs    int64 // how long windows are kept in memory; 0 = two hours, what rolling windows need
+	KeepMs    int64 // how long windows are kept in memory; 0 = one hour, what rolling windows need; longer where an event may still correct them
 }
 
 // CompleteUntil is up to when history is complete where the newest event is at the given time (events.md, Order).

@@ -17,8 +17,10 @@ type interaction struct {
 	agent   uint32 // that its events named last, 0 before
 	c       *center
 	line    timeline[course]
-	attrs   *attributes // of the first created in order, which holds from the beginning; nil before it came
-	created created     // where that created stands in the order
+	attrs   *attributes    // of the first created in order, which holds from the beginning; nil before it came
+	created created        // where that created stands in the order
+	ch      schema.Channel // of attrs
+	dir     schema.Direction
 	own     newest
 	dirty   bool
 	seen    bool
@@ -89,14 +91,22 @@ func (i *interaction) channelAt(t int64) schema.Channel {
 	if !i.knownAt(t) {
 		return schema.ChannelVoice
 	}
-	return i.attrs.Channel
+	return i.ch
 }
 
 func (i *interaction) directionAt(t int64) schema.Direction {
 	if !i.knownAt(t) {
 		return schema.Inbound
 	}
-	return i.attrs.Direction
+	return i.dir
+}
+
+// attribute gives the interaction the attributes of a created, or none.
+func (i *interaction) attribute(attrs *attributes, from created) {
+	i.attrs, i.created, i.ch, i.dir = attrs, from, 0, 0
+	if attrs != nil {
+		i.ch, i.dir = attrs.Channel, attrs.Direction
+	}
 }
 
 func (i *interaction) knownAt(t int64) bool { return i.attrs != nil && t >= i.created.t-wrapAfterMs }

@@ -37,7 +37,8 @@ type dumpCenter struct {
 	Names                           []string
 	Agents, Slab, Series, Deadlines int
 	Free                            []uint32
-	Gone                            map[uint64]int64
+	GoneHashes                      []uint64
+	GoneAt                          []int64
 	Minutes                         []dumpMinute
 }
 
@@ -46,6 +47,10 @@ type dumpMinute struct {
 	N      int
 	Zero   bool
 	Slots  []byte
+	Packed int // hashes that are packed
+	Bits   int
+	Ends   []uint32
+	Rests  []byte
 }
 
 type dumpAgent struct {
@@ -183,10 +188,12 @@ func (e *Engine) load(g *gob.Decoder) error {
 
 func (c *center) dump(g *gob.Encoder) error {
 	d := dumpCenter{ID: c.id, Newest: c.newest, CompleteUntil: c.completeUntil, Swept: c.swept,
-		Names: c.names, Agents: len(c.agents) - 1, Slab: len(c.slab), Series: len(c.series), Deadlines: len(c.deadlines),
-		Free: c.free, Gone: c.gone}
+		Names: c.names, Agents: len(c.agents) - 1, Slab: len(c.slab), Series: len(c.series), Deadlines: c.deadlines.n,
+		Free: c.free}
+	c.gone.each(func(hash uint64, at int64) { d.GoneHashes, d.GoneAt = append(d.GoneHashes, hash), append(d.GoneAt, at) })
 	for m, s := range c.seen.minutes {
-		d.Minutes = append(d.Minutes, dumpMinute{Minute: m, N: s.n, Zero: s.zero, Slots: bytesOf(s.slots)})
+		d.Minutes = append(d.Minutes, dumpMinute{Minute: m, N: s.open.n, Zero: s.open.zero, Slots: bytesOf(s.open.slots),
+			Packed: s.packed.n, Bits: s.packed.bits, Ends: s.packed.ends, Rests: s.packed.rests})
 	}
 	if err := g.Encode(d); err != nil {
 		return err
@@ -214,9 +221,12 @@ func (c *center) dump(g *gob.Encoder) error {
 			return err
 		}
 	}
-	for _, dl := range c.deadlines {
-		if err := g.Encode(dumpDeadline{dl.at, dl.handle, dl.agent}); err != nil {
-			return err
+	for _, m := range c.deadlines.minutes {
+		for _, w := range m.words {
+			dl := m.deadline(w)
+			if err := g.Encode(dumpDeadline{dl.at, dl.handle, dl.agent}); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -250,12 +260,13 @@ func loadCenter(g *gob.Decoder, cfg *Config) (*center, error) {
 		c.byName[s] = uint32(n)
 	}
 	c.free = d.Free
-	if d.Gone != nil {
-		c.gone = d.Gone
+	for k, hash := range d.GoneHashes {
+		c.gone.put(hash, d.GoneAt[k])
 	}
-	c.seen.minutes = map[int64]*hashSet{}
+	c.seen.minutes = map[int64]*seenMinute{}
 	for _, m := range d.Minutes {
-		c.seen.minutes[m.Minute] = &hashSet{slots: wordsOf(m.Slots), n: m.N, zero: m.Zero}
+		c.seen.minutes[m.Minute] = &seenMinute{open: hashSet{slots: wordsOf(m.Slots), n: m.N, zero: m.Zero},
+			packed: packedHashes{n: m.Packed, bits: m.Bits, ends: m.Ends, rests: m.Rests}}
 	}
 	scratch := c.take()
 	defer c.give(scratch)
@@ -284,7 +295,7 @@ func loadCenter(g *gob.Decoder, cfg *Config) (*center, error) {
 		if err := g.Decode(&dl); err != nil {
 			return nil, err
 		}
-		c.deadlines = append(c.deadlines, deadline{dl.At, dl.Handle, dl.Agent})
+		c.deadlines.push(deadline{dl.At, dl.Handle, dl.Agent})
 		if s := c.slab[dl.Handle]; dl.Agent == 0 && s.isHot() {
 			i := c.seats[uint32(s)]
 			i.look = min(i.look, dl.At)
@@ -309,11 +320,13 @@ func (c *center) loadInteraction(h uint32, d *dumpInteraction, scratch *outputs)
 		c.ids.add(xxhash.Sum64String(p.id()), h)
 		return
 	}
-	i := &interaction{id: identOf(d.ID), handle: h, c: c, attrs: d.Attrs, own: d.Own, created: created{t: d.CreatedT}, look: schema.Open,
+	i := &interaction{id: identOf(d.ID), handle: h, c: c, own: d.Own, look: schema.Open,
 		notBefore: c.notBefore(xxhash.Sum64String(d.ID))}
+	from := created{t: d.CreatedT}
 	if d.CreatedX != nil {
-		i.created.x = extraOf(d.CreatedX)
+		from.x = extraOf(d.CreatedX)
 	}
+	i.attribute(d.Attrs, from)
 	loadLine(&i.line, i, &d.Line, scratch)
 	c.slab = append(c.slab, c.seat(i))
 	c.ids.add(xxhash.Sum64String(i.id.text), h)

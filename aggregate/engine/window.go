@@ -10,7 +10,7 @@ import (
 const (
 	minuteMs  = 60_000
 	quarterMs = 15 * minuteMs
-	keepMs    = 2 * 60 * minuteMs // windows are kept that long for rolling ones
+	keepMs    = 60 * minuteMs // the longest rolling window
 )
 
 // A window is the multiset of what was counted in it. Counts, sums, maxima and histograms are taken from it when a row is made, so
@@ -283,8 +283,7 @@ func (c *center) sweep() {
 	if c.packed != c.swept {
 		c.packed = c.swept
 		c.packPanes()
-		clear(c.pool) // what a burst needed is given back
-		c.pool = c.pool[:0]
+		c.shrinkPool()
 	}
 }
 
