@@ -150,12 +150,17 @@ type wrapEnd struct {
 	t      int64
 }
 
-func (a *agent) clone(s *agentState) *agentState {
-	n := *s
-	n.Parts = slices.Clone(s.Parts)
-	n.Marks = slices.Clone(s.Marks)
-	return &n
+func (a *agent) clone(into, s *agentState) *agentState {
+	if into == nil {
+		into = &agentState{}
+	}
+	parts, marks := into.Parts[:0], into.Marks[:0]
+	*into = *s
+	into.Parts, into.Marks = append(parts, s.Parts...), append(marks, s.Marks...)
+	return into
 }
+
+func (a *agent) every() int { return 16 }
 
 func (a *agent) equal(x, y *agentState) bool {
 	if x.Now != y.Now || !sameSession(x.Session, y.Session) || x.Presence != y.Presence || x.PresenceSince != y.PresenceSince ||

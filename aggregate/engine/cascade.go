@@ -131,6 +131,7 @@ func (c *center) reattribute(i *interaction, attrs *attributes, from created, in
 	defer c.give(was)
 	old := factKeys(i)
 	l := &i.line
+	l.unpackAll()
 	c.refoldAll(i, was)
 	i.attribute(attrs, from)
 	if insert != nil {
@@ -331,8 +332,8 @@ func (c *center) editAgent(a *agent, remove, insert []stamped, out *outputs) {
 
 // addToAgent is editAgent for one more input, which is the newest most of the time.
 func (c *center) addToAgent(a *agent, s stamped, out *outputs) {
-	if len(a.line.in) == cap(a.line.in) { // the last moment to make room, and often enough
-		a.line.trim(c.completeUntil)
+	if l := &a.line; len(l.in)-l.lastSnapshot() >= a.every() { // often enough
+		l.trim(c.completeUntil)
 	}
 	c.touchAgent(a)
 	c.awaitWrap(a, &s)
@@ -420,7 +421,7 @@ func (c *center) endWrap(we wrapEnd, there bool) {
 func (c *center) refoldAgent(a *agent, remove, insert []input, out *outputs) {
 	was := c.take()
 	defer c.give(was)
-	old := a.clone(&a.line.head)
+	old := a.clone(nil, &a.line.head)
 	changed := a.line.edit(a, remove, insert, was, out)
 	c.settleCounts(was, out)
 	c.correctIntervals(a, old, changed, was, out)
@@ -444,6 +445,7 @@ func (c *center) moveLogouts(a *agent, gone, now []int64) {
 	a.logouts = append(a.logouts, now...)
 	slices.Sort(a.logouts)
 	var handles []uint32
+	a.line.unpackAll()
 	for k := range a.line.in {
 		if a.line.in[k].kind == kindTransition {
 			handles = append(handles, a.line.in[k].ref1)

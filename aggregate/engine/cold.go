@@ -2,7 +2,6 @@ package engine
 
 import (
 	"encoding/binary"
-	"math"
 	"strings"
 
 	"github.com/cespare/xxhash/v2"
@@ -13,8 +12,8 @@ import (
 // A finished interaction goes cold once its rows are out: one text without pointers holds its id and its inputs, from which its
 // course is folded again should anything ask for it. Most never are.
 
-// cold is a packed interaction: when it was finished (8 bytes), how long before that it is to be looked at (4), flags, id, then what
-// only thaw reads.
+// cold is a packed interaction: flags (a byte), when it was finished (7), how long before that it is to be looked at, id, then what only
+// thaw reads.
 type cold string
 
 // Flags of a cold interaction.
@@ -24,20 +23,24 @@ const (
 	coldNotBefore
 )
 
-const (
-	coldFlags  = 12
-	coldHeader = 13
-)
+// coldFirst is the dt of a cold interaction's first input.
+const coldFirst = 1 << 30
 
-func (p cold) finished() int64 { return int64(binary.LittleEndian.Uint64([]byte(p[:8]))) }
+func (p cold) finished() int64 { return int64(binary.LittleEndian.Uint64([]byte(p[:8]))) >> 8 }
+
+func (p cold) flags() byte { return p[0] }
 
 // look is the deadline that it had when it went cold. From then on it is looked at when it was finished.
-func (p cold) look() int64 { return p.finished() - int64(binary.LittleEndian.Uint32([]byte(p[8:12]))) }
+func (p cold) look() int64 {
+	r := unpacker{p[8:]}
+	return p.finished() - int64(r.uint())
+}
 
-func (p cold) expired() bool { return p[coldFlags]&coldExpired != 0 }
+func (p cold) expired() bool { return p.flags()&coldExpired != 0 }
 
 func (p cold) id() string {
-	r := unpacker{p[coldHeader:]}
+	r := unpacker{p[8:]}
+	r.uint()
 	return r.text()
 }
 
@@ -65,7 +68,7 @@ func (c *center) cool(i *interaction) {
 	if end == schema.Open {
 		return
 	}
-	if d := end - i.look; d < 0 || d > math.MaxUint32 {
+	if i.look > end {
 		i.look = end
 		c.at(end, i.handle, 0)
 	}
@@ -151,8 +154,8 @@ func (i *interaction) pack(b []byte, end int64) ([]byte, bool) {
 	if i.notBefore != schema.NoTime {
 		flags |= coldNotBefore
 	}
-	b = binary.LittleEndian.AppendUint64(b, uint64(end))
-	b = append(binary.LittleEndian.AppendUint32(b, uint32(end-i.look)), flags)
+	b = binary.LittleEndian.AppendUint64(b, uint64(end)<<8|uint64(flags))
+	b = binary.AppendUvarint(b, uint64(end-i.look))
 	b = packText(b, i.id.text)
 	b = binary.AppendVarint(b, end-i.own.T)
 	if i.own.HasSeq {
@@ -161,17 +164,18 @@ func (i *interaction) pack(b []byte, end int64) ([]byte, bool) {
 	if i.notBefore != schema.NoTime {
 		b = binary.AppendVarint(b, end-i.notBefore)
 	}
-	b = binary.AppendVarint(b, end-i.line.base)
+	b = binary.AppendVarint(b, end-i.line.time(&i.line.in[0]))
 	b = binary.AppendUvarint(b, uint64(len(i.line.in)))
-	from, first := 0, uint32(0)
+	from, before := 0, &input{dt: i.line.in[0].dt}
 	for k := range i.line.in {
 		in := &i.line.in[k]
-		x := i.line.extra(in)
-		if x != nil && x == i.created.x {
-			from = k + 1
+		b, before = packInput(b, in, before), in
+		if x := i.line.extra(in); x != nil {
+			b = packExtra(b, x)
+			if x == i.created.x {
+				from = k + 1
+			}
 		}
-		b = packInput(b, in, in.dt-first, x)
-		first = in.dt
 	}
 	b = binary.AppendUvarint(b, uint64(from))
 	if from == 0 {
@@ -181,8 +185,9 @@ func (i *interaction) pack(b []byte, end int64) ([]byte, bool) {
 }
 
 func (i *interaction) unpack(p cold) {
-	end, flags := p.finished(), p[coldFlags]
-	r := unpacker{p[coldHeader:]}
+	end, flags := p.finished(), p.flags()
+	r := unpacker{p[8:]}
+	r.uint()
 	i.id = identOf(strings.Clone(r.text()))
 	i.own.T = end - r.int()
 	if flags&coldSequence != 0 {
@@ -193,16 +198,14 @@ func (i *interaction) unpack(p cold) {
 		i.notBefore = end - r.int()
 	}
 	l := &i.line
-	l.base = end - r.int()
-	dt := uint32(0)
+	l.base = end - r.int() - coldFirst
+	before := input{dt: coldFirst}
 	for range r.uint() {
-		in, x := r.input()
-		dt += in.dt
-		in.dt = dt
-		if x != nil {
-			in.x = l.addExtra(x)
+		in, hasExtra := r.input(&before)
+		if hasExtra {
+			in.x = l.addExtra(r.extra())
 		}
-		l.in = append(l.in, in)
+		l.in, before = append(l.in, in), in
 	}
 	if from := r.uint(); from != 0 {
 		in := &l.in[from-1]
@@ -210,6 +213,19 @@ func (i *interaction) unpack(p cold) {
 		i.attribute(x.attrs, created{l.time(in), x})
 	}
 }
+
+// The first byte of a packed input: kind, whether ref1 is that of the input before, and what else is not zero.
+const (
+	packedKind  = 31
+	packedSame  = 1 << 5
+	packedForm  = 6
+	formAny     = 0 // says a second byte
+	formRef1    = 1
+	formRef1A   = 2
+	formRef1AR2 = 3
+)
+
+var _ [packedKind - kindWrapEnd]struct{} // there is room for all kinds
 
 // What of an input is not zero.
 const (
@@ -220,16 +236,32 @@ const (
 	packedExtra
 )
 
-func packInput(b []byte, in *input, dt uint32, x *extra) []byte {
+var packedForms = [...]uint8{formRef1: packedRef1, formRef1A: packedRef1 | packedA, formRef1AR2: packedRef1 | packedA | packedRef2}
+
+// packInput appends an input but for its extra, relative to the one before.
+func packInput(b []byte, in, before *input) []byte {
 	var has byte
-	for k, there := range [...]bool{in.ref1 != 0, in.ref2 != 0, in.a != 0, in.b != 0, x != nil} {
+	for k, there := range [...]bool{in.ref1 != 0, in.ref2 != 0, in.a != 0, in.b != 0, in.x != 0} {
 		if there {
 			has |= 1 << k
 		}
 	}
-	b = append(b, in.kind, has)
-	b = binary.AppendUvarint(b, uint64(dt))
-	if has&packedRef1 != 0 {
+	first, same := in.kind, in.ref1 == before.ref1
+	if same {
+		first |= packedSame
+	}
+	switch has {
+	case packedForms[formRef1]:
+		b = append(b, first|formRef1<<packedForm)
+	case packedForms[formRef1A]:
+		b = append(b, first|formRef1A<<packedForm)
+	case packedForms[formRef1AR2]:
+		b = append(b, first|formRef1AR2<<packedForm)
+	default:
+		b = append(b, first, has)
+	}
+	b = binary.AppendUvarint(b, uint64(in.dt-before.dt))
+	if has&packedRef1 != 0 && !same {
 		b = binary.AppendUvarint(b, uint64(in.ref1))
 	}
 	if has&packedRef2 != 0 {
@@ -240,9 +272,6 @@ func packInput(b []byte, in *input, dt uint32, x *extra) []byte {
 	}
 	if has&packedB != 0 {
 		b = binary.AppendUvarint(b, uint64(in.b))
-	}
-	if x != nil {
-		b = packExtra(b, x)
 	}
 	return b
 }
@@ -343,11 +372,19 @@ func (r *unpacker) text() string {
 	return s
 }
 
-func (r *unpacker) input() (input, *extra) {
-	in := input{kind: r.byte()}
-	has := r.byte()
-	in.dt = uint32(r.uint())
-	if has&packedRef1 != 0 {
+// input reads an input but for its extra.
+func (r *unpacker) input(before *input) (in input, hasExtra bool) {
+	first := r.byte()
+	in.kind = first & packedKind
+	has := packedForms[first>>packedForm]
+	if has == formAny {
+		has = r.byte()
+	}
+	in.dt = before.dt + uint32(r.uint())
+	switch {
+	case first&packedSame != 0:
+		in.ref1 = before.ref1
+	case has&packedRef1 != 0:
 		in.ref1 = uint32(r.uint())
 	}
 	if has&packedRef2 != 0 {
@@ -359,10 +396,7 @@ func (r *unpacker) input() (input, *extra) {
 	if has&packedB != 0 {
 		in.b = uint16(r.uint())
 	}
-	if has&packedExtra != 0 {
-		return in, r.extra()
-	}
-	return in, nil
+	return in, has&packedExtra != 0
 }
 
 func (r *unpacker) extra() *extra {

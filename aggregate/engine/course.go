@@ -91,7 +91,9 @@ type course struct {
 	Priority      int64
 }
 
-func (i *interaction) clone(s *course) *course {
+func (i *interaction) every() int { return 64 }
+
+func (i *interaction) clone(_, s *course) *course {
 	n := *s
 	n.Visits = slices.Clone(s.Visits)
 	n.Parts = slices.Clone(s.Parts)

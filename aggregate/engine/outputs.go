@@ -91,17 +91,17 @@ func (w *walk) tell(p int) {
 
 func (tr *transition) pack() input {
 	in := input{kind: kindTransition, ref1: tr.handle, a: uint8(tr.state),
-		ref2: uint32(tr.ord) | uint32(tr.channel)<<16 | uint32(tr.role)<<20}
+		ref2: uint32(tr.channel) | uint32(tr.role)<<4 | uint32(tr.ord)<<10}
 	if tr.conf {
-		in.ref2 |= 1 << 24
+		in.ref2 |= 1 << 8
 	}
 	if tr.rona {
-		in.ref2 |= 1 << 25
+		in.ref2 |= 1 << 9
 	}
 	return in
 }
 
 func unpackTransition(in *input) transition {
-	return transition{handle: in.ref1, ord: uint16(in.ref2), state: schema.PartState(in.a), channel: schema.Channel(in.ref2 >> 16 & 15),
-		role: schema.Role(in.ref2 >> 20 & 15), conf: in.ref2&(1<<24) != 0, rona: in.ref2&(1<<25) != 0}
+	return transition{handle: in.ref1, ord: uint16(in.ref2 >> 10), state: schema.PartState(in.a), channel: schema.Channel(in.ref2 & 15),
+		role: schema.Role(in.ref2 >> 4 & 15), conf: in.ref2&(1<<8) != 0, rona: in.ref2&(1<<9) != 0}
 }

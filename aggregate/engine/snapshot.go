@@ -347,6 +347,9 @@ func (c *center) loadSeries(g *gob.Decoder, n int) error {
 }
 
 func dumpLine[S any](l *timeline[S]) dumpTimeline[S] {
+	if len(l.past) > 0 {
+		l = l.unpacked()
+	}
 	d := dumpTimeline[S]{Base: l.base, First: l.first}
 	if len(l.in) > 0 {
 		d.In = unsafe.Slice((*byte)(unsafe.Pointer(&l.in[0])), len(l.in)*int(unsafe.Sizeof(input{})))
@@ -372,7 +375,7 @@ func loadLine[S any](l *timeline[S], f fold[S], d *dumpTimeline[S], scratch *out
 	s := l.before(f, 0, scratch)
 	for k := range l.in {
 		if n := len(l.snaps); n < len(d.At) && d.At[n] == k {
-			l.snaps = append(l.snaps, snapshot[S]{at: k, state: f.clone(s)})
+			l.snaps = append(l.snaps, snapshot[S]{at: k, state: f.clone(nil, s)})
 		}
 		f.apply(s, &l.in[k], scratch)
 		scratch.reset()

@@ -3,7 +3,8 @@ package engine
 import "sort"
 
 // An entity (an agent, an interaction) is its inputs in event-time order and the fold over them. A timeline keeps the inputs
-// that are still inside the horizon, the state before the first of them, snapshots in between and the state after the last.
+// that are still inside the horizon, the state before the first of them, snapshots in between and the state after the last. All but the
+// newest inputs are packed (past.go), until something is to be done among them.
 
 // input is one thing that happened to an entity: an event of its own, or what another entity's fold derived for it. It is
 // packed, because the engine holds every input of the last hour. What ref1, ref2, a and b mean depends on kind.
@@ -19,7 +20,7 @@ type input struct {
 
 // Derived kinds of input.
 const (
-	kindTransition uint8 = 64 + iota // to an agent: a part of an interaction changed. ref1 handle, ref2 and a: see transition
+	kindTransition uint8 = 28 + iota // to an agent: a part of an interaction changed. ref1 handle, ref2 and a: see transition
 	kindTick                         // a deadline that complete_until has passed; the fold itself knows what it means
 	kindLogout                       // to an interaction: an agent (ref1) logged out
 	kindWrapEnd                      // to an interaction: the wrap of a part (b) has ended
@@ -38,9 +39,6 @@ type extra struct {
 	num    int64    // priority of queued
 }
 
-// snapshotEvery is how many inputs lie between two snapshots, hence the most that a refold goes back before the change itself.
-const snapshotEvery = 64
-
 type snapshot[S any] struct {
 	at    int // the state before in[at]
 	state *S
@@ -48,18 +46,21 @@ type snapshot[S any] struct {
 
 // timeline is the log of one entity with its states. S is the fold's state.
 type timeline[S any] struct {
-	base   int64 // event time of dt 0; 0 before there was one
+	base   int64          // event time of dt 0; 0 before there was one
+	past   []stretchOf[S] // inputs before in[0]
 	in     []input
 	extras []*extra
 	first  *S // the state before in[0]; nil for the zero state
 	snaps  []snapshot[S]
-	head   S // the state after the last input
+	reach  int // so many inputs at least are not packed
+	head   S   // the state after the last input
 }
 
 // fold is what a timeline needs to know of its entity.
 type fold[S any] interface {
 	apply(s *S, in *input, out *outputs)
-	clone(s *S) *S
+	clone(into, s *S) *S // into is memory for it, or nil
+	every() int          // how many inputs lie between two snapshots
 	equal(a, b *S) bool
 	less(a, b *input) bool // strict order of inputs; equal ones keep the order of arrival
 }
@@ -116,8 +117,10 @@ func (l *timeline[S]) add(f fold[S], in input, out *outputs) bool {
 		l.in = l.in[:n]
 		return false
 	}
-	if n > 0 && n-l.lastSnapshot() >= snapshotEvery {
-		l.snaps = append(l.snaps, snapshot[S]{at: n, state: f.clone(&l.head)})
+	if n > 0 && n-l.lastSnapshot() >= f.every() {
+		unused := l.pack(f)
+		n = len(l.in) - 1
+		l.snaps = append(l.snaps, snapshot[S]{at: n, state: f.clone(unused, &l.head)})
 	}
 	f.apply(&l.head, &l.in[n], out)
 	return true
@@ -140,7 +143,7 @@ func (l *timeline[S]) before(f fold[S], p int, scratch *outputs) *S {
 	if s == nil {
 		s = new(S)
 	} else {
-		s = f.clone(s)
+		s = f.clone(nil, s)
 	}
 	for ; at < p; at++ {
 		scratch.reset()
@@ -154,6 +157,13 @@ func (l *timeline[S]) before(f fold[S], p int, scratch *outputs) *S {
 // put out from there goes to was, what the new one puts out to is. It reports whether the head changed.
 func (l *timeline[S]) edit(f fold[S], remove, insert []input, was, is *outputs) bool {
 	sort.SliceStable(insert, func(i, j int) bool { return f.less(&insert[i], &insert[j]) })
+	for i := range remove {
+		l.unpackTo(remove[i].dt)
+	}
+	if len(insert) > 0 {
+		l.unpackTo(insert[0].dt)
+	}
+	defer l.keepSome()
 	from, to := len(l.in), 0
 	gone := make([]int, 0, len(remove))
 	for i := range remove {
@@ -181,7 +191,7 @@ func (l *timeline[S]) edit(f fold[S], remove, insert []input, was, is *outputs) 
 	region := merge(f, kept, insert)
 
 	sOld := l.before(f, from, was)
-	sNew := f.clone(sOld)
+	sNew := f.clone(nil, sOld)
 	for i := range old {
 		f.apply(sOld, &old[i], was)
 	}
@@ -196,7 +206,7 @@ func (l *timeline[S]) edit(f fold[S], remove, insert []input, was, is *outputs) 
 			return false
 		}
 		if snap < len(l.snaps) && l.snaps[snap].at == at {
-			l.snaps[snap].state = f.clone(sNew)
+			l.snaps[snap].state = f.clone(nil, sNew)
 			snap++
 		}
 		f.apply(sOld, &l.in[at], was)
@@ -211,6 +221,7 @@ func (l *timeline[S]) edit(f fold[S], remove, insert []input, was, is *outputs) 
 
 // find returns the index of the last input equal to in that is not in taken, or -1.
 func (l *timeline[S]) find(f fold[S], in *input, taken []int) int {
+	l.unpackTo(in.dt)
 	for p := l.position(f, in) - 1; p >= 0 && l.in[p].dt == in.dt; p-- {
 		if l.in[p] == *in && !contains(taken, p) {
 			return p
@@ -246,6 +257,9 @@ func (l *timeline[S]) replace(from, to int, region []input) {
 
 // trim forgets inputs that nothing can come before any more: those up to a snapshot whose predecessors all lie at or before until.
 func (l *timeline[S]) trim(until int64) {
+	if l.trimPast(until); len(l.past) > 0 {
+		return
+	}
 	cut := -1
 	for i, s := range l.snaps {
 		if l.time(&l.in[s.at-1]) > until {
@@ -256,20 +270,26 @@ func (l *timeline[S]) trim(until int64) {
 	if cut < 0 {
 		return
 	}
-	at := l.snaps[cut].at
 	l.first = l.snaps[cut].state
-	l.in = append(make([]input, 0, len(l.in)-at+8), l.in[at:]...)
-	l.snaps = append([]snapshot[S](nil), l.snaps[cut+1:]...)
+	l.cutInputs(l.snaps[cut].at, cut+1)
+}
+
+// cutInputs removes the first inputs and the first snapshots.
+func (l *timeline[S]) cutInputs(n, snaps int) {
+	l.in = l.in[:copy(l.in, l.in[n:])]
+	k := copy(l.snaps, l.snaps[snaps:])
+	clear(l.snaps[k:])
+	l.snaps = l.snaps[:k]
 	for i := range l.snaps {
-		l.snaps[i].at -= at
+		l.snaps[i].at -= n
 	}
 	l.renumber()
 }
 
 // collapse forgets all inputs: the head is all that is left. Only for an entity whose inputs all lie at or before complete_until.
 func (l *timeline[S]) collapse(f fold[S]) {
-	l.first = f.clone(&l.head)
-	l.base, l.in, l.extras, l.snaps = 0, nil, nil, nil
+	l.first = f.clone(nil, &l.head)
+	l.base, l.past, l.in, l.extras, l.snaps, l.reach = 0, nil, nil, nil, nil, 0
 }
 
 // makeRoom keeps t expressible: dt counts from a base at most 49 days back, and what the horizon holds spans hours.
@@ -285,6 +305,7 @@ func (l *timeline[S]) makeRoom(f fold[S], t, completeUntil int64) {
 		l.collapse(f)
 		return
 	}
+	l.unpackAll()
 	shift := l.in[0].dt - min(l.in[0].dt, 1<<30)
 	l.base += int64(shift)
 	for i := range l.in {
@@ -294,6 +315,9 @@ func (l *timeline[S]) makeRoom(f fold[S], t, completeUntil int64) {
 
 // renumber drops extras that no input names any more.
 func (l *timeline[S]) renumber() {
+	if len(l.extras) == 0 {
+		return
+	}
 	var kept []*extra
 	for i := range l.in {
 		if x := l.in[i].x; x != 0 {
