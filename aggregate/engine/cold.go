@@ -85,8 +85,12 @@ func (c *center) cool(i *interaction) {
 // recycle keeps the memory of an interaction that nothing refers to any more.
 func (c *center) recycle(i *interaction) {
 	*i = interaction{}
-	c.pool = append(c.pool, i)
+	if len(c.pool) < maxPool {
+		c.pool = append(c.pool, i)
+	}
 }
+
+const maxPool = 1024
 
 // shrinkPool gives back what a burst needed.
 func (c *center) shrinkPool() {
