@@ -445,12 +445,7 @@ func (c *center) moveLogouts(a *agent, gone, now []int64) {
 	a.logouts = append(a.logouts, now...)
 	slices.Sort(a.logouts)
 	var handles []uint32
-	a.line.unpackAll()
-	for k := range a.line.in {
-		if a.line.in[k].kind == kindTransition {
-			handles = append(handles, a.line.in[k].ref1)
-		}
-	}
+	a.line.transitions(func(in *input) { handles = append(handles, in.ref1) })
 	for k := range a.line.head.Parts {
 		handles = append(handles, a.line.head.Parts[k].Handle)
 	}

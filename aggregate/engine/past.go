@@ -8,6 +8,7 @@ type stretchOf[S any] struct {
 	last   uint32       // dt of the last input
 	n      uint16
 	known  bool // the state before the first input is known
+	told   bool // some are transitions
 }
 
 type pastMore[S any] struct {
@@ -38,6 +39,7 @@ func (l *timeline[S]) pack(f fold[S]) (unused *S) {
 		if in.x != 0 {
 			extras = append(extras, l.extras[in.x-1])
 		}
+		p.told = p.told || in.kind == kindTransition
 		before = in
 	}
 	p.packed = cold(text)
@@ -125,6 +127,26 @@ func (l *timeline[S]) unpack(in []input, p *stretchOf[S]) []input {
 		in, before = append(in, x), x
 	}
 	return in
+}
+
+// transitions visits those among the inputs, without their places.
+func (l *timeline[S]) transitions(visit func(in *input)) {
+	for k := range l.past {
+		if !l.past[k].told {
+			continue
+		}
+		before := input{}
+		for r := (unpacker{l.past[k].packed}); r.rest != ""; {
+			if before, _ = r.input(&before); before.kind == kindTransition {
+				visit(&before)
+			}
+		}
+	}
+	for k := range l.in {
+		if l.in[k].kind == kindTransition {
+			visit(&l.in[k])
+		}
+	}
 }
 
 // trimPast forgets packed inputs that nothing can come before any more: those before a known state whose predecessors all lie at or before
