@@ -212,7 +212,7 @@ func (l *timeline[S]) edit(f fold[S], remove, insert []input, was, is *outputs) 
 		f.apply(sNew, &l.in[at], is)
 	}
 	if snap < len(l.snaps) { // its input was taken back, and another may follow
-		l.snaps[snap].state = f.clone(sNew)
+		l.snaps[snap].state = f.clone(nil, sNew)
 	}
 	l.head = *sNew
 	return true

@@ -10,8 +10,9 @@ import (
 type adder struct{}
 
 func (adder) apply(s *[]uint32, in *input, _ *outputs) { *s = append(*s, in.ref1) }
-func (adder) clone(s *[]uint32) *[]uint32              { c := append([]uint32(nil), *s...); return &c }
+func (adder) clone(_, s *[]uint32) *[]uint32           { c := append([]uint32(nil), *s...); return &c }
 func (adder) less(a, b *input) bool                    { return a.dt < b.dt }
+func (adder) every() int                               { return 16 }
 func (adder) equal(a, b *[]uint32) bool                { return false }
 
 // An input that a snapshot preceded is taken back: what then comes late is in that snapshot too, once something follows it again.
@@ -19,10 +20,10 @@ func TestTimeline_SnapshotAtTheEndFollowsEdits(t *testing.T) {
 	var l timeline[[]uint32]
 	var f adder
 	var was, is outputs
-	for k := range uint32(snapshotEvery + 1) {
+	for k := range uint32(adder{}.every() + 1) {
 		require.True(t, l.add(f, input{dt: 10 * k, ref1: k}, &is))
 	}
-	last := l.in[snapshotEvery]
+	last := l.in[f.every()]
 	require.Len(t, l.snaps, 1)
 	l.edit(f, []input{last}, nil, &was, &is)
 	l.edit(f, nil, []input{{dt: 105, ref1: 1000}}, &was, &is)
