@@ -169,7 +169,9 @@ func TestLiveAnswers_ArriveWhileTheyAreBeingMade(t *testing.T) {
 	require.NoError(t, err)
 	r.Header.Set("Accept-Encoding", "gzip")
 	lines <- "data: 1\n\n"
-	resp, err := http.DefaultClient.Do(r)
+	client := http.Client{Timeout: 10 * time.Second}
+	defer client.CloseIdleConnections()
+	resp, err := client.Do(r)
 	require.NoError(t, err)
 	defer resp.Body.Close()
 	require.Empty(t, resp.Header.Get("Content-Encoding"))

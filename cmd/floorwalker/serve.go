@@ -32,6 +32,7 @@ func newServe() *cobra.Command {
 				return err
 			}
 			log := newLogger(c.Log.Level, c.Log.Format)
+			collectSeldom(log)
 			s, err := startServer(cmd.Context(), c, log, newComponents(log))
 			if err != nil && cmd.Context().Err() != nil {
 				log.Info("ended before it had started", "error", err)

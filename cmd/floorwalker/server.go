@@ -365,7 +365,8 @@ func (s *server) newApp() (*query.App, error) {
 	events := s.producer.Collector(s.cfg.Kafka.FutureLimit, 0)
 	log := &commandLog{producer: s.producer, collector: events, topics: kafkaTopics(s.cfg.Kafka), view: s.view, directory: s.directoryRead}
 	commands := command.New(source, log, time.Now)
-	vendors, err := surfaces.New(s.cfg.ContactCenters, surfaces.Deps{Source: source, History: past, Presences: commands, Now: time.Now})
+	vendors, err := surfaces.New(s.cfg.ContactCenters, surfaces.Deps{Source: source, History: past, Presences: commands, Log: s.log, Now: time.Now,
+		Clarity: surfaces.Clarity{History: past, Commands: commands, URL: s.cfg.PublicURL}})
 	if err != nil {
 		return nil, err
 	}

@@ -112,11 +112,20 @@ func writer(t testing.TB, addr, topic string) *kafka.Writer {
 	return w
 }
 
-// write writes in order.
+// write writes in order. A piece that a broker refuses, because it is away or a busy machine has made it lose its place, is written
+// again: what of it was stored before is then there twice, as with any producer.
 func write(ctx context.Context, w *kafka.Writer, messages []kafka.Message) error {
 	for piece := range slices.Chunk(messages, 2000) {
-		if err := w.WriteMessages(ctx, slices.Clone(piece)...); err != nil {
-			return fmt.Errorf("write %d events: %w", len(piece), err)
+		deadline := time.Now().Add(time.Minute)
+		for {
+			err := w.WriteMessages(ctx, slices.Clone(piece)...)
+			if err == nil {
+				break
+			}
+			if time.Now().After(deadline) || ctx.Err() != nil {
+				return fmt.Errorf("write %d events: %w", len(piece), err)
+			}
+			time.Sleep(100 * time.Millisecond)
 		}
 	}
 	return nil

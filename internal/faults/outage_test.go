@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/segmentio/kafka-go"
 	"github.com/stretchr/testify/require"
 
 	"floorwalker/internal/program"
@@ -26,12 +27,15 @@ func TestClickHouseAway_LiveGoesOnAndNothingIsLostOrTwice(t *testing.T) {
 		events, away = 400_000, 45*time.Second
 	}
 	w := newWorld(t)
-	l := newLoad(t, 30, 4, events)
+	l := newLoad(t, 30, 2, events)
 	s := w.site("away", l.centers)
 	conn := s.conn()
 	truth := w.undisturbed(l)
 	out := writer(t, w.kafka.Addr(), s.topic())
-	parts := slices.Collect(slices.Chunk(l.mixed, len(l.mixed)/4+1))
+	var parts [][]kafka.Message // most of it comes while ClickHouse is frozen
+	for _, share := range [][2]int{{0, 10}, {10, 80}, {80, 90}, {90, 100}} {
+		parts = append(parts, l.mixed[len(l.mixed)*share[0]/100:len(l.mixed)*share[1]/100])
+	}
 
 	unheard := map[string]bool{}
 	var mu sync.Mutex
@@ -89,6 +93,9 @@ func TestClickHouseAway_LiveGoesOnAndNothingIsLostOrTwice(t *testing.T) {
 			time.Since(back).Round(10*time.Millisecond), before/1e6, during/1e6, waits)
 	}
 	outage("frozen", []int{1}, func() { w.toHouse.Set(proxy.Freeze) }, func() { w.toHouse.Cut(); w.toHouse.Set(proxy.Pass) })
+	if long() {
+		require.Positive(t, n.metric("floorwalker_worker_backpressure_waits_total"), "more came than a worker holds")
+	}
 	outage("refused", []int{2}, func() { w.toHouse.Set(proxy.Refuse) }, func() { w.toHouse.Set(proxy.Pass) })
 	outage("killed", []int{3}, w.clickHouse.Kill, func() { require.NoError(t, w.clickHouse.Restart(t.Context())) })
 	n.Stop(time.Minute)

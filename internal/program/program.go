@@ -99,6 +99,7 @@ func Start(t testing.TB, args ...string) *Process {
 	require.NoError(t, err)
 	p.Log = out.Name()
 	p.cmd.Stdout, p.cmd.Stderr = out, out
+	p.cmd.SysProcAttr = diesWithTest()
 	require.NoError(t, p.cmd.Start())
 	require.NoError(t, out.Close())
 	go func() {

@@ -36,3 +36,13 @@ func (s *Source) HeldSince(v *View, a *Agent, same func(status schema.Status, su
 	}
 	return known
 }
+
+// StatusIntervals are what is known of an agent's effective status of about the last day, as Timelines has it; none where the live
+// view does not know the past.
+func (s *Source) StatusIntervals(v *View, agent string) []schema.Interval {
+	past, ok := s.live.(Timelines)
+	if !ok {
+		return nil
+	}
+	return past.StatusIntervals(v.ContactCenter, agent)
+}

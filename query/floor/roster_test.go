@@ -41,7 +41,7 @@ func TestRoster_AdvancedIsAsJoinedAnew(t *testing.T) {
 		say := func(kind, id, data string) {
 			require.NoError(t, store.Apply(&schema.Event{Type: schema.EventDirectory, DirectoryKind: kind, ContactCenter: "6", Subject: id, Data: []byte(data)}))
 		}
-		agents := rapid.IntRange(1, 700).Draw(t, "agents")
+		agents := rapid.IntRange(1, 400).Draw(t, "agents")
 		for i := range 5 {
 			say("team", fmt.Sprint("t", i), fmt.Sprintf(`{"name":"T","business_unit_id":"b","queue_ids":["q%d"]}`, i%3))
 		}
@@ -52,7 +52,7 @@ func TestRoster_AdvancedIsAsJoinedAnew(t *testing.T) {
 		source := floor.NewSource(live, store, nil, time.Now)
 		var old []*floor.View
 		var oldRows [][]*floor.Agent
-		for range rapid.IntRange(1, 12).Draw(t, "versions") {
+		for range rapid.IntRange(1, 6).Draw(t, "versions") {
 			for range rapid.IntRange(0, 20).Draw(t, "changes") {
 				id := fmt.Sprintf("a%03d", rapid.IntRange(0, agents+3).Draw(t, "agent")) // some are not in the directory
 				var assignment *schema.LiveAssignment

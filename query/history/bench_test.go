@@ -26,7 +26,7 @@ const (
 	benchQueues = 200
 	benchAgents = 200
 	benchCalls  = 100 // of one queue on one day
-	benchRaw    = 10  // days of which there are raw events too
+	benchRaw    = 30  // days of which there are raw events too
 )
 
 // BenchmarkQuery measures metrics of 90 days by 200 queues, and the same numbers from raw events. Medians are reported as p50-ms.
@@ -71,9 +71,11 @@ func BenchmarkQuery(b *testing.B) {
 	}
 	same := with(byQueue, "offered", "answered", "abandoned", "wait", "service_level")
 	same.From = rawBegin.UnixMilli()
+	sums := with(same, "offered", "answered", "abandoned", "abandon_rate", "asa")
 	for name, ask := range map[string]func() int{
-		"10d/200 queues by 1d/all three":            func() int { return len(f.ask(same).Rows) },
-		"10d/200 queues by 1d/all three/raw events": func() int { return f.askRaw(rawBegin, end, zone) },
+		"30d/200 queues by 1d/sums":                 func() int { return len(f.ask(sums).Rows) },
+		"30d/200 queues by 1d/all three":            func() int { return len(f.ask(same).Rows) },
+		"30d/200 queues by 1d/all three/raw events": func() int { return f.askRaw(rawBegin, end, zone) },
 	} {
 		b.Run(name, func(b *testing.B) {
 			rows := 0

@@ -47,6 +47,9 @@ func (d *binary) u64(to *uint64) { d.fixed(8, func(b string) { *to = little(b[:8
 func (d *binary) i64(to *int64)  { d.fixed(8, func(b string) { *to = int64(little(b[:8])) }) }
 
 func little(b string) (n uint64) {
+	if len(b) == 8 {
+		return uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 | uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
+	}
 	for i := len(b) - 1; i >= 0; i-- {
 		n = n<<8 | uint64(b[i])
 	}
@@ -86,12 +89,12 @@ func (d *binary) u64s(to *[]uint64) {
 		if !ok || n > uint64(len(b)/8) {
 			return b, false
 		}
-		out := (*to)[:0]
-		for ; n > 0; n-- {
-			out, b = append(out, little(b[:8])), b[8:]
+		out := slices.Grow((*to)[:0], int(n))[:n]
+		for i := range out {
+			out[i] = little(b[8*i : 8*i+8])
 		}
 		*to = out
-		return b, true
+		return b[8*n:], true
 	})
 }
 

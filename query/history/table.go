@@ -1,6 +1,8 @@
 package history
 
 import (
+	"cmp"
+	"maps"
 	"slices"
 	"sort"
 	"strings"
@@ -165,16 +167,14 @@ func (t *table) rows() ([]Row, error) {
 			return nil, err
 		}
 	}
-	out := make([]Row, 0, len(t.byKey))
-	for _, row := range t.byKey {
-		out = append(out, *row)
-	}
-	sort.Slice(out, func(i, j int) bool {
-		if c := slices.Compare(out[i].Group, out[j].Group); c != 0 {
-			return c < 0
-		}
-		return out[i].From < out[j].From
+	all := slices.Collect(maps.Values(t.byKey))
+	slices.SortFunc(all, func(a, b *Row) int {
+		return cmp.Or(slices.Compare(a.Group, b.Group), cmp.Compare(a.From, b.From))
 	})
+	out := make([]Row, len(all))
+	for i, row := range all {
+		out[i] = *row
+	}
 	return out, nil
 }
 

@@ -2,6 +2,7 @@ package history
 
 import (
 	"context"
+	"math/bits"
 	"slices"
 	"sort"
 
@@ -50,6 +51,8 @@ type windowRow struct {
 	max    [schema.NumMeasures]int64
 	log    [schema.NumMeasures][]metric.Bin
 	packed [schema.NumMeasures][]uint64 // of the single windows: key·2³² + count
+
+	histogram histogram
 
 	answeredIn, abandonedIn, abandonedShort     uint64
 	seconds, secondsMost, shortLeast, shortMost uint16
@@ -117,19 +120,36 @@ func selectLog(s *statement, in *binary, p *plan, m schema.Measure, row *windowR
 	in.u64s(&row.packed[m])
 }
 
-// unpack adds up what selectLog handed over.
-func unpack(packed []uint64) []metric.Bin {
-	if len(packed) == 0 {
-		return nil
-	}
-	slices.Sort(packed)
-	out := make([]metric.Bin, 0, min(len(packed), 64))
+// histogram adds up what selectLog hands over. Keys are few and lie close together, so counting in place beats sorting by far.
+type histogram struct {
+	counts [1 << 16]uint64
+	met    [1 << 10]uint64 // one bit for each key
+}
+
+// sum returns the bins of packed in order and is empty again afterwards.
+func (h *histogram) sum(packed []uint64) []metric.Bin {
+	low, high, distinct := len(h.met), -1, 0
 	for _, x := range packed {
 		key, n := uint16(x>>32), x&(1<<32-1)
-		if last := len(out) - 1; last >= 0 && out[last].Key == key {
-			out[last].N += n
-		} else if n > 0 {
-			out = append(out, metric.Bin{Key: key, N: n})
+		if n == 0 {
+			continue
+		}
+		if h.counts[key] == 0 {
+			word := int(key >> 6)
+			h.met[word] |= 1 << (key & 63)
+			low, high, distinct = min(low, word), max(high, word), distinct+1
+		}
+		h.counts[key] += n
+	}
+	if distinct == 0 {
+		return nil
+	}
+	out := make([]metric.Bin, 0, distinct)
+	for word := low; word <= high; word++ {
+		for ; h.met[word] != 0; h.met[word] &= h.met[word] - 1 {
+			key := uint16(word<<6 + bits.TrailingZeros64(h.met[word]))
+			out = append(out, metric.Bin{Key: key, N: h.counts[key]})
+			h.counts[key] = 0
 		}
 	}
 	return out
@@ -229,7 +249,7 @@ func (w *windowRow) totals(needs metric.Needs, thresholds bool) *metric.Totals {
 		if needs.Duration(m) {
 			t.Measures[m] = metric.Distribution{Count: w.number[m], Sum: w.sum[m], Max: w.max[m], Log: slices.Clone(w.log[m])}
 			if len(w.packed[m]) > 0 {
-				t.Measures[m].Log = unpack(w.packed[m])
+				t.Measures[m].Log = w.histogram.sum(w.packed[m])
 			}
 		}
 	}

@@ -25,8 +25,8 @@ func (a *API) eventOperations() []route.Operation {
 	op := route.Operation{Method: fiber.MethodPost, Path: "/events", ID: "postEvents", Summary: "Write events",
 		Description: "One event, a batch or lines. Answered after Kafka has acknowledged from all in-sync replicas; sending the same again does no harm.",
 		Responses:   []route.Response{route.JSON(202, "what became of each event", answer)}}
-	event := route.Map(route.Anything())
-	for i, s := range []*route.Schema{event, route.Array(event), route.String()} {
+	// What is no event is not refused as a whole: the answer tells what is wrong with it.
+	for i, s := range []*route.Schema{route.Anything(), route.Array(route.Anything()), route.String()} {
 		op.Bodies = append(op.Bodies, route.Body{ContentType: eventMediaTypes[i], Schema: s, Raw: true})
 	}
 	return []route.Operation{a.operation(auth.WriteEvents, op, a.postEvents)}

@@ -45,3 +45,11 @@ func historyProblem(err error) error {
 	}
 	return problem.Unavailable("history_unavailable", "the history cannot be read at the moment", 5).Because(err)
 }
+
+// asOf is the moment up to which an answer of history counts: now for a contact centre of which nothing was ever flushed.
+func (a *API) asOf(ms int64) int64 {
+	if ms == schema.NoTime {
+		return a.Now().UnixMilli()
+	}
+	return ms
+}

@@ -110,7 +110,7 @@ func (a *API) wholeInteraction(r *request, id string) (interactionRow, error) {
 	if !found {
 		return interactionRow{}, problem.NotFound("interaction", id)
 	}
-	return interactionRow{floor.NewInteraction(i), v.Past(at.AsOf)}, nil
+	return interactionRow{floor.NewInteraction(i), v.Past(a.asOf(at.AsOf))}, nil
 }
 
 // withOlder lays what memory has forgotten and what it has over an interaction once more, in order.

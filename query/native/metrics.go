@@ -315,7 +315,7 @@ func (a *API) pastMetrics(ctx context.Context, v *floor.View, q *metricsQuery) (
 	if err != nil {
 		return metricsAnswer{}, err
 	}
-	out := metricsAnswer{fields: result.Fields, from: q.from, to: q.to, asOf: result.AsOf, completeUntil: result.CompleteUntil}
+	out := metricsAnswer{fields: result.Fields, from: q.from, to: q.to, asOf: a.asOf(result.AsOf), completeUntil: result.CompleteUntil}
 	for i := range result.Rows {
 		row := &result.Rows[i]
 		out.rows = append(out.rows, metricsRow{row.Group, row.From, row.To, row.Value, row.Number})

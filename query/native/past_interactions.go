@@ -139,15 +139,15 @@ func (a *API) findPast(ctx context.Context, r *request, l *pastList) (foundPast,
 	if err != nil {
 		return foundPast{}, err
 	}
-	out := foundPast{asOf: at.AsOf}
-	l.filter.AsOf = at.AsOf
+	out := foundPast{asOf: a.asOf(at.AsOf)}
+	l.filter.AsOf = out.asOf
 	keys, err := a.History.InteractionKeys(ctx, l.filter, l.order, 0, maxPinned+1)
 	if err != nil {
 		return foundPast{}, err
 	}
 	if len(keys) <= maxPinned {
 		out.keys, out.total = cut(keys, l.page), len(keys)
-		out.snapshot, err = a.pins.keep(r.contactCenter, l.question(), keys, at.AsOf, l.now)
+		out.snapshot, err = a.pins.keep(r.contactCenter, l.question(), keys, out.asOf, l.now)
 		return out, err
 	}
 	if out.total, err = a.History.CountInteractions(ctx, l.filter); err != nil {
@@ -240,8 +240,8 @@ func (s *pastStream) begin(l *pastList) error {
 	if err != nil {
 		return err
 	}
-	l.filter.AsOf = at.AsOf
-	s.view = l.view.Past(at.AsOf)
+	l.filter.AsOf = s.a.asOf(at.AsOf)
+	s.view = l.view.Past(l.filter.AsOf)
 	s.keys, err = s.a.History.StreamInteractionKeys(s.ctx, l.filter, l.order)
 	return err
 }

@@ -72,8 +72,8 @@ func (a *API) timeline(r *request) error {
 	if !known && len(line.Intervals)+len(line.Parts) == 0 {
 		return problem.NotFound("agent", id)
 	}
-	s := &timelineState{v: v.Past(line.AsOf), from: from, to: to}
-	m := list.Metadata{AsOf: line.AsOf, Tag: a.Now().String(), Write: s.writeRange}
+	s := &timelineState{v: v.Past(a.asOf(line.AsOf)), from: from, to: to}
+	m := list.Metadata{AsOf: s.v.AsOf, Tag: a.Now().String(), Write: s.writeRange}
 	return list.Answer(r.Ctx, a.timelines, s.rows(line.Intervals, line.Parts), p, m)
 }
 

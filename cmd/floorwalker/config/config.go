@@ -225,11 +225,14 @@ type VonageClient struct {
 
 // Clarity clients trade an agent's login for a signed token (JWT).
 type Clarity struct {
-	ClientIDs      []string      `yaml:"client_ids"`
-	Users          []Login       `yaml:"users"`            // name = the agent's login in the directory
-	SigningKeyFile string        `yaml:"signing_key_file"` // 32 bytes or more; without one, a key is made at each start
-	SigningKeyEnv  string        `yaml:"signing_key_env"`
-	TokenLifetime  time.Duration `yaml:"token_lifetime"` // 0 = ten hours
+	ClientIDs      []string `yaml:"client_ids"`
+	Users          []Login  `yaml:"users"`            // name = the agent's login in the directory
+	SigningKeyFile string   `yaml:"signing_key_file"` // 32 bytes or more; without one, a key is made at each start
+	SigningKeyEnv  string   `yaml:"signing_key_env"`
+	// The key before: what it signed is still believed, so that changing the key signs nobody out.
+	PreviousSigningKeyFile string        `yaml:"previous_signing_key_file"`
+	PreviousSigningKeyEnv  string        `yaml:"previous_signing_key_env"`
+	TokenLifetime          time.Duration `yaml:"token_lifetime"` // 0 = ten hours
 }
 
 // Default returns what holds where the file says nothing.

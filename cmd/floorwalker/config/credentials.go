@@ -86,7 +86,7 @@ func (c *credentials) vonage(at string, v *Vonage) {
 			c.readSum(p+".secret", client.SecretSHA256, client.SecretFile, client.SecretEnv)
 		}
 	}
-	c.signingKey(at, v.SigningKeyFile, v.SigningKeyEnv)
+	c.signingKey(at, "signing_key", v.SigningKeyFile, v.SigningKeyEnv)
 	c.lifetime(at+".token_lifetime", v.TokenLifetime)
 }
 
@@ -103,15 +103,16 @@ func (c *credentials) clarity(at string, v *Clarity) {
 		// The same login may exist in two contact centres: the client id tells which one is meant.
 		c.login("clarity user of "+at, fmt.Sprintf("%s.users[%d]", at, i), u)
 	}
-	c.signingKey(at, v.SigningKeyFile, v.SigningKeyEnv)
+	c.signingKey(at, "signing_key", v.SigningKeyFile, v.SigningKeyEnv)
+	c.signingKey(at, "previous_signing_key", v.PreviousSigningKeyFile, v.PreviousSigningKeyEnv)
 	c.lifetime(at+".token_lifetime", v.TokenLifetime)
 }
 
-func (c *credentials) signingKey(at, file, env string) {
-	if !c.oneRef(at, map[string]string{"signing_key_file": file, "signing_key_env": env}, false) {
+func (c *credentials) signingKey(at, name, file, env string) {
+	if !c.oneRef(at, map[string]string{name + "_file": file, name + "_env": env}, false) {
 		return
 	}
-	p := at + ".signing_key" + refSuffix("", file)
+	p := at + "." + name + refSuffix("", file)
 	key, err := optionalSecret(file, env)
 	switch {
 	case err != nil:

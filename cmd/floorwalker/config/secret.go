@@ -52,6 +52,11 @@ func (c Clarity) SigningKey() (string, error) {
 	return optionalSecret(c.SigningKeyFile, c.SigningKeyEnv)
 }
 
+// PreviousSigningKey returns the key that signed Clarity's tokens before, "" where none is configured.
+func (c Clarity) PreviousSigningKey() (string, error) {
+	return optionalSecret(c.PreviousSigningKeyFile, c.PreviousSigningKeyEnv)
+}
+
 // SigningKey returns the key that signs Vonage's tokens, "" where none is configured.
 func (v Vonage) SigningKey() (string, error) {
 	return optionalSecret(v.SigningKeyFile, v.SigningKeyEnv)

@@ -91,7 +91,7 @@ func rowsOf(t *testing.T, a answer, key string, path ...any) map[string]map[stri
 
 // The four surfaces and the native API say the same of the same floor at the same moment.
 func TestSurfaces_AgreeWithTheNativeAPI(t *testing.T) {
-	for seed := range uint64(20) {
+	for seed := range uint64(10) {
 		w := newWorld(t, "2026-11-21T12:00:00Z")
 		w.randomFloor(rand.New(rand.NewPCG(seed, 1)))
 		list := w.native("/agents?limit=1000")

@@ -250,7 +250,7 @@ type happening struct {
 // days invents what three agents do in three days, in the order in which it arrives: up to half an hour late.
 func days(t *rapid.T, begin int64) []happening {
 	var out []happening
-	n := rapid.IntRange(20, 120).Draw(t, "events")
+	n := rapid.IntRange(10, 70).Draw(t, "events")
 	now := begin
 	for i := range n {
 		now += int64(rapid.SampledFrom([]int{0, 1, 1000, 60_000, 600_000, 3_000_000, 9_000_000}).Draw(t, "pause"))

@@ -26,6 +26,7 @@ func TestSurfaces_AnswerAsTheDocumentSays(t *testing.T) {
 	require.NoError(t, err)
 	w := newWorld(t, "2026-11-21T12:00:00Z", func(s *setup) { s.history = newPast(t) })
 	w.agent("a", "Ann", "")
+	w.agent("admin", "Admin", `{"number":1,"role":"admin","sip":"sip:admin"}`)
 	w.event("-1h", "agent.status", "a", `{"status":"available"}`)
 	w.settle()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -37,11 +38,13 @@ func TestSurfaces_AnswerAsTheDocumentSays(t *testing.T) {
 	settings := fmt.Sprintf("[parameters]\n\"path.account_sid\" = %q\n\"path.ccId\" = \"6\"\n\"query.auth_token\" = %q\n\"query.start\" = \"2026-11-21T11:00:00Z\"\n", exotelSID, convosoToken)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "schemathesis.toml"), []byte(settings), 0o600))
 	for tag, headers := range map[string][]string{
-		"ameyo":         {"Authorization: " + basic(ameyoUser, ameyoPassword)},
-		"convoso":       nil,
-		"exotel":        {"Authorization: Bearer " + exotelToken},
-		"vonage":        {"Authorization: Bearer " + w.vonageToken(), "Accept: application/vnd.newvoicemedia.v3+json"},
-		"vonage tokens": nil,
+		"ameyo":          {"Authorization: " + basic(ameyoUser, ameyoPassword)},
+		"convoso":        nil,
+		"exotel":         {"Authorization: Bearer " + exotelToken},
+		"vonage":         {"Authorization: Bearer " + w.vonageToken(), "Accept: application/vnd.newvoicemedia.v3+json"},
+		"vonage tokens":  nil,
+		"clarity":        {"Authorization: Bearer " + w.clarityToken("admin")},
+		"clarity tokens": {"Authorization: " + basic("admin", ameyoPassword)},
 	} {
 		args := []string{"http://" + listener.Addr().String() + "/openapi.json", "--include-tag", tag, "--phases", "coverage,fuzzing", "--max-examples", "40", "--seed", "1", "--warnings", "off",
 			"--checks", "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,response_headers_conformance"}

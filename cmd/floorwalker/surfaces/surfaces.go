@@ -5,12 +5,15 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"log/slog"
+	"slices"
 	"time"
 
 	"floorwalker/cmd/floorwalker/config"
 	"floorwalker/query"
 	"floorwalker/query/ameyo"
 	"floorwalker/query/auth"
+	"floorwalker/query/clarity"
 	"floorwalker/query/convoso"
 	"floorwalker/query/exotel"
 	"floorwalker/query/floor"
@@ -22,16 +25,29 @@ type Deps struct {
 	Source    *floor.Source
 	History   vonage.History   // nil: the past is not served
 	Presences exotel.Presences // nil: presences cannot be set
+	Clarity   Clarity
+	Log       *slog.Logger // takes what clients log; nil: slog's default one
 	Now       func() time.Time
+}
+
+// Clarity is what that surface needs beside; nil fields are not served.
+type Clarity struct {
+	History   clarity.History
+	Commands  clarity.Commands
+	Providers []clarity.Provider // of identities, asked before the configured users
+	URL       string             // scheme://host of this server; empty: as each request names it
 }
 
 // New makes all surfaces; those without credentials are there too and answer nobody.
 func New(centers []config.ContactCenter, d Deps) ([]query.Surface, error) {
+	if d.Log == nil {
+		d.Log = slog.Default()
+	}
 	var out []query.Surface
 	for _, of := range []struct {
 		vendor string
 		make   func([]config.ContactCenter, Deps) (query.Surface, error)
-	}{{"ameyo", newAmeyo}, {"convoso", newConvoso}, {"exotel", newExotel}, {"vonage", newVonage}} {
+	}{{"ameyo", newAmeyo}, {"convoso", newConvoso}, {"exotel", newExotel}, {"vonage", newVonage}, {"clarity", newClarity}} {
 		s, err := of.make(centers, d)
 		if err != nil {
 			return nil, fmt.Errorf("surface %s: %w", of.vendor, err)
@@ -121,8 +137,46 @@ func newVonage(centers []config.ContactCenter, d Deps) (query.Surface, error) {
 	return vonage.New(vonage.Deps{Source: d.Source, History: d.History, Clients: clients, Now: d.Now})
 }
 
+func newClarity(centers []config.ContactCenter, d Deps) (query.Surface, error) {
+	var accounts []auth.Account
+	var configured []clarity.Center
+	logins := map[string][]string{}
+	for _, cc := range centers {
+		c := cc.Surfaces.Clarity
+		for _, u := range c.Users {
+			accounts = append(accounts, auth.Account{ID: clarity.AccountID(cc.ID, u.Name), ContactCenter: cc.ID, Role: auth.Reader, PasswordHash: u.PasswordHash})
+			logins[cc.ID] = append(logins[cc.ID], u.Name)
+		}
+		keys, err := clarityKeys(c)
+		if err != nil {
+			return nil, fmt.Errorf("contact centre %q: signing key: %w", cc.ID, err)
+		}
+		configured = append(configured, clarity.Center{ContactCenter: cc.ID, ClientIDs: c.ClientIDs, Keys: keys, TokenLifetime: c.TokenLifetime})
+	}
+	authenticator, err := auth.New(accounts, auth.Options{Now: d.Now})
+	if err != nil {
+		return nil, err
+	}
+	providers := append(slices.Clone(d.Clarity.Providers), clarity.NewPasswords(authenticator, logins))
+	return clarity.New(clarity.Deps{Source: d.Source, History: d.Clarity.History, Commands: d.Clarity.Commands, Centers: configured, Providers: providers,
+		URL: d.Clarity.URL, Log: d.Log, Now: d.Now})
+}
+
+// clarityKeys are the key that signs, and the one before it where that is configured.
+func clarityKeys(c config.Clarity) ([][]byte, error) {
+	key, err := signingKey(c)
+	if err != nil {
+		return nil, err
+	}
+	previous, err := c.PreviousSigningKey()
+	if err != nil || previous == "" {
+		return [][]byte{key}, err
+	}
+	return [][]byte{key, []byte(previous)}, nil
+}
+
 // signingKey is the configured one, else one that lives as long as this process.
-func signingKey(v config.Vonage) ([]byte, error) {
+func signingKey(v interface{ SigningKey() (string, error) }) ([]byte, error) {
 	text, err := v.SigningKey()
 	if err != nil || text != "" {
 		return []byte(text), err

@@ -43,6 +43,8 @@ func (w *world) occupy(cc, text, status string) {
 		w.eventOf(cc, "-2h", "agent.login", id, fmt.Sprintf(`{"session_id":"s-%s","extension":%q}`, id, text))
 		w.eventOf(cc, "-1h", "agent.status", id, fmt.Sprintf(`{"status":%q,"description":%q}`, status, text))
 	}
+	login := map[string]string{"6": "admin", "other": other + "admin"}[cc]
+	w.sayOf(cc, "agent", "boss", fmt.Sprintf(`{"name":%q,"login":%q,"email":"","number":40,"role":"admin","sip":"sip:boss","skills":[],"queue_ids":[],"campaign_ids":[]}`, name("boss"), login))
 	for i, id := range []string{"i1", "i2"} {
 		w.eventOf(cc, "-10m", "interaction.created", id, fmt.Sprintf(`{"channel":"voice","direction":"inbound","call_id":%q,"customer":{"id":%q,"name":%q,"phone":%q}}`,
 			text+"-call", text+"-customer", name("customer"), fmt.Sprint("+1555", i, text)))
@@ -54,7 +56,7 @@ func (w *world) occupy(cc, text, status string) {
 }
 
 // ids that exist in both contact centres, and such that exist in neither.
-var someIDs = []string{"a", "b", "q", "c", "t", "g", "u", "7", "9", "41", "i1", "i2", "6", "other", "nowhere", exotelSID, "0"}
+var someIDs = []string{"a", "b", "q", "c", "t", "g", "u", "7", "9", "41", "boss", "i1", "i2", "6", "other", "nowhere", exotelSID, "0"}
 
 func drawText(t *rapid.T, s *route.Schema, label string) string {
 	switch {
@@ -170,6 +172,7 @@ func TestTenancy_NoAnswerDependsOnAnotherContactCentre(t *testing.T) {
 	crowded.fill(true)
 	alone.fill(false)
 	vonage := map[*world]string{crowded: crowded.vonageToken(), alone: alone.vonageToken()}
+	clarity := map[*world]string{crowded: crowded.clarityToken("admin"), alone: alone.clarityToken("admin")}
 	as := func(w *world) map[string]func(*drawn) {
 		header := func(value string) func(*drawn) {
 			return func(r *drawn) { r.headers = append(r.headers, "Authorization", value) }
@@ -177,6 +180,7 @@ func TestTenancy_NoAnswerDependsOnAnotherContactCentre(t *testing.T) {
 		return map[string]func(*drawn){
 			"token": header("Bearer " + nativeToken), "user": header("Bearer " + nativeToken), "ameyoBasic": header(basic(ameyoUser, ameyoPassword)),
 			"exotelToken": header("Bearer " + exotelToken), "exotelKey": header("Bearer " + exotelToken), "vonageToken": header("Bearer " + vonage[w]),
+			"clarityToken": header("Bearer " + clarity[w]), "clarityLogin": header(basic("admin", ameyoPassword)),
 			"convosoToken": func(r *drawn) { r.path += "&auth_token=" + convosoToken },
 		}
 	}
@@ -194,7 +198,8 @@ func TestTenancy_NoAnswerDependsOnAnotherContactCentre(t *testing.T) {
 				continue // the process's own figures
 			}
 			for i, h := range r.headers {
-				r.headers[i] = strings.ReplaceAll(h, vonage[crowded], vonage[alone])
+				h = strings.ReplaceAll(h, vonage[crowded], vonage[alone])
+				r.headers[i] = strings.ReplaceAll(h, clarity[crowded], clarity[alone])
 			}
 			b := alone.do(r.method, r.path, r.body, r.headers...)
 			require.Equal(t, withoutChance(b), withoutChance(a), "%s %s %s", r.method, r.path, r.body)

@@ -82,6 +82,8 @@ type world struct {
 	log       *logged
 	mu        sync.Mutex
 	clock     time.Time
+	commands  []*schema.Command // that the platform was told
+	tokens    map[string]string // of the surface clarity, by login
 }
 
 type logged struct {
@@ -115,6 +117,7 @@ const (
 	exotelToken              = "exotel-token-0123456789"
 	exotelReader             = "exotel-reader-0123456789"
 	vonageID, vonageSecret   = "wfm", "vonage-secret-0123456789"
+	clarityClient            = "0224C392-3845-4AC0-B1A0-D63706181BA7"
 	nativeToken              = "native-token-0123456789"
 	other                    = "other-"
 )
@@ -135,14 +138,22 @@ func center(t testing.TB, id, prefix, sid string) config.ContactCenter {
 	cc.Surfaces.Exotel.AccountSID = sid
 	cc.Surfaces.Exotel.RequestsPerMinute = 1_000_000
 	cc.Surfaces.Vonage.Clients = []config.VonageClient{{ClientID: prefix + vonageID, SecretSHA256: config.TokenSum(prefix + vonageSecret)}}
+	cc.Surfaces.Clarity.ClientIDs = []string{prefix + clarityClient}
+	for _, login := range clarityLogins {
+		cc.Surfaces.Clarity.Users = append(cc.Surfaces.Clarity.Users, config.Login{Name: prefix + login, PasswordHash: hash})
+	}
 	return cc
 }
+
+// clarityLogins may sign in where the directory has an agent of that login; all have the one password.
+var clarityLogins = []string{"admin", "lead", "clerk", "ghost"}
 
 type change func(*setup)
 
 type setup struct {
 	centers []config.ContactCenter
 	history vonage.History
+	clarity surfaces.Clarity
 }
 
 // newWorld has contact centre 6 and, with credentials of its own, "other".
@@ -161,7 +172,8 @@ func newWorld(t testing.TB, clock string, changes ...change) *world {
 	require.NoError(t, err)
 	w.source = floor.NewSource(w.view, w.directory, []string{"6", "other"}, w.now)
 	commands := command.New(w.source, producer{w}, w.now)
-	vendors, err := surfaces.New(s.centers, surfaces.Deps{Source: w.source, History: s.history, Presences: commands, Now: w.now})
+	s.clarity.Commands = commands
+	vendors, err := surfaces.New(s.centers, surfaces.Deps{Source: w.source, History: s.history, Presences: commands, Clarity: s.clarity, Log: logger, Now: w.now})
 	require.NoError(t, err)
 	authenticator, err := auth.New([]auth.Account{{ID: "native", ContactCenter: "6", Role: auth.Admin, Tokens: []string{nativeToken}}}, auth.Options{})
 	require.NoError(t, err)
@@ -183,10 +195,20 @@ func newWorld(t testing.TB, clock string, changes ...change) *world {
 // producer writes events as the API's commands do and waits until the view has them.
 type producer struct{ w *world }
 
-func (p producer) Say(_ context.Context, ev *schema.Event, _ ...*schema.Command) error {
+func (p producer) Say(_ context.Context, ev *schema.Event, told ...*schema.Command) error {
+	p.w.told(told)
+	if ev == nil {
+		return nil
+	}
 	p.w.append(schema.AppendStructured(nil, ev), ev.Time)
 	p.w.settle()
 	return nil
+}
+
+func (w *world) told(commands []*schema.Command) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.commands = append(w.commands, commands...)
 }
 
 func (p producer) PutDirectory(context.Context, string, string, string, []byte) error { return nil }
@@ -298,6 +320,9 @@ func (w *world) do(method, path, body string, headers ...string) answer {
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	for i := 0; i+1 < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
+		if headers[i] == "Host" {
+			r.Host = headers[i+1]
+		}
 	}
 	resp, err := w.app.Fiber().Test(r, -1)
 	require.NoError(w.t, err)
