@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -23,7 +24,9 @@ type longPast struct {
 	fakeHistory
 	n, failAt int
 	asked     []history.InteractionFilter
-	atOnce    int // the most that were read whole at a time
+
+	mu     sync.Mutex
+	atOnce int // the most that were read whole at a time
 }
 
 func (h *longPast) Progress(context.Context, string) (history.Progress, error) {
@@ -62,7 +65,9 @@ func (h *longPast) CountInteractions(context.Context, history.InteractionFilter)
 }
 
 func (h *longPast) Interactions(_ context.Context, _ string, keys []history.InteractionKey) (out []*schema.LiveInteraction, err error) {
+	h.mu.Lock()
 	h.atOnce = max(h.atOnce, len(keys))
+	h.mu.Unlock()
 	for _, k := range keys {
 		if h.failAt > 0 && k.ID >= key(h.failAt).ID {
 			return nil, errors.New("clickhouse went away")

@@ -120,7 +120,7 @@ func TestManyLives_OneHistory(t *testing.T) {
 		t.Run(span.name, func(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) {
 				var events []schema.Event
-				for k := range rapid.IntRange(1, 60).Draw(t, "events") {
+				for k := range rapid.IntRange(1, 40).Draw(t, "events") {
 					events = append(events, anyEvent(t, k, span.span, span.step))
 				}
 				manyLives(t, events)
@@ -128,7 +128,7 @@ func TestManyLives_OneHistory(t *testing.T) {
 		})
 	}
 	t.Run("sensible", func(t *testing.T) {
-		rapid.Check(t, func(t *rapid.T) { manyLives(t, sensible(t, 50, 3*minuteMs)) })
+		rapid.Check(t, func(t *rapid.T) { manyLives(t, sensible(t, 40, 3*minuteMs)) })
 	})
 }
 

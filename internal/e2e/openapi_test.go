@@ -30,8 +30,8 @@ positive_data_acceptance.expected-statuses = ["2xx", "304", "401", "403", "404",
 	for _, id := range choosy {
 		fmt.Fprintf(&s, "[[operations]]\ninclude-operation-id = %q\nchecks.positive_data_acceptance.expected-statuses = [\"2xx\", \"304\", \"400\", \"401\", \"403\", \"404\", \"409\", \"410\", \"429\"]\n", id)
 	}
-	// That vendor says with 200 that a token is wrong.
-	fmt.Fprintf(&s, "[[operations]]\ninclude-path = %q\nchecks.ignored_auth.enabled = false\n", "/v1/user-activity/search")
+	// That vendor says everything with 200, also what is wrong.
+	fmt.Fprintf(&s, "[[operations]]\ninclude-path = %q\nchecks.ignored_auth.enabled = false\nchecks.negative_data_rejection.enabled = false\n", "/v1/user-activity/search")
 	// This one judges the grant before it asks who calls.
 	fmt.Fprintf(&s, "[[operations]]\ninclude-operation-id = %q\nchecks.missing_required_header.enabled = false\n", "clarityToken")
 	return s.String()
@@ -55,7 +55,7 @@ func TestOpenAPI_SchemathesisFindsNoFailure(t *testing.T) {
 	out, err := schemathesis.Run(ctx, modules, dir, f.URL+"/openapi.json", "--phases", "coverage,fuzzing", "--max-time", limit,
 		"--seed", "1", "--warnings", "off", "--suppress-health-check", "all")
 	require.NoError(t, err, out)
-	require.NotContains(t, out, "0 generated", "it tested something")
+	require.NotContains(t, out, " 0 generated", "it tested something")
 	t.Log(out[max(0, len(out)-1500):])
 }
 

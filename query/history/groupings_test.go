@@ -40,6 +40,9 @@ func anyObservations(r *rand.Rand, n int, from, to int64) []observation {
 			o.measure, o.ms = pick(r, measures), randomWait(r)
 		}
 		out[i] = o
+		if i > 0 && r.IntN(4) == 0 {
+			out[i] = out[i-1] // the same once more, in one window and one bucket
+		}
 	}
 	return out
 }

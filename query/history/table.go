@@ -110,7 +110,7 @@ func (t *table) add(family metric.Family, k *key, begin int64, totals *metric.To
 		switch {
 		case row.totals[family] != nil:
 			row.totals[family].Add(totals)
-		case true:
+		case t.p.groups.single():
 			totals.Family, row.totals[family] = family, totals
 		default: // other groups get the same
 			row.totals[family] = &metric.Totals{Family: family}
