@@ -32,6 +32,7 @@ const root = "/webapi/api"
 // History is what the surface needs of the past.
 type History interface {
 	Progress(ctx context.Context, contactCenter string) (history.Progress, error)
+	EachInterval(ctx context.Context, a history.Agents, kinds []schema.IntervalKind, each func(*schema.Interval) error) error
 	Interaction(ctx context.Context, contactCenter, id string) (*schema.LiveInteraction, bool, error)
 	Annotations(ctx context.Context, contactCenter string, of history.InteractionKey) ([]schema.Annotation, error)
 	InteractionKeys(ctx context.Context, f history.InteractionFilter, sort []history.InteractionOrder, offset, limit int) ([]history.InteractionKey, error)

@@ -13,7 +13,7 @@ import (
 func (a *API) Operations() []route.Operation {
 	s := a.newSurface()
 	out := []route.Operation{a.tokenOperation()}
-	for _, group := range [][]endpoint{profileEndpoints(), statusEndpoints()} {
+	for _, group := range [][]endpoint{profileEndpoints(), statusEndpoints(), metricEndpoints()} {
 		for _, e := range group {
 			out = append(out, a.operation(s, e))
 		}

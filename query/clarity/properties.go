@@ -47,7 +47,9 @@ func (c *call) properties(part string) (p properties, err error) {
 		}
 	}
 	named := p.metricSet != nil || p.sessionSet != nil || p.statSet != nil
-	shows := func(name string, set map[string]bool) bool { return (part == "" || part == name) && (!named || set != nil) }
+	shows := func(name string, set map[string]bool) bool {
+		return (part == "" || part == name) && (!named || set != nil)
+	}
 	p.metrics, p.sessions, p.status = shows(partMetrics, p.metricSet), shows(partSessions, p.sessionSet), shows(partStatus, p.statSet)
 	return p, nil
 }

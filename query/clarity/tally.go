@@ -44,8 +44,11 @@ var timeNames = [numTimes]string{"availableTime", "afterCallTime", "talkTime", "
 	"inCallTime", "unavailableTime", "loggedInTime"}
 
 // measured are the times that windows hold; the others come from status intervals, which have no queue.
-var measured = map[int]schema.Measure{timeAfterCall: schema.MeasureWrap, timeTalk: schema.MeasureTalk, timeHold: schema.MeasureHold,
-	timeHandle: schema.MeasureHandle, timeDirectInbound: schema.MeasureDirectInboundTime, timeDirectOutbound: schema.MeasureDirectOutboundTime}
+var measured = [...]struct {
+	time int
+	of   schema.Measure
+}{{timeAfterCall, schema.MeasureWrap}, {timeTalk, schema.MeasureTalk}, {timeHold, schema.MeasureHold}, {timeHandle, schema.MeasureHandle},
+	{timeDirectInbound, schema.MeasureDirectInboundTime}, {timeDirectOutbound, schema.MeasureDirectOutboundTime}}
 
 func (t *tally) addWindow(w *schema.Window) {
 	m := modalityOf(w.Channel)
@@ -59,9 +62,10 @@ func (t *tally) addWindow(w *schema.Window) {
 	t.handles[m] += uint64(w.Measures[schema.MeasureHandle].Count)
 	t.longestWrap[m] = max(t.longestWrap[m], w.Measures[schema.MeasureWrap].Max)
 	t.longestHandle[m] = max(t.longestHandle[m], w.Measures[schema.MeasureHandle].Max)
-	for n, of := range measured {
-		t.times[n].ms += w.Measures[of].Sum
-		t.times[n].count += uint64(w.Measures[of].Count)
+	for i := range measured {
+		s, d := &t.times[measured[i].time], &w.Measures[measured[i].of]
+		s.ms += d.Sum
+		s.count += uint64(d.Count)
 	}
 }
 

@@ -1,0 +1,213 @@
+package clarity
+
+import (
+	"floorwalker/query/floor"
+	encode "floorwalker/query/list"
+	"floorwalker/schema"
+	"floorwalker/schema/directory"
+
+	"github.com/valyala/fastjson"
+)
+
+// session is an interaction as this API shows it.
+type session struct {
+	*floor.Interaction
+	v             *floor.View
+	silent, whisp bool // joined so
+}
+
+func sessionOf(v *floor.View, i *floor.Interaction) session {
+	s := session{Interaction: i, v: v}
+	for n := range i.Parts {
+		p := &i.Parts[n]
+		if p.Deleted || p.Connected == schema.NoTime || p.Ended != schema.Open {
+			continue
+		}
+		s.silent = s.silent || p.Role == schema.RoleSilentJoin
+		s.whisp = s.whisp || p.Role == schema.RoleWhisperJoin
+	}
+	return s
+}
+
+// ended reports whether the session has a completed status.
+func (s session) ended() bool { return s.State == schema.StateEnded }
+
+// status is the dictionary's word (surfaces.md, section Clarity, Sessions).
+func (s session) status() string {
+	switch s.State {
+	case schema.StateWaiting:
+		if visit := s.Visit(); visit != nil && visit.Kind == schema.VisitRequeue {
+			return "ReEnqueued"
+		}
+		return "Queued"
+	case schema.StateRinging:
+		if s.Kind == schema.KindDirectInbound {
+			return "DirectInboundDial"
+		}
+		return "NotifyingAgent"
+	case schema.StateDialing:
+		if s.Kind == schema.KindDirectOutbound {
+			return "DirectOutboundDial"
+		}
+		return "CallingCustomer"
+	case schema.StateConnected, schema.StateHeld, schema.StateParked:
+		if s.Channel == schema.ChannelChat {
+			return "ActiveImOnly"
+		}
+		return "Active"
+	case schema.StateWrap:
+		return "AfterCall"
+	case schema.StateEnded:
+		switch s.EndReason {
+		case schema.EndAbandoned:
+			return "Abandoned"
+		case schema.EndAfterHours:
+			return "CompletedAfterHours"
+		}
+		return "Completed"
+	}
+	return "New"
+}
+
+// queuedMs is how long the session has lasted while it waits (dictionary, Model Session), else 0.
+func (s session) queuedMs() int64 {
+	if s.State != schema.StateWaiting {
+		return 0
+	}
+	return max(0, s.v.AsOf-s.Start)
+}
+
+// activeMs is the time since the first connect while the session is with agents; up to its end once it is over.
+func (s session) activeMs() int64 {
+	if s.Connected == schema.NoTime {
+		return 0
+	}
+	switch s.State {
+	case schema.StateConnected, schema.StateHeld, schema.StateParked:
+		return max(0, s.v.AsOf-s.Connected)
+	case schema.StateWrap, schema.StateEnded:
+		if s.Ended != schema.Open {
+			return max(0, s.Ended-s.Connected)
+		}
+		return max(0, s.StateSince-s.Connected)
+	}
+	return 0
+}
+
+func (s session) recordable() bool { return s.CanRecord && s.RecordAllowed }
+
+// joinable reports whether a supervisor could still join unheard.
+func (s session) joinable() bool { return !s.silent && !s.whisp }
+
+// queueNumber is the first queue's number, or what stands for direct calls; ok is false where there is none.
+func (s session) queueNumber() (n int64, ok bool) {
+	switch s.Kind {
+	case schema.KindDirectInbound:
+		return directInboundQueue, true
+	case schema.KindDirectOutbound:
+		return directOutboundQueue, true
+	}
+	if s.FirstQueue == "" {
+		return 0, false
+	}
+	number, ok := s.v.Directory.Number(directory.KindQueue, s.FirstQueue)
+	return int64(number), ok
+}
+
+// customer reads a text of the customer.
+func (s session) customer(fields ...string) string {
+	v, err := fastjson.ParseBytes(s.Customer)
+	if err != nil {
+		return ""
+	}
+	for _, name := range fields {
+		if text := string(v.GetStringBytes(name)); text != "" {
+			return text
+		}
+	}
+	return ""
+}
+
+// writeModel appends the realtime Session Model.
+func (s session) writeModel(e *encode.Encoder, set map[string]bool) {
+	e.Object()
+	e.Name("sessionId")
+	e.Int(int64(s.Number))
+	text := func(name, value string) {
+		if value != "" && has(set, name) {
+			e.Name(name)
+			e.String(value)
+		}
+	}
+	flag := func(name string, value bool) {
+		if has(set, name) {
+			e.Name(name)
+			e.Bool(value)
+		}
+	}
+	number := func(name string, value int64, ok bool) {
+		if ok && has(set, name) {
+			e.Name(name)
+			e.Int(value)
+		}
+	}
+	text("sessionType", map[schema.Kind]string{schema.KindDirectInbound: "DID", schema.KindDirectOutbound: "DOD"}[s.Kind])
+	if s.Kind != schema.KindDirectInbound && s.Kind != schema.KindDirectOutbound {
+		text("sessionType", "Queued")
+	}
+	queue, ok := s.queueNumber()
+	number("queueId", queue, ok)
+	agent, ok := s.v.Directory.Number(directory.KindAgent, s.PrimaryAgent)
+	number("agentId", int64(agent), ok && s.PrimaryAgent != "")
+	text("customerName", s.customer("name"))
+	flag("isRecording", s.Recording)
+	flag("canBeRecorded", s.recordable())
+	flag("isSilentJoined", s.silent)
+	flag("isWhisperJoined", s.whisp)
+	text("sessionStatus", s.status())
+	number("queuedMs", s.queuedMs(), true)
+	number("activeMs", s.activeMs(), true)
+	flag("canBeSilentJoined", s.joinable())
+	flag("canBeWhisperJoined", s.joinable())
+	e.End()
+}
+
+// sessionsOf are the interactions that the agent is the primary agent of now.
+func sessionsOf(v *floor.View, a *floor.Agent) (out []session) {
+	for i := range a.Live.Parts {
+		id := a.Live.Parts[i].Interaction
+		live, ok := v.Floor.Interactions.Get(id)
+		if !ok || live.PrimaryAgent != a.ID || live.State == schema.StateEnded || i > 0 && a.Live.Parts[i-1].Interaction == id {
+			continue
+		}
+		out = append(out, sessionOf(v, floor.NewInteraction(live)))
+	}
+	return out
+}
+
+// writeSessions appends the field sessions: those of each modality that has some.
+func writeSessions(e *encode.Encoder, all []session, p *properties) {
+	bag := &lazily{e: e, name: "sessions"}
+	for m := range numModalities {
+		if !p.modalities[m] {
+			continue
+		}
+		of := &lazily{e: e, name: modalityNames[m], over: bag}
+		for _, s := range all {
+			if modalityOf(s.Channel) != m {
+				continue
+			}
+			if !of.open {
+				of.begin()
+				e.Name("sessions")
+				e.Array()
+			}
+			s.writeModel(e, p.sessionSet)
+		}
+		if of.open {
+			e.EndArray()
+			of.end()
+		}
+	}
+	bag.end()
+}
