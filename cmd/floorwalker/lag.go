@@ -22,14 +22,13 @@ const (
 // lag watches how far the readers of the events topic are behind: the workers, by what their group has committed, and this process's
 // live view.
 type lag struct {
-	kafka      *ingest.Client
-	group      string
-	topic      string
-	partitions []*ingest.Partition
-	retention  time.Duration // of the topic; 0: nothing is ever lost
-	live       func() map[int]int64
-	set        *metrics.Set
-	now        func() time.Time
+	kafka     *ingest.Client
+	group     string
+	topic     string
+	retention time.Duration // of the topic; 0: nothing is ever lost
+	live      func() map[int]int64
+	set       *metrics.Set
+	now       func() time.Time
 
 	mu    sync.Mutex
 	fault error
@@ -60,13 +59,17 @@ func (l *lag) ready() error {
 func (l *lag) measure(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, lagEvery)
 	defer cancel()
-	committed, err := l.kafka.Committed(ctx, l.group, l.topic, len(l.partitions))
+	partitions, err := l.kafka.Partitions(ctx, l.topic)
+	if err != nil {
+		return
+	}
+	committed, err := l.kafka.Committed(ctx, l.group, l.topic, len(partitions))
 	if err != nil {
 		return
 	}
 	var faults []error
 	live := l.live()
-	for _, p := range l.partitions {
+	for _, p := range partitions {
 		_, end, err := p.Bounds(ctx)
 		if err != nil {
 			return
@@ -112,12 +115,8 @@ func (l *lag) gauge(reader string, partition int, at, end, limit int64) (over bo
 }
 
 // startLag watches over the readers.
-func (s *server) startLag(ctx context.Context) error {
-	partitions, err := s.kafka.Partitions(ctx, s.cfg.Kafka.Topics.Events)
-	if err != nil {
-		return err
-	}
-	s.lag = &lag{kafka: s.kafka, group: s.cfg.Kafka.Group, topic: s.cfg.Kafka.Topics.Events, partitions: partitions, retention: s.topics.Retention,
+func (s *server) startLag(context.Context) error {
+	s.lag = &lag{kafka: s.kafka, group: s.cfg.Kafka.Group, topic: s.cfg.Kafka.Topics.Events, retention: s.topics.Retention,
 		live: s.livePositions, set: s.set, now: time.Now}
 	s.components.start("lag", s.lag.run)
 	return nil

@@ -42,9 +42,7 @@ func TestLag_OverAThirdOfTheRetention_Told(t *testing.T) {
 		_, err := producer.Write(t.Context(), []ingest.Message{{Topic: cfg.Topics.Events, Key: []byte("6"), Value: []byte("x"), Time: now.Add(-age).UnixMilli()}})
 		require.NoError(t, err)
 	}
-	partitions, err := client.Partitions(t.Context(), cfg.Topics.Events)
-	require.NoError(t, err)
-	l := &lag{kafka: client, group: "nobody", topic: cfg.Topics.Events, partitions: partitions, retention: found.Retention, set: set,
+	l := &lag{kafka: client, group: "nobody", topic: cfg.Topics.Events, retention: found.Retention, set: set,
 		now: func() time.Time { return now }}
 	gauges := func() string {
 		var b bytes.Buffer

@@ -167,11 +167,14 @@ const eventsTopic = "cc.events"
 // ends asks Kafka for the next offset of each partition of the events.
 func (f *floor) ends() map[int]int64 {
 	f.t.Helper()
-	r := f.readinessNow()
 	client := f.kafka()
-	ask := make([]kafka.OffsetRequest, len(r.Partitions))
-	for i, p := range r.Partitions {
-		ask[i] = kafka.LastOffsetOf(p.Partition)
+	meta, err := client.Metadata(f.t.Context(), &kafka.MetadataRequest{Topics: []string{eventsTopic}})
+	require.NoError(f.t, err)
+	require.Len(f.t, meta.Topics, 1)
+	require.NoError(f.t, meta.Topics[0].Error)
+	var ask []kafka.OffsetRequest
+	for _, p := range meta.Topics[0].Partitions {
+		ask = append(ask, kafka.LastOffsetOf(p.ID))
 	}
 	resp, err := client.ListOffsets(f.t.Context(), &kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{eventsTopic: ask}})
 	require.NoError(f.t, err)

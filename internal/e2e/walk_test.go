@@ -82,7 +82,17 @@ func requireDemoFile(t *testing.T, dir string) {
 	var all map[string]any
 	require.NoError(t, json.Unmarshal(data, &all))
 	require.ElementsMatch(t, []string{"url", "tokens", "contact_center", "surfaces", "kafka", "clickhouse"}, slices.Collect(maps.Keys(all)))
-	require.Equal(t, map[string]any{}, all["surfaces"])
+	surfaces := map[string][]string{
+		"ameyo":   {"user", "password"},
+		"convoso": {"auth_token"},
+		"exotel":  {"account_sid", "api_key", "api_token", "access_token"},
+		"vonage":  {"client_id", "client_secret"},
+		"clarity": {"client_id", "user", "password"},
+	}
+	require.ElementsMatch(t, slices.Collect(maps.Keys(surfaces)), slices.Collect(maps.Keys(all["surfaces"].(map[string]any))))
+	for name, keys := range surfaces {
+		require.ElementsMatch(t, keys, slices.Collect(maps.Keys(all["surfaces"].(map[string]any)[name].(map[string]any))), name)
+	}
 	tokens := all["tokens"].(map[string]any)
 	require.ElementsMatch(t, []string{"admin", "supervisor", "reader", "producer"}, slices.Collect(maps.Keys(tokens)))
 	for role, token := range tokens {

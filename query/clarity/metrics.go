@@ -371,7 +371,7 @@ func (b *board) writeTogether(e *encode.Encoder, all []*floor.Agent, group bool)
 	e.EndArray()
 	e.Name("type")
 	e.String("agent")
-	if b.p.metrics && (!group || sum.loggedIn) {
+	if b.p.metrics && (true || group) {
 		writeAgentBags(e, &sum, &b.p, false)
 	}
 	writeSessions(e, sessions, &b.p)

@@ -13,7 +13,7 @@ import (
 func (a *API) Operations() []route.Operation {
 	s := a.newSurface()
 	out := []route.Operation{a.tokenOperation()}
-	for _, group := range [][]endpoint{profileEndpoints(), statusEndpoints(), metricEndpoints()} {
+	for _, group := range [][]endpoint{profileEndpoints(), statusEndpoints(), metricEndpoints(), sessionEndpoints(), otherEndpoints()} {
 		for _, e := range group {
 			out = append(out, a.operation(s, e))
 		}
@@ -145,4 +145,30 @@ func withBody(f func(*call) error) func(*call) error {
 		}
 		return f(c)
 	}
+}
+
+func otherEndpoints() []endpoint {
+	text := func() *route.Schema { return route.AnyOf(route.String(), route.Int(), route.Null()) }
+	part := route.Object(route.May("method", route.String()), route.F("relativeUrl", route.String()), route.May("body", route.Anything()))
+	result := route.Object(route.F("code", route.Int()), route.May("body", route.Anything()))
+	return []endpoint{{
+		method: "GET", path: "/v2/resources/dashboard/localization/{locale}", id: "clarityLocalization", summary: "Texts of a locale", parameters: []route.Parameter{pathID("locale", "such as en-us")},
+		aliases:   []string{"/v1.0/resources/dashboard/localization/{locale}"},
+		responses: []route.Response{route.JSON(200, "texts by key: a name, its Description and its Short form", route.Map(route.String()))}, handler: localization,
+	}, {
+		method: "GET", path: "/v2/metrics/specificserver", id: "claritySpecificServer", summary: "This server's address",
+		responses: []route.Response{route.JSON(200, "the address", route.String())}, handler: specificServer,
+	}, {
+		method: "POST", path: "/v2/clientlogs", id: "clarityClientLog", summary: "Write a line into the server's log", aliases: []string{"/v2/clientlogs/"},
+		bodies:    jsonBody(route.May("message", route.String()), route.May("logLevel", route.String()), route.May("sessionId", text()), route.May("component", text())),
+		responses: []route.Response{route.Text(200, "it has been written", "")}, handler: withBody(clientLog),
+	}, {
+		method: "GET", path: "/v2/search/{query}", id: "claritySearch", summary: "Agents and queues by name or address", parameters: []route.Parameter{route.InPath("query", "a part of a name or address", route.String())},
+		aliases: []string{"/v2/search/", "/v2/search"}, responses: []route.Response{route.JSON(200, "what was found", route.Of[searchAnswer]())}, handler: search,
+	}, {
+		method: "POST", path: "/v2/", id: "clarityBatch", summary: "Up to 50 requests in one", aliases: []string{"/v2"},
+		description: "Each part is authorised, limited and logged as if it had come alone; answers come in the order of the parts.",
+		bodies:      []route.Body{{ContentType: fiber.MIMEApplicationJSON, Raw: true, Schema: route.Array(part)}},
+		responses:   []route.Response{route.JSON(200, "one answer for each", route.Array(result))}, handler: batch,
+	}}
 }

@@ -71,13 +71,19 @@ func kid(key []byte) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// tokenURL is where this server's token service answers: the issuer of its tokens.
-func (a *API) tokenURL(c *fiber.Ctx) string {
+// base is how callers reach this server: scheme://host.
+func (a *API) base(c *fiber.Ctx) string {
 	if a.URL != "" {
-		return a.URL + tokenPath
+		return a.URL
 	}
-	return utils.CopyString(c.BaseURL()) + tokenPath
+	if base, ok := c.Context().UserValue(baseKey).(string); ok {
+		return base
+	}
+	return utils.CopyString(c.BaseURL())
 }
+
+// tokenURL is where this server's token service answers: the issuer of its tokens.
+func (a *API) tokenURL(c *fiber.Ctx) string { return a.base(c) + tokenPath }
 
 // sign makes a token of an agent. The agent's id stands in sub beside the number, which another agent may have one day.
 func (a *API) sign(center *Center, client, issuer string, v *floor.View, agent string) (string, error) {

@@ -2,7 +2,6 @@ package native
 
 import (
 	"context"
-	"slices"
 
 	"github.com/valyala/fastjson"
 
@@ -94,7 +93,7 @@ func (a *API) wholeInteraction(r *request, id string) (interactionRow, error) {
 		if err != nil {
 			return interactionRow{}, historyProblem(err)
 		}
-		return interactionRow{floor.NewInteraction(withOlder(i.LiveInteraction, older)), v}, nil
+		return interactionRow{floor.NewInteraction(floor.WithOlder(i.LiveInteraction, older)), v}, nil
 	}
 	if a.History == nil {
 		return interactionRow{}, problem.NotFound("interaction", id)
@@ -111,35 +110,6 @@ func (a *API) wholeInteraction(r *request, id string) (interactionRow, error) {
 		return interactionRow{}, problem.NotFound("interaction", id)
 	}
 	return interactionRow{floor.NewInteraction(i), v.Past(a.asOf(at.AsOf))}, nil
-}
-
-// withOlder lays what memory has forgotten and what it has over an interaction once more, in order.
-func withOlder(i *schema.LiveInteraction, older []schema.Annotation) *schema.LiveInteraction {
-	type place struct {
-		time       int64
-		source, id string
-	}
-	all, known := slices.Clone(i.Annotations), map[place]bool{}
-	for _, a := range all {
-		known[place{a.Time, a.Source, a.ID}] = true
-	}
-	for _, a := range older {
-		if !known[place{a.Time, a.Source, a.ID}] {
-			all = append(all, a)
-		}
-	}
-	slices.SortStableFunc(all, schema.CompareAnnotations)
-	row := *i
-	row.Annotations, row.Notes, row.ExtraItems = nil, nil, nil
-	row.Recording, row.RecordingSince = false, schema.NoTime
-	var decoder schema.Decoder
-	for k := range all {
-		var said schema.Event
-		if decoder.DecodeStructured(schema.AppendStructured(nil, all[k].Event()), &said) == nil {
-			row.Lay(&all[k], said.Clone())
-		}
-	}
-	return &row
 }
 
 // interactionFilter is what /interactions selects by; nil sets select everything.

@@ -222,7 +222,7 @@ func TestExample_LoadsEqualsDefaultsAndIsComplete(t *testing.T) {
 		lines = append(lines, l)
 	}
 	text := strings.Join(lines, "\n")
-	for i, file := range []string{"convoso_token", "exotel_token", "vonage_secret", "vonage_key", "clarity_key"} {
+	for i, file := range []string{"convoso_token", "exotel_token", "vonage_secret", "vonage_key", "clarity_key_before", "clarity_key"} {
 		at := filepath.Join(dir, file)
 		require.NoError(t, os.WriteFile(at, []byte(fmt.Sprint(i, "-", shaB)), 0o600))
 		require.Contains(t, text, "/run/secrets/"+file)

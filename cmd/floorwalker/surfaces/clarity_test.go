@@ -11,6 +11,8 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/stretchr/testify/require"
+
+	"floorwalker/query/route"
 )
 
 // requireSample compares with a sample of the specification, where "…" as a value is any value, as an item any more items, and as a
@@ -106,7 +108,68 @@ func (w *world) clarity(login, method, path, body string) answer {
 	if method != "GET" {
 		headers = append(headers, "Content-Type", "application/json")
 	}
-	return w.do(method, "/webapi/api"+path, body, headers...)
+	a := w.do(method, "/webapi/api"+path, body, headers...)
+	w.requireDeclared(method, "/webapi/api"+path, a)
+	return a
+}
+
+// requireDeclared holds an answer to the operation's declaration, from which the OpenAPI document is made.
+func (w *world) requireDeclared(method, path string, a answer) {
+	w.t.Helper()
+	path, _, _ = strings.Cut(path, "?")
+	op := operationOf(w.app.Registry(), method, path)
+	if op == nil {
+		return
+	}
+	for _, r := range append(op.Responses, op.Surface.Failures...) {
+		if r.Status != a.StatusCode {
+			continue
+		}
+		if len(r.Contents) == 0 || r.Contents[0].Type != "application/json" {
+			require.Empty(w.t, a.body, "%s %s", method, path)
+			return
+		}
+		require.Equal(w.t, "application/json", a.Header.Get("Content-Type"), "%s %s", method, path)
+		decoder := json.NewDecoder(strings.NewReader(a.body))
+		decoder.UseNumber()
+		var v any
+		require.NoError(w.t, decoder.Decode(&v))
+		require.Nil(w.t, r.Contents[0].Schema.Check(v), "%s %s: %s", method, path, a.body)
+		return
+	}
+	require.Contains(w.t, []int{404, 405, 429}, a.StatusCode, "%s %s: a status that is not declared: %s", method, path, a.body)
+}
+
+// operationOf is the operation that a path belongs to: the one with most literal segments that fits.
+func operationOf(r *route.Registry, method, path string) (found *route.Operation) {
+	best := -1
+	for _, op := range r.Operations() {
+		if op.Method != method {
+			continue
+		}
+		for _, form := range append([]string{op.Path}, op.Aliases...) {
+			if n, ok := fits(form, path); ok && n > best {
+				found, best = op, n
+			}
+		}
+	}
+	return found
+}
+
+func fits(form, path string) (literal int, ok bool) {
+	want, have := strings.Split(form, "/"), strings.Split(path, "/")
+	if len(want) != len(have) {
+		return 0, false
+	}
+	for i := range want {
+		switch {
+		case want[i] == have[i]:
+			literal++
+		case !strings.HasPrefix(want[i], "{"):
+			return 0, false
+		}
+	}
+	return literal, true
 }
 
 func requireClarityFailure(t *testing.T, a answer, status int) {

@@ -154,6 +154,7 @@ type setup struct {
 	centers []config.ContactCenter
 	history vonage.History
 	clarity surfaces.Clarity
+	burst   int // of the limit of requests
 }
 
 // newWorld has contact centre 6 and, with credentials of its own, "other".
@@ -162,7 +163,7 @@ func newWorld(t testing.TB, clock string, changes ...change) *world {
 	at, err := time.Parse(time.RFC3339, clock)
 	require.NoError(t, err)
 	w := &world{t: t, topic: &topic{more: make(chan struct{}, 1)}, directory: directory.NewStore(), log: &logged{}, clock: at}
-	s := setup{centers: []config.ContactCenter{center(t, "6", "", exotelSID), center(t, "other", other, "")}}
+	s := setup{centers: []config.ContactCenter{center(t, "6", "", exotelSID), center(t, "other", other, "")}, burst: 1_000_000}
 	for _, c := range changes {
 		c(&s)
 	}
@@ -178,7 +179,7 @@ func newWorld(t testing.TB, clock string, changes ...change) *world {
 	authenticator, err := auth.New([]auth.Account{{ID: "native", ContactCenter: "6", Role: auth.Admin, Tokens: []string{nativeToken}}}, auth.Options{})
 	require.NoError(t, err)
 	set := metrics.NewSet()
-	w.app, err = query.New(query.Config{RequestsPerSecond: 1_000_000, Burst: 1_000_000}, query.Deps{Source: w.source,
+	w.app, err = query.New(query.Config{RequestsPerSecond: s.burst, Burst: s.burst}, query.Deps{Source: w.source,
 		Authenticator: authenticator, Commands: commands, Surfaces: vendors, Set: set, Sets: []*metrics.Set{set}, Logger: logger, Now: w.now,
 		Readiness: func(context.Context) query.Readiness { return query.Readiness{} }})
 	require.NoError(t, err)
