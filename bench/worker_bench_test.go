@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"testing"
 	"time"
@@ -35,6 +36,9 @@ const runTimeout = 2 * time.Minute
 // `floorwalker serve --roles=worker`. An operation is a run over the whole topic. What joining the group, the empty first flush
 // and the last checkpoint cost beside it is in checkpoint-cpu-ms and outside the other figures.
 func BenchmarkWorker(b *testing.B) {
+	// As seldom as `floorwalker serve` does on a machine with memory to spare.
+	before := debug.SetGCPercent(300)
+	b.Cleanup(func() { debug.SetGCPercent(before) })
 	broker := kafkatest.Start(b)
 	for _, late := range []bool{false, true} {
 		b.Run(fmt.Sprintf("late=%t", late), func(b *testing.B) {

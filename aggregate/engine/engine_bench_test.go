@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"sort"
 	"strconv"
@@ -282,7 +283,14 @@ func report(b *testing.B, events int, used time.Duration) {
 	b.ReportMetric(0, "ns/op")
 }
 
+// asTheProgram collects garbage as seldom as `floorwalker serve` does on a machine with memory to spare.
+func asTheProgram(b *testing.B) {
+	before := debug.SetGCPercent(300)
+	b.Cleanup(func() { debug.SetGCPercent(before) })
+}
+
 func benchTraffic(b *testing.B, tr *traffic) {
+	asTheProgram(b)
 	runtime.GC()
 	from := cpu(b)
 	tr.play(nil, nil)
@@ -304,6 +312,7 @@ func BenchmarkInOrder(b *testing.B) { benchTraffic(b, newTraffic(2000, 2.5)) }
 func BenchmarkLate(b *testing.B) { benchTraffic(b, newTraffic(2000, 2.5).late()) }
 
 func BenchmarkDecodeAndApply(b *testing.B) {
+	asTheProgram(b)
 	tr := newTraffic(2000, 2.5)
 	var ev schema.Event
 	var text, data []byte

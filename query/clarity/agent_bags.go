@@ -30,7 +30,7 @@ var (
 	}
 )
 
-// bagNames are all names of the agents' bags.
+// agentMetricNames are all names of the agents' bags.
 func agentMetricNames() (names []string) {
 	seen := map[string]bool{}
 	for _, bag := range agentBags {

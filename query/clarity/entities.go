@@ -26,8 +26,8 @@ func (c *call) number(kind, id string) *int64 {
 func (c *call) numbers(kind string, ids []string) []int64 {
 	out := make([]int64, 0, len(ids))
 	for _, id := range ids {
-		if n := c.number(kind, id); n != nil {
-			out = append(out, *n)
+		if n, ok := c.v.Directory.Number(kind, id); ok && id != "" {
+			out = append(out, int64(n))
 		}
 	}
 	slices.Sort(out)

@@ -184,16 +184,13 @@ func (c *call) board(part string) (*board, error) {
 	return b, nil
 }
 
-var noTally tally
-
-func (b *board) tally(a *floor.Agent) tally {
-	t := noTally
+// addAgent adds today's figures of an agent, and what it has connected now.
+func (b *board) addAgent(sum *tally, a *floor.Agent) {
 	if known := b.tallies[a.ID]; known != nil {
-		t = *known
+		sum.add(known)
 	}
-	t.loggedIn = t.loggedIn || a.LoggedIn()
-	t.addActive(b.v, a.Live, "")
-	return t
+	sum.loggedIn = sum.loggedIn || a.LoggedIn()
+	sum.addActive(b.v, a.Live, "")
 }
 
 func sendEncoded(c *fiber.Ctx, e *encode.Encoder) error {
@@ -309,7 +306,7 @@ func (c *call) groupAgents(part string) error {
 	if err != nil {
 		return err
 	}
-	e := encode.Encoder{B: make([]byte, 0, 2048*len(units))}
+	e := encode.Encoder{B: make([]byte, 0, 4096*len(units))}
 	e.Array()
 	for _, u := range units {
 		b.writeGroup(&e, u, func() { b.writeTogether(&e, u.agents, true) })
@@ -356,11 +353,10 @@ func (b *board) writeTogether(e *encode.Encoder, all []*floor.Agent, group bool)
 	for i, a := range all {
 		ids[i] = a.ID
 		if b.p.metrics {
-			t := b.tally(a)
-			sum.add(&t)
+			b.addAgent(&sum, a)
 		}
 		if b.p.sessions && len(a.Live.Parts) > 0 {
-			sessions = append(sessions, sessionsOf(b.v, a)...)
+			sessions = appendSessions(sessions, b.v, a)
 		}
 	}
 	e.Name("entityIds")
@@ -371,7 +367,7 @@ func (b *board) writeTogether(e *encode.Encoder, all []*floor.Agent, group bool)
 	e.EndArray()
 	e.Name("type")
 	e.String("agent")
-	if b.p.metrics && (true || group) {
+	if b.p.metrics && (!group || sum.loggedIn) {
 		writeAgentBags(e, &sum, &b.p, false)
 	}
 	writeSessions(e, sessions, &b.p)
@@ -385,7 +381,8 @@ func (b *board) writeAgent(e *encode.Encoder, a *floor.Agent) {
 	e.Name("type")
 	e.String("agent")
 	if b.p.metrics {
-		t := b.tally(a)
+		var t tally
+		b.addAgent(&t, a)
 		writeAgentBags(e, &t, &b.p, false)
 	}
 	if b.p.sessions {

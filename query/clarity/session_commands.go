@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/gofiber/fiber/v2"
+
 	"floorwalker/query/command"
 	"floorwalker/query/floor"
 	"floorwalker/query/problem"
@@ -20,6 +22,9 @@ func (c *call) field(name string) (value string, given bool) {
 
 // setter is a session that something is to be set of.
 func (c *call) setter() (command.Interaction, session, error) {
+	if c.Method() == fiber.MethodHead {
+		return command.Interaction{}, session{}, problem.New(fiber.StatusMethodNotAllowed, "method_not_allowed", "HEAD sets nothing")
+	}
 	s, err := c.session(c.segment("sessionId"))
 	if err != nil {
 		return command.Interaction{}, s, err

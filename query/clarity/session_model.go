@@ -1,12 +1,14 @@
 package clarity
 
 import (
+	"slices"
+
+	"github.com/valyala/fastjson"
+
 	"floorwalker/query/floor"
 	encode "floorwalker/query/list"
 	"floorwalker/schema"
 	"floorwalker/schema/directory"
-
-	"github.com/valyala/fastjson"
 )
 
 // session is an interaction as this API shows it.
@@ -114,14 +116,13 @@ func (s session) queueNumber() (n int64, ok bool) {
 	return int64(number), ok
 }
 
-// customer reads a text of the customer.
+// customer reads a text of the customer: the first of the fields that says something.
 func (s session) customer(fields ...string) string {
-	v, err := fastjson.ParseBytes(s.Customer)
-	if err != nil {
+	if len(s.Customer) == 0 {
 		return ""
 	}
 	for _, name := range fields {
-		if text := string(v.GetStringBytes(name)); text != "" {
+		if text := fastjson.GetString(s.Customer, name); text != "" {
 			return text
 		}
 	}
@@ -151,8 +152,12 @@ func (s session) writeModel(e *encode.Encoder, set map[string]bool) {
 			e.Int(value)
 		}
 	}
-	text("sessionType", map[schema.Kind]string{schema.KindDirectInbound: "DID", schema.KindDirectOutbound: "DOD"}[s.Kind])
-	if s.Kind != schema.KindDirectInbound && s.Kind != schema.KindDirectOutbound {
+	switch s.Kind {
+	case schema.KindDirectInbound:
+		text("sessionType", "DID")
+	case schema.KindDirectOutbound:
+		text("sessionType", "DOD")
+	default:
 		text("sessionType", "Queued")
 	}
 	queue, ok := s.queueNumber()
@@ -173,14 +178,18 @@ func (s session) writeModel(e *encode.Encoder, set map[string]bool) {
 }
 
 // sessionsOf are the interactions that the agent is the primary agent of now.
-func sessionsOf(v *floor.View, a *floor.Agent) (out []session) {
+func sessionsOf(v *floor.View, a *floor.Agent) []session { return appendSessions(nil, v, a) }
+
+func appendSessions(out []session, v *floor.View, a *floor.Agent) []session {
+	first := len(out)
 	for i := range a.Live.Parts {
-		id := a.Live.Parts[i].Interaction
-		live, ok := v.Floor.Interactions.Get(id)
-		if !ok || live.PrimaryAgent != a.ID || live.State == schema.StateEnded || i > 0 && a.Live.Parts[i-1].Interaction == id {
+		live, ok := v.Floor.Interactions.Get(a.Live.Parts[i].Interaction)
+		if !ok || live.PrimaryAgent != a.ID || live.State == schema.StateEnded {
 			continue
 		}
-		out = append(out, sessionOf(v, floor.NewInteraction(live)))
+		if !slices.ContainsFunc(out[first:], func(s session) bool { return s.ID == live.ID }) {
+			out = append(out, sessionOf(v, floor.NewInteraction(live)))
+		}
 	}
 	return out
 }

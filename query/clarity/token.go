@@ -251,7 +251,8 @@ func (a *API) tokenOperation() route.Operation {
 		return route.InQuery(name, description, route.String()).Unchecked()
 	}
 	return route.Operation{Surface: surface, Method: "POST", Path: tokenPath, ID: "clarityToken", Summary: "Get an access token", Security: []string{"clarityLogin"},
-		Bodies:    []route.Body{route.FormParameters(text("grant_type", grantWindows), text("client_id", "a client of the configuration"))},
+		Bodies: []route.Body{route.FormParameters(route.InQuery("grant_type", "how the agent is known", route.OneOf(grantWindows)).Must().Unchecked(),
+			text("client_id", "a client of the configuration").Must())},
 		Responses: []route.Response{route.JSON(200, "the token", route.Of[tokenAnswer]())},
 		Handler:   a.token}
 }

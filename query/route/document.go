@@ -203,7 +203,12 @@ func (b *Body) schema(strict bool) *Schema {
 func (d *document) responses(op *Operation) ordered {
 	merged := map[int]Response{}
 	var statuses []int
-	for _, r := range append(slices.Clone(op.Responses), op.Surface.Failures...) {
+	all := append(slices.Clone(op.Responses), op.Surface.Failures...)
+	if op.Admit != nil {
+		// The rate limit is the frame's, not the surface's.
+		all = append(all, Response{Status: http.StatusTooManyRequests, Headers: []string{"Retry-After"}})
+	}
+	for _, r := range all {
 		if _, ok := merged[r.Status]; ok {
 			continue
 		}

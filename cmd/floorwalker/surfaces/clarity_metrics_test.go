@@ -3,10 +3,13 @@ package surfaces_test
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/valyala/fasthttp"
 
 	"floorwalker/schema"
 )
@@ -311,4 +314,52 @@ func marshal(t *testing.T, v any) string {
 	raw, err := json.Marshal(v)
 	require.NoError(t, err)
 	return string(raw)
+}
+
+// 10,000 agents in 300 teams: one row for each team, while the state changes between any two requests.
+func BenchmarkClarity_GroupBy(b *testing.B) {
+	w := newWorld(b, "2026-11-21T12:00:00Z")
+	w.say("business_unit", "unit", `{"name":"Unit","number":1}`)
+	w.say("queue", "robs", `{"name":"Q","number":5,"team_ids":[]}`)
+	w.agent("admin", "Admin", `{"number":100,"login":"admin","role":"admin"}`)
+	var teams []string
+	for i := range 300 {
+		w.say("team", fmt.Sprint("t", i), fmt.Sprintf(`{"name":"T","number":%d,"business_unit_id":"unit","queue_ids":["robs"]}`, 1000+i))
+		teams = append(teams, fmt.Sprint(1000+i))
+	}
+	for i := range 10_000 {
+		id := fmt.Sprintf("a%05d", i)
+		w.agent(id, "Agent "+id, fmt.Sprintf(`{"number":%d,"sip":"sip:x","team_id":"t%d"}`, 10_000+i, i%300))
+		w.event("-3h", "agent.login", id, `{}`)
+		w.event("-2h", "agent.status", id, `{"status":"available"}`)
+		call := "i" + id
+		w.event("-90m", "interaction.created", call, `{"channel":"voice","direction":"inbound","customer":{"name":"N"}}`)
+		w.event("-89m", "interaction.queued", call, `{"queue_id":"robs"}`)
+		w.event("-88m", "interaction.connected", call, `{"agent_id":"`+id+`"}`)
+		if i%3 > 0 {
+			w.event("-80m", "interaction.ended", call, `{"reason":"completed"}`)
+		}
+	}
+	w.settle()
+	token := w.clarityToken("admin")
+	for _, part := range []string{"/metrics", ""} {
+		b.Run("part="+part, func(b *testing.B) {
+			request := func(r *fasthttp.Request) {
+				r.SetRequestURI("/webapi/api/v2/metrics/agents/groupBy" + part + "?teamIds=" + strings.Join(teams, ","))
+				r.Header.Set("Authorization", "Bearer "+token)
+			}
+			w.answerOnce(b, request)
+			var took []time.Duration
+			for i := 0; b.Loop(); i++ {
+				b.StopTimer()
+				w.event("-60s", "agent.status", "a00001", []string{`{"status":"break"}`, `{"status":"lunch"}`}[i%2])
+				w.advance(10 * time.Millisecond)
+				b.StartTimer()
+				took = append(took, w.answerOnce(b, request))
+			}
+			slices.Sort(took)
+			b.ReportMetric(float64(took[len(took)/2].Microseconds()), "p50-µs")
+			b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), "p99-µs")
+		})
+	}
 }

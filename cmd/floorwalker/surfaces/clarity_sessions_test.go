@@ -271,6 +271,13 @@ func TestClarity_WhatIsSetIsShown(t *testing.T) {
 			}
 		}
 	}
+	// What is set holds, also where a producer's clock goes ahead of ours.
+	w.event("2m", "interaction.note", "66033", `{"note":"from the future"}`)
+	w.settle()
+	require.Equal(t, 204, w.clarity("lead", "POST", "/v2/sessions/66033/setcallnotes", `{"note":"the last"}`).StatusCode)
+	require.Equal(t, "the last", session()["callNote"])
+	require.Equal(t, 405, w.clarity("lead", "HEAD", "/v2/sessions/66033/setcallnotes?note=unasked", "").StatusCode, "HEAD is safe")
+	require.Equal(t, "the last", session()["callNote"])
 	good := map[string]string{"setextraitems": `{"extraItemId":12,"extraItemValue":"x"}`, "setcallnotes": `{"note":"x"}`, "setdispositions": `{"dispositionId":4}`}
 	for path, body := range good {
 		requireClarityFailure(t, w.clarity("clerk", "POST", "/v2/sessions/66033/"+path, body), 401)

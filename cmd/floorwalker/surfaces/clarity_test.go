@@ -224,6 +224,8 @@ func TestClarity_TokenSample(t *testing.T) {
 
 func TestClarity_WhoGetsATokenAndWhoDoesNot(t *testing.T) {
 	w := supervised(t, "2016-09-02T20:00:00Z")
+	// Whoever is a user in one contact centre is nobody in another, even where an agent has the same login there.
+	w.sayOf("other", "agent", "admin", `{"name":"Admin","number":1,"login":"admin","email":"","role":"admin","skills":[],"queue_ids":[],"campaign_ids":[]}`)
 	for name, c := range map[string]struct {
 		client  string
 		headers []string

@@ -28,6 +28,9 @@ func TestSurfaces_AnswerAsTheDocumentSays(t *testing.T) {
 	w.agent("a", "Ann", "")
 	w.agent("admin", "Admin", `{"number":1,"role":"admin","sip":"sip:admin"}`)
 	w.event("-1h", "agent.status", "a", `{"status":"available"}`)
+	// Clarity's specification has 500 for a session that does not exist: the tester asks for one that does.
+	w.event("-5m", "interaction.created", "77", `{"channel":"chat","direction":"inbound","customer":{"id":"c"}}`)
+	w.event("-5m", "interaction.connected", "77", `{"agent_id":"a"}`)
 	w.settle()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -35,7 +38,7 @@ func TestSurfaces_AnswerAsTheDocumentSays(t *testing.T) {
 	go func() { served <- w.app.Serve(listener) }()
 	defer func() { require.NoError(t, errors.Join(w.app.Shutdown(t.Context()), <-served)) }()
 	dir := t.TempDir()
-	settings := fmt.Sprintf("[parameters]\n\"path.account_sid\" = %q\n\"path.ccId\" = \"6\"\n\"query.auth_token\" = %q\n\"query.start\" = \"2026-11-21T11:00:00Z\"\n", exotelSID, convosoToken)
+	settings := fmt.Sprintf("[parameters]\n\"path.account_sid\" = %q\n\"path.ccId\" = \"6\"\n\"path.sessionId\" = \"77\"\n\"query.auth_token\" = %q\n\"query.start\" = \"2026-11-21T11:00:00Z\"\n", exotelSID, convosoToken)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "schemathesis.toml"), []byte(settings), 0o600))
 	for tag, headers := range map[string][]string{
 		"ameyo":          {"Authorization: " + basic(ameyoUser, ameyoPassword)},
