@@ -462,7 +462,7 @@ func heldBy(tr *traffic, e *Engine) (bytes float64, inside int) {
 // BenchmarkMemory fits bytes = agents × A + events inside the horizon × E through two points: the same agents with long rests and with
 // short ones, after the hours in which the horizon fills.
 func BenchmarkMemory(b *testing.B) {
-	const agents = 20_000
+	const agents = 100_000
 	few, many := newSlowTraffic(agents, 2.4, 20), newTraffic(agents, 2.4)
 	kept := New(Config{}) // for heap profiles
 	for range b.N {
