@@ -141,16 +141,21 @@ func (a *API) limit(c *fiber.Ctx, contactCenter string) error {
 		limit = DefaultRequestsPerMinute
 	}
 	q := a.limiter.take(contactCenter, limit)
-	c.Set("X-RateLimit-Limit", strconv.Itoa(q.limit))
-	c.Set("X-RateLimit-Remaining", strconv.Itoa(q.remaining))
+	asWritten(c, "X-RateLimit-Limit", strconv.Itoa(q.limit))
+	asWritten(c, "X-RateLimit-Remaining", strconv.Itoa(q.remaining))
 	// Rounded up: who waits until then is let in.
-	c.Set("X-RateLimit-Reset", strconv.FormatInt(q.resets.Add(time.Second-1).Unix(), 10))
+	asWritten(c, "X-RateLimit-Reset", strconv.FormatInt(q.resets.Add(time.Second-1).Unix(), 10))
 	if !q.exceeded {
 		return nil
 	}
 	wait := (q.resets.Sub(a.Now()) + time.Second - 1) / time.Second
 	c.Set(fiber.HeaderRetryAfter, strconv.Itoa(int(max(wait, 1))))
 	return problem.New(fiber.StatusTooManyRequests, "rate_limited", fmt.Sprintf("More than %d requests in a minute", q.limit))
+}
+
+// asWritten sets a header in the letters of the specification: fasthttp's own spelling of names has one capital for each word.
+func asWritten(c *fiber.Ctx, name, value string) {
+	c.Response().Header.SetCanonical([]byte(name), []byte(value))
 }
 
 // Operations are the surface's endpoints.
