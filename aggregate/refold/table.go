@@ -2,7 +2,6 @@ package refold
 
 import (
 	"fmt"
-	"math"
 	"strconv"
 	"strings"
 
@@ -137,9 +136,6 @@ type Row struct {
 	alive   bool
 }
 
-// Open reports whether the row is of something that goes on.
-func (r *Row) Open() bool { return r.Ended == math.MaxInt64 }
-
 // Entity is what a row is about, for people: columns of the key with their values.
 func (t *Table) Entity(r *Row) string {
 	texts := strings.Split(r.Key, separator)
@@ -159,15 +155,4 @@ func (t *Table) Entity(r *Row) string {
 		}
 	}
 	return strings.Join(out, ", ")
-}
-
-// Subject is the id of the agent or interaction that a fact is about.
-func (t *Table) Subject(r *Row) string {
-	texts := strings.Split(r.Key, separator)
-	for k, column := range t.key {
-		if column == "agent" && t.Name == "agent_intervals" || column == "interaction" || column == "id" {
-			return texts[k]
-		}
-	}
-	return ""
 }

@@ -91,7 +91,6 @@ type memory struct {
 	offset      int64
 	store       map[string]any
 	annotations []schema.Annotation
-	windows     []schema.Window
 	backfilled  atomic.Int64
 }
 

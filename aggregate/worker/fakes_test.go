@@ -194,7 +194,6 @@ type memory struct {
 	annotations int
 	ended       []string // contact centres with what was open, and from which position on
 	gaps        []clickhouse.OffsetGap
-	flushes     [][]history.Flushed
 	progress    map[int]history.Flushed
 	maxPending  int
 	saved       []history.Checkpoint

@@ -66,15 +66,6 @@ func (k *killer) arm(p *program.Process, at point) {
 	}
 }
 
-// disarm says whether the process was still to be killed.
-func (k *killer) disarm() bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	was := k.armed != nil
-	k.armed = nil
-	return was
-}
-
 // strike kills if this is the point, and returns whether it has.
 func (k *killer) strike(step string, at phase) bool {
 	k.mu.Lock()

@@ -72,7 +72,6 @@ type site struct {
 	*world
 	name    string
 	centers []string
-	settle  string // what follows in the configuration
 }
 
 // site makes the topic and an empty database.

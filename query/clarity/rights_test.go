@@ -16,13 +16,13 @@ import (
 
 // organisation is a random structure, as the directory's topic says it.
 type organisation struct {
-	units                   []string
-	teams                   map[string]team
-	groups                  map[string][]string
-	queues                  map[string]queueEntry
-	agents                  map[string]agentEntry
-	sessions                map[string]sessionEntry
-	teamIDs, queueIDs, seen []string
+	units             []string
+	teams             map[string]team
+	groups            map[string][]string
+	queues            map[string]queueEntry
+	agents            map[string]agentEntry
+	sessions          map[string]sessionEntry
+	teamIDs, queueIDs []string
 }
 
 type team struct {

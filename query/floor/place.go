@@ -98,7 +98,7 @@ func (p *placer) team(id string) *Place {
 		place.QueueIDs = d.QueuesOfTeam(id)
 		place.CampaignIDs = p.served(nil, place.QueueIDs)
 	}
-	place = p.share(""+id, place)
+	place = p.share("\x02"+id, place)
 	p.ofTeam[id] = place
 	return place
 }

@@ -6,7 +6,6 @@ import (
 
 	"floorwalker/query/floor"
 	"floorwalker/query/list"
-	"floorwalker/query/problem"
 	"floorwalker/query/route"
 	"floorwalker/schema"
 	"floorwalker/schema/directory"
@@ -91,13 +90,7 @@ func (a *API) oneAgent(r *request) error {
 	if err != nil {
 		return err
 	}
-	v := a.Source.View(r.contactCenter)
-	agent, ok := v.Agent(id)
-	if !ok {
-		return problem.NotFound("agent", id)
-	}
-	row := agentRow{agent, a.agentState(v, true)}
-	return list.One(r.Ctx, func(e *list.Encoder) { a.agentTable.Row(e, row) })
+	return a.sendAgent(r, id)
 }
 
 // agentFilter is what /agents and /agents/summary select by; nil sets select everything.

@@ -84,11 +84,10 @@ func seconds(name, what string) route.Parameter {
 func moment(name, what string) route.Parameter { return route.InQuery(name, what, route.Moment()) }
 
 // Schemas of values that come again and again.
-func nullText() *route.Schema   { return route.String().OrNull() }
-func nullTime() *route.Schema   { return route.DateTime().OrNull() }
-func nullInt() *route.Schema    { return route.Int().OrNull() }
-func nullNumber() *route.Schema { return route.Number().OrNull() }
-func textList() *route.Schema   { return route.Array(route.String()) }
+func nullText() *route.Schema { return route.String().OrNull() }
+func nullTime() *route.Schema { return route.DateTime().OrNull() }
+func nullInt() *route.Schema  { return route.Int().OrNull() }
+func textList() *route.Schema { return route.Array(route.String()) }
 
 func named() *route.Schema {
 	return route.Object(route.F("id", nullText()), route.F("name", nullText()))

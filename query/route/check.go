@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
-	"github.com/gofiber/fiber/v2/utils"
 
 	"floorwalker/query/problem"
 )
@@ -13,14 +12,10 @@ import (
 // check reads the request's parameters and body and holds them to the declaration.
 func (op *Operation) check(c *fiber.Ctx) (*Query, error) {
 	for _, p := range op.Parameters {
-		var err error
-		switch p.In {
-		case inPath:
-			err = p.checkPath(c)
-		case inHeader:
-			err = p.checkHeader(c)
+		if p.In != inPath {
+			continue
 		}
-		if err != nil {
+		if err := p.checkPath(c); err != nil {
 			return nil, err
 		}
 	}
@@ -65,18 +60,6 @@ func (p Parameter) checkPath(c *fiber.Ctx) error {
 	}
 	return nil
 }
-
-func (p Parameter) checkHeader(c *fiber.Ctx) error {
-	v := utils.CopyString(c.Get(p.Name))
-	switch {
-	case v == "" && p.Required:
-		return missing(p)
-	case v == "" || p.unchecked || p.Schema.FitsText(v):
-		return nil
-	}
-	return problem.BadValue(p.Name, v, p.Schema.Allowed())
-}
-
 func missing(p Parameter) error {
 	return problem.Parameter(p.Name, p.Name+" is missing; allowed: "+p.Schema.Allowed())
 }

@@ -163,7 +163,7 @@ func (d *document) parameter(p Parameter) ordered {
 	}
 	s := p.Schema
 	// An empty value is refused by strict surfaces, and clients that send none mean that the parameter is missing.
-	if p.In != inHeader && slices.Equal(s.Types, []string{"string"}) && s.MinLen == nil && s.Enum == nil && s.Pattern == nil && s.Format == "" {
+	if slices.Equal(s.Types, []string{"string"}) && s.MinLen == nil && s.Enum == nil && s.Pattern == nil && s.Format == "" {
 		s = s.Length(1, 0)
 	}
 	o.add("schema", d.schema(s))

@@ -80,12 +80,11 @@ type Operation struct {
 
 // Places of parameters, as OpenAPI names them.
 const (
-	inPath   = "path"
-	inQuery  = "query"
-	inHeader = "header"
+	inPath  = "path"
+	inQuery = "query"
 )
 
-// Parameter of a path, query string, header, form or JSON body.
+// Parameter of a path, query string, form or JSON body. Headers are not declared: Security, Responses and Bodies say them.
 type Parameter struct {
 	Name        string
 	In          string
@@ -107,11 +106,6 @@ func InPath(name, description string, s *Schema) Parameter {
 // InQuery declares a parameter of the query string, or of a form or JSON body.
 func InQuery(name, description string, s *Schema) Parameter {
 	return Parameter{Name: name, In: inQuery, Description: description, Schema: s}
-}
-
-// InHeader declares a header. Authorization, Accept and Content-Type are not declared: Security, Responses and Bodies say them.
-func InHeader(name, description string, s *Schema) Parameter {
-	return Parameter{Name: name, In: inHeader, Description: description, Schema: s}
 }
 
 // Must makes the parameter required.
