@@ -190,18 +190,18 @@ func TestRaw_OrderAndStored(t *testing.T) {
 	}
 	write(0, 1, 1, 2)
 	write(2, 1, 3, 5)
-	write(3, 1, 5, 6, 7+rawStep)
+	write(3, 1, 5, 6, 7+RawStep)
 	write(3, 2, 900)
 	highest, err = s.Stored(ctx, topic, 1, 2, 0)
 	require.NoError(t, err)
-	require.EqualValues(t, 7+rawStep, highest)
+	require.EqualValues(t, 7+RawStep, highest)
 	var got []schema.RawEvent
 	require.NoError(t, s.Raw(ctx, topic, 1, 2, 0, highest+1, func(r *schema.RawEvent) error { got = append(got, *r); return nil }))
 	var offsets []int64
 	for _, r := range got {
 		offsets = append(offsets, r.Offset)
 	}
-	require.Equal(t, []int64{3, 5, 6, 7 + rawStep}, offsets)
+	require.Equal(t, []int64{3, 5, 6, 7 + RawStep}, offsets)
 	require.Equal(t, schema.RawEvent{ContactCenter: "cc0", Source: "s", ID: "6", Subject: "i", Type: schema.InteractionNote, Time: noon - 6, RecordTime: noon + 6,
 		HasSequence: true, Data: []byte(`{"note":"é"}`), Partition: 1, Offset: 6}, got[2])
 	newest, complete, err := s.Progress(ctx, topic, 1, 0)

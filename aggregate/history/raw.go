@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	ch "github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"floorwalker/schema"
 )
@@ -42,13 +43,33 @@ func orNoTime(ms int64) int64 {
 	return ms
 }
 
-// rawStep is how many offsets one query of Raw covers: what has to be sorted at once.
-const rawStep = 500_000
+// RawStep is how many offsets one query of raw events covers: what has to be sorted at once.
+const RawStep = 500_000
+
+// RawColumns are what ScanRaw reads of the table events.
+const RawColumns = `contact_center, toInt64(offset), toUnixTimestamp64Milli(record_time), toUnixTimestamp64Milli(time),
+	type, subject, source, id, isNotNull(sequence), ifNull(sequence, 0), data`
+
+// ScanRaw reads a row of RawColumns.
+func ScanRaw(rows driver.Rows, partition int) (schema.RawEvent, error) {
+	r := schema.RawEvent{Partition: partition}
+	var kind, data string
+	var has uint8
+	if err := rows.Scan(&r.ContactCenter, &r.Offset, &r.RecordTime, &r.Time, &kind, &r.Subject, &r.Source, &r.ID, &has, &r.Sequence, &data); err != nil {
+		return r, err
+	}
+	var known bool
+	if r.Type, known = schema.ParseEventType(kind); !known {
+		return r, fmt.Errorf("offset %d: type %q is not known", r.Offset, kind)
+	}
+	r.Data, r.HasSequence = []byte(data), has != 0
+	return r, nil
+}
 
 // Raw calls handle with the stored raw events of the partition's log in [from, until), in offset order, each offset once.
 func (s *Sink) Raw(ctx context.Context, topic string, partition int, log uint16, from, until int64, handle func(*schema.RawEvent) error) error {
-	for ; from < until; from += rawStep {
-		if err := s.rawRange(ctx, topic, partition, log, from, min(from+rawStep, until), handle); err != nil {
+	for ; from < until; from += RawStep {
+		if err := s.rawRange(ctx, topic, partition, log, from, min(from+RawStep, until), handle); err != nil {
 			return fmt.Errorf("raw events of %s/%d from offset %d: %w", topic, partition, from, err)
 		}
 	}
@@ -56,8 +77,7 @@ func (s *Sink) Raw(ctx context.Context, topic string, partition int, log uint16,
 }
 
 func (s *Sink) rawRange(ctx context.Context, topic string, partition int, log uint16, from, until int64, handle func(*schema.RawEvent) error) error {
-	rows, err := s.conn.Query(ctx, `SELECT contact_center, toInt64(offset), toUnixTimestamp64Milli(record_time), toUnixTimestamp64Milli(time),
-			type, subject, source, id, isNotNull(sequence), ifNull(sequence, 0), data FROM events
+	rows, err := s.conn.Query(ctx, "SELECT "+RawColumns+` FROM events
 		WHERE topic = {topic:String} AND partition = {partition:UInt32} AND epoch >= {log:UInt16}
 			AND offset >= {from:UInt64} AND offset < {until:UInt64}
 		ORDER BY offset LIMIT 1 BY offset`,
@@ -67,17 +87,10 @@ func (s *Sink) rawRange(ctx context.Context, topic string, partition int, log ui
 	}
 	defer rows.Close()
 	for rows.Next() {
-		r := schema.RawEvent{Partition: partition}
-		var kind, data string
-		var has uint8
-		if err := rows.Scan(&r.ContactCenter, &r.Offset, &r.RecordTime, &r.Time, &kind, &r.Subject, &r.Source, &r.ID, &has, &r.Sequence, &data); err != nil {
+		r, err := ScanRaw(rows, partition)
+		if err != nil {
 			return err
 		}
-		var known bool
-		if r.Type, known = schema.ParseEventType(kind); !known {
-			return fmt.Errorf("offset %d: type %q is not known", r.Offset, kind)
-		}
-		r.Data, r.HasSequence = []byte(data), has != 0
 		if err := handle(&r); err != nil {
 			return err
 		}

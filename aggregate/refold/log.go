@@ -155,18 +155,12 @@ func CompleteUntil(ctx context.Context, conn history.Conn, cfg engine.Config, lo
 	return newest, nil
 }
 
-// rawStep is how many offsets one query covers: what ClickHouse has to sort at once.
-const rawStep = 500_000
-
-const rawColumns = `contact_center, toInt64(offset) AS at, toUnixTimestamp64Milli(record_time), toUnixTimestamp64Milli(time) AS t,
-	type, subject, source, id, isNotNull(sequence), ifNull(sequence, 0), data`
-
 const rawWhere = ` FROM events WHERE topic = {topic:String} AND partition = {partition:UInt32} AND epoch >= {log:UInt16}
 	AND offset >= {from:UInt64} AND offset < {until:UInt64} AND ({cc:String} = '' OR contact_center = {cc:String})`
 
 func eachByOffset(ctx context.Context, conn history.Conn, log Log, only string, from, until int64, handle func(*schema.RawEvent) error) error {
-	for ; from < until; from += rawStep {
-		if err := each(ctx, conn, log, only, from, min(from+rawStep, until), "offset", handle); err != nil {
+	for ; from < until; from += history.RawStep {
+		if err := each(ctx, conn, log, only, from, min(from+history.RawStep, until), "offset", handle); err != nil {
 			return err
 		}
 	}
@@ -179,7 +173,7 @@ func eachByTime(ctx context.Context, conn history.Conn, log Log, only string, fr
 
 // each reads raw events, each offset once: one that is stored in two epochs comes twice in a row.
 func each(ctx context.Context, conn history.Conn, log Log, only string, from, until int64, order string, handle func(*schema.RawEvent) error) error {
-	rows, err := conn.Query(ctx, "SELECT "+rawColumns+rawWhere+" ORDER BY "+order+spill,
+	rows, err := conn.Query(ctx, "SELECT "+history.RawColumns+rawWhere+" ORDER BY "+order+spill,
 		ch.Named("topic", log.Topic), ch.Named("partition", log.Partition), ch.Named("log", log.First), ch.Named("from", from),
 		ch.Named("until", until), ch.Named("cc", only))
 	if err != nil {
@@ -188,21 +182,14 @@ func each(ctx context.Context, conn history.Conn, log Log, only string, from, un
 	defer rows.Close()
 	last := int64(-1)
 	for rows.Next() {
-		r := schema.RawEvent{Partition: log.Partition}
-		var kind, data string
-		var has uint8
-		if err := rows.Scan(&r.ContactCenter, &r.Offset, &r.RecordTime, &r.Time, &kind, &r.Subject, &r.Source, &r.ID, &has, &r.Sequence, &data); err != nil {
+		r, err := history.ScanRaw(rows, log.Partition)
+		if err != nil {
 			return err
 		}
 		if r.Offset == last {
 			continue
 		}
 		last = r.Offset
-		var known bool
-		if r.Type, known = schema.ParseEventType(kind); !known {
-			return fmt.Errorf("offset %d: type %q is not known", r.Offset, kind)
-		}
-		r.Data, r.HasSequence = []byte(data), has != 0
 		if err := handle(&r); err != nil {
 			return err
 		}
