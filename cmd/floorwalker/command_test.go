@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"floorwalker/internal/clickhouse"
+	"floorwalker/internal/clickhouse/clickhousetest"
 )
 
 // call runs a command and returns what it printed.
@@ -161,9 +162,7 @@ func TestDemo_ServesAndStopsAndStartsAgain(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts servers")
 	}
-	if err := clickhouse.Available(t.Context()); clickhouse.IsMissing(err) {
-		t.Skip("no ClickHouse to run; `floorwalker fetch-clickhouse` fetches one")
-	}
+	clickhousetest.RequireEngine(t)
 	dir := t.TempDir()
 	var before demoFile
 	for range 2 {

@@ -19,6 +19,7 @@ import (
 	"floorwalker/cmd/floorwalker/config"
 	"floorwalker/internal/broker"
 	"floorwalker/internal/clickhouse"
+	"floorwalker/internal/clickhouse/clickhousetest"
 	"floorwalker/schema"
 )
 
@@ -36,9 +37,7 @@ func install(t *testing.T) *installation {
 	if testing.Short() {
 		t.Skip("starts servers")
 	}
-	if err := clickhouse.Available(t.Context()); clickhouse.IsMissing(err) {
-		t.Skip("no ClickHouse to run; `floorwalker fetch-clickhouse` fetches one")
-	}
+	clickhousetest.RequireEngine(t)
 	dir, quiet := t.TempDir(), slog.New(slog.DiscardHandler)
 	b, err := broker.Start(broker.Config{Dir: filepath.Join(dir, "broker"), Log: quiet})
 	require.NoError(t, err)

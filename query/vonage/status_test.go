@@ -1,45 +1,25 @@
 package vonage
 
 import (
-	"os"
-	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"floorwalker/internal/documented"
 	"floorwalker/schema"
 )
 
-// documented is the table of statuses in the user documentation: by status of ours, the rest of its row.
-func documented(t *testing.T) map[string]string {
-	text, err := os.ReadFile("../../docs/surfaces/vonage.md")
-	require.NoError(t, err)
-	rows := map[string]string{}
-	for line := range strings.SplitSeq(string(text), "\n") {
-		first, rest, ok := strings.Cut(strings.TrimPrefix(line, "| "), " | ")
-		if !ok || !strings.HasPrefix(line, "| `") {
-			continue
-		}
-		for _, m := range regexp.MustCompile("`([a-z_]+)`").FindAllStringSubmatch(first, -1) {
-			if _, ok := schema.ParseStatus(m[1]); ok {
-				rows[m[1]] += rest
-			}
-		}
-	}
-	return rows
-}
-
 func TestStatuses_EachHasANameAModeAndIsDocumented(t *testing.T) {
-	rows := documented(t)
+	rows := documented.Statuses(t, "../../docs/surfaces/vonage.md")
 	for _, name := range schema.StatusNames() {
 		s, ok := schema.ParseStatus(name)
 		require.True(t, ok)
 		m, mapped := modeOf(s)
 		require.True(t, mapped, "%s has no place among the states of workforce management", name)
-		require.Contains(t, rows[name], map[mode]string{unexpected: "`Unexpected`", wrap: "`Wrap`", idle: "by the presence"}[m], name)
+		require.Contains(t, strings.Join(rows[name], ""), map[mode]string{unexpected: "`Unexpected`", wrap: "`Wrap`", idle: "by the presence"}[m], name)
 		require.Equal(t, s.IsPresence(), presenceName(s) != "", "%s has no place among the presences", name)
-		require.Contains(t, rows[name], presenceName(s), name)
+		require.Contains(t, strings.Join(rows[name], ""), presenceName(s), name)
 	}
 	_, mapped := modeOf(schema.Status(schema.NumStatuses))
 	require.False(t, mapped, "a status that is new has no place until it is mapped")
