@@ -18,6 +18,7 @@ import (
 
 	"floorwalker/internal/clickhouse/clickhousetest"
 	"floorwalker/internal/kafkatest"
+	"floorwalker/internal/program"
 	"floorwalker/schema"
 )
 
@@ -123,7 +124,7 @@ func TestBadRecords_Demo_DeadLettersAndNothingElse(t *testing.T) {
 }
 
 func TestBadRecords_KafkaAndClickHouse_DeadLettersAndNothingElse(t *testing.T) {
-	program(t)
+	program.Path(t)
 	kafka := kafkatest.Start(t)
 	_, database := clickhousetest.Database(t)
 	s := newServe(t, kafka.Addr(), clickhousetest.Start(t).Addr(), database)

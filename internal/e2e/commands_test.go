@@ -10,6 +10,8 @@ import (
 
 	"github.com/segmentio/kafka-go"
 	"github.com/stretchr/testify/require"
+
+	"floorwalker/internal/program"
 )
 
 // What a client sets is shown by the next read, however fast it comes, holds against what the platform said before, and is told to
@@ -38,7 +40,7 @@ func TestCommands_SetAndReadAtOnce(t *testing.T) {
 	// Up to four minutes ahead of the clock is what the contract allows a producer.
 	ahead := time.Now().Add(4 * time.Minute).Truncate(time.Millisecond)
 	f.post(goodEvent(f.ContactCenter, "cc.agent.status", "zed", ahead, map[string]any{"status": "meeting"}))
-	eventually(t, 10*time.Second, "the platform's status", func() string {
+	program.Eventually(t, 10*time.Second, "the platform's status", func() string {
 		f.read("agents/zed", nil, &agent)
 		if agent.Status != "meeting" {
 			return agent.Status

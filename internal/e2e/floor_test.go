@@ -13,6 +13,8 @@ import (
 
 	"github.com/segmentio/kafka-go"
 	"github.com/stretchr/testify/require"
+
+	"floorwalker/internal/program"
 )
 
 // demo is what demo.json must hold.
@@ -29,7 +31,7 @@ type demo struct {
 type floor struct {
 	demo
 	t       *testing.T
-	process *process
+	process *program.Process
 }
 
 // answer of an HTTP request.
@@ -149,8 +151,8 @@ func (f *floor) readiness() (r readiness, err error) {
 
 func (f *floor) awaitReady() {
 	f.t.Helper()
-	eventually(f.t, readyWithin, "readiness", func() string {
-		require.True(f.t, f.process.running(), "floorwalker ended:\n%s", f.process.tail())
+	program.Eventually(f.t, readyWithin, "readiness", func() string {
+		require.True(f.t, f.process.Running(), "floorwalker ended:\n%s", f.process.Tail())
 		r, err := f.readiness()
 		if err != nil {
 			return err.Error()
@@ -204,7 +206,7 @@ func (f *floor) kafka() *kafka.Client {
 func (f *floor) settle() {
 	f.t.Helper()
 	ends := f.ends()
-	eventually(f.t, readyWithin, "everything that Kafka has in live view and history", func() string {
+	program.Eventually(f.t, readyWithin, "everything that Kafka has in live view and history", func() string {
 		r, err := f.readiness()
 		if err != nil {
 			return err.Error()

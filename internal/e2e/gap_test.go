@@ -20,6 +20,7 @@ import (
 	"floorwalker/ingest"
 	"floorwalker/internal/clickhouse/clickhousetest"
 	"floorwalker/internal/kafkatest"
+	"floorwalker/internal/program"
 	"floorwalker/schema"
 	"floorwalker/schema/clickhouse"
 )
@@ -102,7 +103,7 @@ func (p *plant) run(until int64) *worker.Worker {
 	running := runUntil(func(ctx context.Context) error {
 		return w.Own(ctx, worker.Generation{Partitions: []worker.Partition{list[0]}, Total: 1, Commit: func(context.Context, map[int]int64) error { return nil }})
 	})
-	eventually(p.t, 30*time.Second, "flushed", func() string {
+	program.Eventually(p.t, 30*time.Second, "flushed", func() string {
 		if at := p.number("SELECT max(offset) FROM progress WHERE caught_up"); at < until {
 			return fmt.Sprint("offset ", at, " of ", until)
 		}

@@ -18,6 +18,7 @@ import (
 
 	"floorwalker/internal/broker"
 	"floorwalker/internal/clickhouse"
+	"floorwalker/internal/program"
 	"floorwalker/internal/proxy"
 )
 
@@ -51,7 +52,7 @@ func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)
 
 func (s *site) startKafka(address string) {
 	s.t.Helper()
-	eventually(s.t, readyWithin, "kafka on "+address, func() string {
+	program.Eventually(s.t, readyWithin, "kafka on "+address, func() string {
 		var err error
 		if s.broker, err = broker.Start(broker.Config{Dir: filepath.Join(s.dir, "broker"), Addr: address, Log: quiet()}); err != nil {
 			return err.Error()
@@ -79,15 +80,15 @@ engine: {checkpoint_interval: 1s, flush_interval: 200ms}
 tokens: [{name: all, role: admin, token_file: %q}]
 contact_centers: [{id: "6"}]
 `, listen, role, filepath.Join(s.dir, name), s.broker.Addr(), s.toHouse.Addr(), token), 0o600))
-	f.process = start(s.t, "serve", "--config", config)
+	f.process = program.Start(s.t, "serve", "--config", config)
 	return f
 }
 
 // awaitWell waits until /readyz answers 200: without the query role it answers no JSON.
 func (f *floor) awaitWell() {
 	f.t.Helper()
-	eventually(f.t, readyWithin, "readiness", func() string {
-		require.True(f.t, f.process.running(), "floorwalker ended:\n%s", f.process.tail())
+	program.Eventually(f.t, readyWithin, "readiness", func() string {
+		require.True(f.t, f.process.Running(), "floorwalker ended:\n%s", f.process.Tail())
 		a, err := f.try(http.MethodGet, "", "/readyz", nil, "")
 		if err != nil {
 			return err.Error()
@@ -114,8 +115,8 @@ func (f *floor) part(name string) (ready bool, detail string) {
 
 func (f *floor) awaitPart(name string, ready bool) {
 	f.t.Helper()
-	eventually(f.t, readyWithin, fmt.Sprintf("%s ready: %t", name, ready), func() string {
-		require.True(f.t, f.process.running(), "floorwalker ended:\n%s", f.process.tail())
+	program.Eventually(f.t, readyWithin, fmt.Sprintf("%s ready: %t", name, ready), func() string {
+		require.True(f.t, f.process.Running(), "floorwalker ended:\n%s", f.process.Tail())
 		if is, detail := f.part(name); is != ready {
 			return fmt.Sprint("it is not: ", detail)
 		}
@@ -134,7 +135,7 @@ func (f *floor) say(agent, status string) {
 
 func (f *floor) awaitStatus(agent, status string) {
 	f.t.Helper()
-	eventually(f.t, readyWithin, agent+" "+status, func() string {
+	program.Eventually(f.t, readyWithin, agent+" "+status, func() string {
 		a, err := f.try(http.MethodGet, "reader", of(f.ContactCenter, "agents/"+agent), nil, "")
 		if err != nil {
 			return err.Error()
@@ -174,7 +175,7 @@ func (f *floor) past() answer {
 }
 
 func (f *floor) said() string {
-	data, err := os.ReadFile(f.process.log)
+	data, err := os.ReadFile(f.process.Log)
 	require.NoError(f.t, err)
 	return string(data)
 }
@@ -189,7 +190,7 @@ func TestClickHouseAway_LiveGoesOn(t *testing.T) {
 	node.say("a1", "break")
 	node.settle()
 	require.Equal(t, http.StatusOK, node.past().status)
-	worker.process.stop()
+	worker.process.Stop(stopWithin)
 
 	s.toHouse.Set(proxy.Refuse)
 	node.awaitPart("clickhouse", false)
@@ -198,7 +199,7 @@ func TestClickHouseAway_LiveGoesOn(t *testing.T) {
 	require.WithinDuration(t, time.Now(), node.asOf(), 10*time.Second)
 	ready, detail := node.part("live view")
 	require.True(t, ready, detail)
-	node.process.stop() // saves its state
+	node.process.Stop(stopWithin) // saves its state
 
 	worker, node = s.serve("worker", "worker"), s.serve("node", "query")
 	empty := s.serve("empty", "query")
@@ -216,7 +217,7 @@ func TestClickHouseAway_LiveGoesOn(t *testing.T) {
 	var rows []row
 	rows, _ = node.metrics(url.Values{"window": {"today"}, "group_by": {"agent"}, "metrics": {"status_ms.break"}})
 	require.NotEmpty(t, rows, "today is whole in the node's file")
-	require.True(t, worker.process.running())
+	require.True(t, worker.process.Running())
 
 	s.toHouse.Set(proxy.Pass)
 	for _, f := range []*floor{worker, node, empty} {
@@ -224,7 +225,7 @@ func TestClickHouseAway_LiveGoesOn(t *testing.T) {
 	}
 	node.settle()
 	require.Equal(t, http.StatusOK, node.past().status)
-	eventually(t, readyWithin, "the empty node asks ClickHouse what it lacks", func() string {
+	program.Eventually(t, readyWithin, "the empty node asks ClickHouse what it lacks", func() string {
 		if !strings.Contains(empty.said(), "live view has begun anew") {
 			return "not yet"
 		}
@@ -232,7 +233,7 @@ func TestClickHouseAway_LiveGoesOn(t *testing.T) {
 	})
 	empty.awaitStatus("a3", "meeting")
 	for _, f := range []*floor{node, empty, worker} {
-		f.process.stop()
+		f.process.Stop(stopWithin)
 	}
 }
 
@@ -256,8 +257,8 @@ func TestClickHouseHangs_LiveGoesOn(t *testing.T) {
 	both.awaitWell()
 	both.settle()
 	node.awaitWell()
-	node.process.stop()
-	both.process.stop()
+	node.process.Stop(stopWithin)
+	both.process.Stop(stopWithin)
 }
 
 // While Kafka is away live answers go on as of the newest event, /readyz says so, and events are refused, not lost.
@@ -277,7 +278,7 @@ func TestKafkaAway_HonestAndNothingAccepted(t *testing.T) {
 	a := f.do(http.MethodGet, "", "/readyz", nil, "")
 	require.Equal(t, http.StatusServiceUnavailable, a.status)
 	f.awaitStatus("a1", "break")
-	eventually(t, readyWithin, "as of the newest event", func() string {
+	program.Eventually(t, readyWithin, "as of the newest event", func() string {
 		if at := f.asOf(); !at.Equal(agent.Since) {
 			return at.String()
 		}
@@ -293,7 +294,7 @@ func TestKafkaAway_HonestAndNothingAccepted(t *testing.T) {
 	f.awaitWell()
 	f.say("a2", "lunch")
 	require.WithinDuration(t, time.Now(), f.asOf(), 10*time.Second)
-	f.process.stop()
+	f.process.Stop(stopWithin)
 }
 
 // The demo's ClickHouse is brought back when it dies, with its last words in the log, and is the last to be stopped.
@@ -310,7 +311,7 @@ func TestDemo_ClickHouseDies_BroughtBackAndStoppedLast(t *testing.T) {
 	}
 	require.NotZero(t, pid)
 	require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
-	eventually(t, readyWithin, "clickhouse is back", func() string {
+	program.Eventually(t, readyWithin, "clickhouse is back", func() string {
 		if said := f.said(); !strings.Contains(said, "clickhouse restarted") || !strings.Contains(said, "the end of clickhouse's log") {
 			return "not yet"
 		}
@@ -319,7 +320,7 @@ func TestDemo_ClickHouseDies_BroughtBackAndStoppedLast(t *testing.T) {
 	f.awaitWell()
 	f.say("a1", "break")
 	f.settle() // the worker is at work again
-	f.process.stop()
+	f.process.Stop(stopWithin)
 	said := f.said()
 	house, worker := strings.Index(said, "stopped component=clickhouse"), strings.Index(said, "stopped component=worker")
 	require.Positive(t, worker, said)

@@ -14,6 +14,7 @@ import (
 
 	"floorwalker/internal/clickhouse/clickhousetest"
 	"floorwalker/internal/kafkatest"
+	"floorwalker/internal/program"
 )
 
 // replayRealDay writes the whole log and returns when live view and history hold it.
@@ -53,11 +54,11 @@ func TestRealDay_Demo_HistoryEqualsCallLog(t *testing.T) {
 	f.requireRealDay(o) // the same events again change nothing
 	f.requireFacts(o, f.ClickHouse, "floorwalker")
 
-	f.process.stop()
+	f.process.Stop(stopWithin)
 	f = startDemo(t, dir, "--no-simulator")
 	f.requireRealDay(o)
 
-	f.process.kill()
+	f.process.Kill()
 	f = startDemo(t, dir, "--no-simulator")
 	f.requireRealDay(o)
 	f.settle()
@@ -67,7 +68,7 @@ func TestRealDay_Demo_HistoryEqualsCallLog(t *testing.T) {
 
 func TestRealDay_KafkaAndClickHouse_HistoryEqualsCallLog(t *testing.T) {
 	o := readOracle(t)
-	program(t)
+	program.Path(t)
 	kafka := kafkatest.Start(t)
 	_, database := clickhousetest.Database(t)
 	s := newServe(t, kafka.Addr(), clickhousetest.Start(t).Addr(), database)
@@ -77,11 +78,11 @@ func TestRealDay_KafkaAndClickHouse_HistoryEqualsCallLog(t *testing.T) {
 	f.replayRealDay(o, "--config", s.file, "--contact-center", f.ContactCenter)
 	f.requireRealDay(o)
 
-	f.process.stop()
+	f.process.Stop(stopWithin)
 	f = s.start()
 	f.requireRealDay(o)
 
-	f.process.kill()
+	f.process.Kill()
 	f = s.start()
 	f.settle()
 	f.requireRealDay(o)
@@ -113,7 +114,7 @@ func (f *floor) requireFacts(o *oracle, address, database string) {
 // requireEngine skips the test where the demo would have no ClickHouse to run.
 func requireEngine(t *testing.T) {
 	t.Helper()
-	program(t)
+	program.Path(t)
 	clickhousetest.RequireEngine(t)
 }
 
@@ -146,7 +147,7 @@ contact_centers:
 
 func (s *serve) start() *floor {
 	s.t.Helper()
-	f := &floor{demo: s.demo, t: s.t, process: start(s.t, "serve", "--config", s.file)}
+	f := &floor{demo: s.demo, t: s.t, process: program.Start(s.t, "serve", "--config", s.file)}
 	f.awaitReady()
 	return f
 }
@@ -166,8 +167,8 @@ func TestRealDay_KilledInMidReplay_EveryCallOnce(t *testing.T) {
 	dir := t.TempDir()
 	requireEngine(t)
 	f := startDemo(t, dir, "--no-simulator")
-	replay := start(t, "replay", "--format=anonymous-bank", "--data", dir, "--speed", "10000", realDayFile)
-	eventually(t, time.Minute, "part of the day in the history", func() string {
+	replay := program.Start(t, "replay", "--format=anonymous-bank", "--data", dir, "--speed", "10000", realDayFile)
+	program.Eventually(t, time.Minute, "part of the day in the history", func() string {
 		if _, flushed := f.progress(); flushed == 0 {
 			return "nothing flushed yet"
 		}
@@ -176,15 +177,15 @@ func TestRealDay_KilledInMidReplay_EveryCallOnce(t *testing.T) {
 	written, flushed := f.progress()
 	require.Less(t, written, int64(o.events()), "the day must not be over yet")
 	require.Positive(t, flushed)
-	f.process.kill()
-	replay.kill()
+	f.process.Kill()
+	replay.Kill()
 
 	f = startDemo(t, dir, "--no-simulator")
 	f.settle()
 	f.replayRealDay(o, "--data", dir)
 	f.requireRealDay(o)
 	f.requireFacts(o, f.ClickHouse, "floorwalker")
-	require.NotContains(t, f.process.tail(), "level=ERROR")
+	require.NotContains(t, f.process.Tail(), "level=ERROR")
 }
 
 // However often a demo is killed, and wherever, in the end every call is there once.
@@ -198,15 +199,15 @@ func TestRealDay_KilledAgainAndAgain_EveryCallOnce(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 20 {
 		f := startDemo(t, dir, "--no-simulator")
-		replay := start(t, "replay", "--format=anonymous-bank", "--data", dir, "--speed", "20000", realDayFile)
+		replay := program.Start(t, "replay", "--format=anonymous-bank", "--data", dir, "--speed", "20000", realDayFile)
 		pause := time.NewTimer(time.Duration(random.IntN(5000)) * time.Millisecond) // what is tested is any moment
 		select {
 		case <-pause.C:
-		case <-f.process.done:
-			require.FailNow(t, "the demo ended", f.process.tail())
+		case <-f.process.Done:
+			require.FailNow(t, "the demo ended", f.process.Tail())
 		}
-		f.process.kill()
-		replay.kill()
+		f.process.Kill()
+		replay.Kill()
 	}
 	f := startDemo(t, dir, "--no-simulator")
 	f.settle()
@@ -222,7 +223,7 @@ func TestRealDay_KilledBeforeFlush_NothingLost(t *testing.T) {
 	requireEngine(t)
 	f := startDemo(t, dir, "--no-simulator")
 	must(t, "replay", "--format=anonymous-bank", "--data", dir, realDayFile)
-	f.process.kill()
+	f.process.Kill()
 
 	f = startDemo(t, dir, "--no-simulator")
 	f.settle()

@@ -25,6 +25,7 @@ import (
 	"floorwalker/aggregate/view"
 	"floorwalker/aggregate/worker"
 	"floorwalker/internal/clickhouse/clickhousetest"
+	"floorwalker/internal/program"
 	"floorwalker/query"
 	"floorwalker/query/auth"
 	"floorwalker/query/command"
@@ -281,7 +282,7 @@ func (s *stage) settle(now time.Time) {
 	s.t.Helper()
 	s.feed.set(now)
 	_, end, _ := s.feed.Bounds(s.t.Context())
-	eventually(s.t, time.Minute, "live view and history as of "+now.String(), func() string {
+	program.Eventually(s.t, time.Minute, "live view and history as of "+now.String(), func() string {
 		st := s.node.view.Status()
 		if len(st) != 1 || st[0].Applied < end || !st[0].CaughtUp {
 			return fmt.Sprintf("live view: %+v of %d", st, end)

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"floorwalker/internal/program"
 )
 
 // liveWithin is how soon after its start a demo must show a floor at work.
@@ -25,9 +27,9 @@ func TestDemo_NewUser_SeesFloorAtWorkWithin15s(t *testing.T) {
 	began := time.Now()
 	f := launchDemo(t, dir)
 	requireDemoFile(t, dir)
-	eventually(t, liveWithin-time.Since(began), "a floor at work", f.missingAtWork)
+	program.Eventually(t, liveWithin-time.Since(began), "a floor at work", f.missingAtWork)
 	t.Logf("a floor at work after %s", time.Since(began).Round(100*time.Millisecond))
-	f.process.stop()
+	f.process.Stop(stopWithin)
 	require.NoFileExists(t, filepath.Join(dir, "demo.json"))
 }
 
@@ -107,21 +109,21 @@ func TestToday_LiveEqualsHistory(t *testing.T) {
 	requireEngine(t)
 	dir := t.TempDir()
 	f := startDemo(t, dir, "--no-simulator")
-	simulator := start(t, "simulate", "--kafka", f.Kafka, "--contact-center", f.ContactCenter, "--agents", "40", "--backfill", "5h", "--disorder", "0.05")
-	eventually(t, time.Minute, "the simulated day up to now", func() string {
-		require.True(t, simulator.running(), simulator.tail())
+	simulator := program.Start(t, "simulate", "--kafka", f.Kafka, "--contact-center", f.ContactCenter, "--agents", "40", "--backfill", "5h", "--disorder", "0.05")
+	program.Eventually(t, time.Minute, "the simulated day up to now", func() string {
+		require.True(t, simulator.Running(), simulator.Tail())
 		return f.missingCalls("5m")
 	})
-	simulator.kill() // calls and statuses stay open
+	simulator.Kill() // calls and statuses stay open
 	f.settle()
 	f.requireTodayEqual()
 
-	f.process.stop()
+	f.process.Stop(stopWithin)
 	f = startDemo(t, dir, "--no-simulator")
 	f.settle()
 	f.requireTodayEqual()
 
-	f.process.kill()
+	f.process.Kill()
 	f = startDemo(t, dir, "--no-simulator")
 	f.settle()
 	f.requireTodayEqual()
@@ -131,7 +133,7 @@ func (f *floor) requireTodayEqual() {
 	f.t.Helper()
 	var now metadata
 	settled := time.Now()
-	eventually(f.t, 5*time.Second, "live figures of after everything had settled", func() string {
+	program.Eventually(f.t, 5*time.Second, "live figures of after everything had settled", func() string {
 		if _, now = f.metrics(url.Values{"window": {"today"}, "metrics": {"offered"}}); now.AsOf.After(settled) {
 			return ""
 		}
@@ -144,7 +146,7 @@ func (f *floor) requireTodayEqual() {
 		if metrics != "" {
 			query.Set("metrics", metrics)
 		}
-		eventually(f.t, 20*time.Second, "the history as of the same moment", func() string {
+		program.Eventually(f.t, 20*time.Second, "the history as of the same moment", func() string {
 			rows, m := f.metrics(query)
 			if m.AsOf.Before(now.AsOf) {
 				return "history is as of " + m.AsOf.String()
