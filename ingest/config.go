@@ -59,6 +59,7 @@ type Topics struct {
 	Directory   string `yaml:"directory"`
 	Commands    string `yaml:"commands"`
 	DeadLetters string `yaml:"dead_letters"`
+	Alerts      string `yaml:"alerts"` // ours alone: the event contract does not know it
 }
 
 const maxFetchWait = 250 * time.Millisecond
@@ -68,7 +69,7 @@ func DefaultConfig() Config {
 	return Config{
 		Brokers:          []string{"127.0.0.1:9092"},
 		ClientID:         "floorwalker",
-		Topics:           Topics{Events: "cc.events", Directory: "cc.directory", Commands: "cc.commands", DeadLetters: "cc.dead-letters"},
+		Topics:           Topics{Events: "cc.events", Directory: "cc.directory", Commands: "cc.commands", DeadLetters: "cc.dead-letters", Alerts: "cc.alerts"},
 		DialTimeout:      5 * time.Second,
 		RequestTimeout:   10 * time.Second,
 		WriteTimeout:     15 * time.Second,
@@ -106,8 +107,8 @@ func (c Config) Validate() error {
 	fault(c.MaxBatchBytes <= 0, "max_batch_bytes is %d: must be positive", c.MaxBatchBytes)
 	_, known := compressions[c.Compression]
 	fault(!known, "compression is %q: none, gzip, snappy, lz4, zstd are allowed", c.Compression)
-	fault(c.Topics.Events == "" || c.Topics.Directory == "" || c.Topics.Commands == "" || c.Topics.DeadLetters == "",
-		"topics: each of events, directory, commands, dead_letters needs a name")
+	fault(c.Topics.Events == "" || c.Topics.Directory == "" || c.Topics.Commands == "" || c.Topics.DeadLetters == "" || c.Topics.Alerts == "",
+		"topics: each of events, directory, commands, dead_letters, alerts needs a name")
 	fault((c.TLS.CertFile == "") != (c.TLS.KeyFile == ""), "tls: cert_file and key_file belong together")
 	if _, err := c.SASL.mechanism(); err != nil {
 		faults = append(faults, err)

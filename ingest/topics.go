@@ -57,7 +57,11 @@ const (
 	cfgRetention      = "retention.ms"
 	cfgCleanup        = "cleanup.policy"
 	cfgMaxBytes       = "max.message.bytes"
+	cfgCompactionLag  = "min.compaction.lag.ms"
 )
+
+// maxAlertPartitions is among how many query nodes the evaluation of alert rules can be shared.
+const maxAlertPartitions = 4
 
 func (c *Client) wanted(s TopicSettings) []kafka.TopicConfig {
 	retention := strconv.FormatInt(s.Retention.Milliseconds(), 10)
@@ -75,6 +79,9 @@ func (c *Client) wanted(s TopicSettings) []kafka.TopicConfig {
 		topic(t.Directory, 1, cfgCleanup, "compact"),
 		topic(t.Commands, s.Partitions, cfgRetention, retention, cfgCleanup, "delete"),
 		topic(t.DeadLetters, 1, cfgRetention, retention, cfgCleanup, "delete", cfgMaxBytes, strconv.Itoa(s.DeadLetterMaxBytes)),
+		// Nothing is compacted away before it has had time to reach history, and before a record that does not count has been followed
+		// by one that does.
+		topic(t.Alerts, min(s.Partitions, maxAlertPartitions), cfgCleanup, "compact", cfgCompactionLag, retention),
 	}
 }
 
@@ -178,7 +185,7 @@ type TopicReport struct {
 func (c *Client) CheckTopics(ctx context.Context, partitions int) (TopicReport, error) {
 	r := TopicReport{Partitions: map[string]int{}}
 	t := c.cfg.Topics
-	for _, name := range []string{t.Events, t.Directory, t.Commands, t.DeadLetters} {
+	for _, name := range []string{t.Events, t.Directory, t.Commands, t.DeadLetters, t.Alerts} {
 		n, err := c.PartitionCount(ctx, name)
 		if errors.Is(err, kafka.UnknownTopicOrPartition) {
 			r.Faults = append(r.Faults, TopicFault{name, "topic", "absent", "an existing topic"})

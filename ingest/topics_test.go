@@ -23,14 +23,14 @@ func TestTopics_Created_AreRight(t *testing.T) {
 		settings.Partitions = 3
 		report, err := c.CheckTopics(testContext(t), 3)
 		require.NoError(t, err)
-		require.Len(t, report.Faults, 4)
+		require.Len(t, report.Faults, 5)
 
 		require.NoError(t, c.EnsureTopics(testContext(t), settings))
 		require.NoError(t, c.EnsureTopics(testContext(t), settings))
 		report, err = c.CheckTopics(testContext(t), 3)
 		require.NoError(t, err)
 		require.Empty(t, report.Faults)
-		require.Equal(t, map[string]int{"cc.events": 3, "cc.directory": 1, "cc.commands": 3, "cc.dead-letters": 1}, report.Partitions)
+		require.Equal(t, map[string]int{"cc.events": 3, "cc.directory": 1, "cc.commands": 3, "cc.dead-letters": 1, "cc.alerts": 3}, report.Partitions)
 		require.Equal(t, c.enforcesTimestamps(t), report.EnforcesTimestamps)
 	})
 }

@@ -73,15 +73,15 @@ func crowdMetrics(queues int, ids []string) schema.LiveMetrics {
 			w.Measures[schema.MeasureWait].Add(distribution(int64(1000 + 997*n)))
 			w.Measures[schema.MeasureHandle].Add(distribution(int64(60_000 + 3001*n)))
 		}
-		m.Windows = append(m.Windows, w)
+		m.Windows = append(m.Windows, &w)
 	}
 	for i, id := range ids {
-		m.Intervals = append(m.Intervals, schema.Interval{Agent: id, Kind: schema.IntervalStatus, Start: noon - 3_600_000, End: schema.Open, Status: schema.Available})
+		m.Days = append(m.Days, &schema.AgentDay{Agent: id, Intervals: []schema.Stretch{{Start: noon - 3_600_000, End: schema.Open, Status: schema.Available}}})
 		if i%2 == 0 {
 			w := schema.Window{Dims: schema.Dims{ContactCenter: "6", Agent: id, Queue: fmt.Sprint("q", i%queues), Channel: schema.ChannelVoice, Direction: schema.Inbound}}
 			w.Counts[schema.CountAnswered] = 3
 			w.Measures[schema.MeasureTalk].Add(distribution(50_000, 70_000, 90_000))
-			m.Windows = append(m.Windows, w)
+			m.Windows = append(m.Windows, &w)
 		}
 	}
 	return m
@@ -110,7 +110,7 @@ func (c *crowd) update(perSecond int, stop chan struct{}) {
 func (c *crowd) change(a *schema.LiveAgent) {
 	c.live.change("6", func(f *schema.Floor) {
 		f.Agents.Set(a.ID, a)
-		f.Changes = f.Changes.Then(a)
+		f.Changes = f.Changes.Then(&schema.Change{Agent: a})
 	})
 }
 

@@ -208,11 +208,19 @@ func (f *fixture) fillFloor() {
 	fl.Interactions.Set("call/1", connectedCall())
 	fl.Interactions.Set("chat-2", waitingChat())
 	f.live.metrics["6"] = schema.LiveMetrics{AsOf: noon, CompleteUntil: noon - 3_660_000, Windows: liveWindows(),
-		Intervals: []schema.Interval{
-			{Agent: "ann", Kind: schema.IntervalStatus, Start: ago(2 * time.Minute), End: ago(time.Minute), Status: schema.Available},
-			{Agent: "ann", Kind: schema.IntervalStatus, Start: ago(time.Minute), End: schema.Open, Status: schema.OnCall},
-			{Agent: "bob", Kind: schema.IntervalStatus, Start: ago(10 * time.Minute), End: schema.Open, Status: schema.Break},
-		}, Parts: connectedCall().Parts}
+		Days: []*schema.AgentDay{
+			{Agent: "ann", Intervals: []schema.Stretch{{Start: ago(2 * time.Minute), End: ago(time.Minute), Status: schema.Available},
+				{Start: ago(time.Minute), End: schema.Open, Status: schema.OnCall}}},
+			{Agent: "bob", Intervals: []schema.Stretch{{Start: ago(10 * time.Minute), End: schema.Open, Status: schema.Break}}},
+		}, Parts: pointers(connectedCall().Parts)}
+}
+
+func pointers[T any](list []T) []*T {
+	out := make([]*T, len(list))
+	for n := range list {
+		out[n] = &list[n]
+	}
+	return out
 }
 
 func connectedCall() *schema.LiveInteraction {
@@ -263,7 +271,7 @@ func distribution(ms ...int64) schema.Distribution {
 	return d
 }
 
-func liveWindows() []schema.Window {
+func liveWindows() []*schema.Window {
 	queue := schema.Window{Dims: schema.Dims{ContactCenter: "6", Queue: "IN", Campaign: "C1", Channel: schema.ChannelVoice, Direction: schema.Inbound}}
 	queue.Counts[schema.CountOffered], queue.Counts[schema.CountAnswered], queue.Counts[schema.CountAbandoned] = 4, 3, 1
 	queue.Measures[schema.MeasureWait] = distribution(10_000, 20_000, 40_000)
@@ -272,7 +280,7 @@ func liveWindows() []schema.Window {
 	agent := schema.Window{Dims: schema.Dims{ContactCenter: "6", Agent: "ann", Queue: "IN", Campaign: "C1", Channel: schema.ChannelVoice, Direction: schema.Inbound}}
 	agent.Counts[schema.CountOffered], agent.Counts[schema.CountAnswered] = 3, 2
 	agent.Measures[schema.MeasureTalk] = distribution(50_000, 70_000)
-	return []schema.Window{queue, agent}
+	return []*schema.Window{&queue, &agent}
 }
 
 // fillOther gives contact centre 7 entities of the same ids, all marked.

@@ -16,6 +16,7 @@ import (
 
 	"floorwalker/query/command"
 	"floorwalker/query/floor"
+	"floorwalker/query/hub"
 	"floorwalker/query/native"
 	"floorwalker/query/route"
 	"floorwalker/schema/metric"
@@ -28,8 +29,9 @@ type Config struct {
 	// RequestsPerSecond and Burst bound each principal; 0 requests a second is no bound.
 	RequestsPerSecond, Burst int
 	Limits                   native.Limits
-	Origins                  []string // whose pages may call from a browser: scheme://host[:port]
-	TrustedProxies           []string // addresses or networks whose X-Forwarded-For is believed
+	StreamWriteTimeout       time.Duration // how long a client of a stream may take nothing in; 30 s
+	Origins                  []string      // whose pages may call from a browser: scheme://host[:port]
+	TrustedProxies           []string      // addresses or networks whose X-Forwarded-For is believed
 	// MetricsElsewhere leaves /metrics out here, because MetricsApp serves it on a port of its own.
 	MetricsElsewhere bool
 }
@@ -68,6 +70,8 @@ type Deps struct {
 	Collector     native.Collector  // nil: events are not taken
 	History       native.History    // nil: the past is not served
 	Commands      *command.Commands // nil: presences, suspensions and the directory cannot be written
+	Push          *hub.Hub          // nil: nothing is pushed; who made it runs it
+	Alerts        native.Alerts     // nil: there are none
 	Surfaces      []Surface
 	// Readiness tells how far every part has come; it is asked on each call of /readyz.
 	Readiness func(ctx context.Context) Readiness
@@ -129,7 +133,8 @@ func New(c Config, d Deps) (*App, error) {
 	}
 	a := &App{config: c, proxies: proxies, limiter: newLimiter(c.RequestsPerSecond, c.Burst, d.Now), deps: d, counts: newRequestMetrics(d.Set)}
 	api, err := native.New(native.Deps{Source: d.Source, Catalogue: d.Catalogue, Authenticator: d.Authenticator, Collector: d.Collector,
-		History: d.History, Commands: d.Commands, Limits: c.Limits, Now: d.Now})
+		History: d.History, Commands: d.Commands, Alerts: d.Alerts, Push: d.Push, Limits: c.Limits, Now: d.Now,
+		Streams: native.Streams{WriteTimeout: c.StreamWriteTimeout, Origins: c.Origins}})
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"sync/atomic"
+	"weak"
 
 	"github.com/tidwall/btree"
 )
@@ -99,38 +100,102 @@ type Floor struct {
 	CompleteUntil int64
 	Agents        *btree.Map[string, *LiveAgent]       // by id
 	Interactions  *btree.Map[string, *LiveInteraction] // by id
-	Changes       *AgentChange                         // the newest change of an agent; nil where the writer keeps no chain
+	Changes       *Change                              // the newest change; nil where the writer keeps no chain
 }
 
-// AgentChange is a link in the chain of one contact centre's changes of agents. A reader that has kept the link of an older Floor
-// follows Next to the newer one's, and so learns what changed without comparing all agents.
-type AgentChange struct {
-	Agent *LiveAgent
-	n     int
-	next  atomic.Pointer[AgentChange]
+// Change is a link in the chain of one contact centre's changes: of one agent or of one interaction. A reader that has kept the link
+// of an older Floor follows Next to the newer one's, and so learns what changed without comparing everything.
+type Change struct {
+	Agent       *LiveAgent       // as it then is; nil where an interaction changed
+	Interaction *LiveInteraction // likewise; where Gone, as it last was
+	Gone        bool
+
+	n      int
+	next   atomic.Pointer[Change]
+	beyond atomic.Pointer[weak.Pointer[Change]] // the first link of the chain that began after this one
+	first  *Change                              // of a chain that began not long ago
 }
 
-// maxChain bounds what a reader that never comes back keeps in memory: a new chain begins after so many changes.
-const maxChain = 1 << 16
+// Bounds of what a reader that never comes back keeps in memory: a new chain begins after maxChain changes, and whoever has not crossed to it
+// by the time that it has youngChain links of its own cannot follow any more.
+const (
+	maxChain   = 1 << 16
+	youngChain = 1 << 13
+)
 
 // Then adds a change after c, the newest one, which may be nil, and returns it. One goroutine writes at a time.
-func (c *AgentChange) Then(a *LiveAgent) *AgentChange {
-	added := &AgentChange{Agent: a}
-	if c == nil || c.n >= maxChain {
-		return added
+func (c *Change) Then(added *Change) *Change {
+	switch {
+	case c == nil:
+	case c.n >= maxChain:
+		added.first = added
+		to := weak.Make(added)
+		c.beyond.Store(&to)
+	default:
+		added.n = c.n + 1
+		if added.n < youngChain {
+			added.first = c.first
+		}
+		c.next.Store(added)
 	}
-	added.n = c.n + 1
-	c.next.Store(added)
 	return added
 }
 
-// Next is the change after c, nil where there is none yet or another chain has begun.
-func (c *AgentChange) Next() *AgentChange { return c.next.Load() }
+// Next is the change after c, nil where there is none yet or where c is too old.
+func (c *Change) Next() *Change {
+	if next := c.next.Load(); next != nil {
+		return next
+	}
+	if to := c.beyond.Load(); to != nil {
+		return to.Value()
+	}
+	return nil
+}
 
-// LiveMetrics is what live windows hold of one contact centre over [From, To), where To is after AsOf.
+// LiveMetrics is what live windows hold of one contact centre over [From, To), where To is after AsOf. What it points to is
+// immutable and shared with other answers.
 type LiveMetrics struct {
 	From, To, AsOf, CompleteUntil int64
-	Windows                       []Window   // one per Dims, summed over the range; Start = From, Minutes unset
-	Intervals                     []Interval // of kind status that touch the range, open ones with End = Open
-	Parts                         []Part     // that touch the range, for concurrency
+	Windows                       []*Window   // one per Dims, summed over the range
+	Days                          []*AgentDay // of every agent that did something lately; they reach beyond the range
+	Parts                         []*Part     // of live interactions that touch the range
+}
+
+// AgentDay is an agent's time of the last day or so.
+type AgentDay struct {
+	Agent     string
+	Intervals []Stretch // of effective status, ascending
+	Talks     []Talk    // connected segments of parts whose interaction is no longer live
+}
+
+// Stretch is an interval of effective status in little memory.
+type Stretch struct {
+	Start, End int64 // Open while it goes on
+	Status     Status
+	Suspended  bool
+	Continued  bool
+}
+
+// Talk is a connected segment of a part.
+type Talk struct {
+	Since, Until    int64
+	Queue, Campaign string
+	Channel         Channel
+	Direction       Direction
+}
+
+// Interval is the stretch as the interval that it stands for.
+func (d *AgentDay) Interval(n int) Interval {
+	s := &d.Intervals[n]
+	return Interval{Agent: d.Agent, Kind: IntervalStatus, Start: s.Start, End: s.End, Status: s.Status, Suspended: s.Suspended, Continued: s.Continued}
+}
+
+// EachInterval visits what of the agent's effective status touches [from, to). visit must not keep the interval.
+func (d *AgentDay) EachInterval(from, to int64, visit func(*Interval)) {
+	for n := range d.Intervals {
+		if s := &d.Intervals[n]; s.Start < to && s.End > from {
+			iv := d.Interval(n)
+			visit(&iv)
+		}
+	}
 }

@@ -98,6 +98,16 @@ type Distribution struct {
 	Seconds []Bin
 }
 
+// Add sums another window of the same Dims in.
+func (w *Window) Add(o *Window) {
+	for n := range w.Counts {
+		w.Counts[n] += o.Counts[n]
+	}
+	for n := range w.Measures {
+		w.Measures[n].Add(o.Measures[n])
+	}
+}
+
 // Bin is one entry of a sparse histogram.
 type Bin struct {
 	Key uint16

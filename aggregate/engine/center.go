@@ -30,9 +30,10 @@ type center struct {
 
 	series    map[seriesKey]*series
 	touched   []*series
-	expired   *int64 // the engine's count of interactions that expired
-	frozen    int64  // while an event from beyond the horizon is applied: windows that end by then stay as they are
-	depth     int    // of the cascade that is going on
+	sums      []*Sums // to be kept up to date
+	expired   *int64  // the engine's count of interactions that expired
+	frozen    int64   // while an event from beyond the horizon is applied: windows that end by then stay as they are
+	depth     int     // of the cascade that is going on
 	live      bool
 	swept     int64 // quarter in which what is too old was last forgotten
 	packed    int64 // quarter in which panes were last packed

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"math"
 	"slices"
 
 	"floorwalker/schema"
@@ -107,8 +108,15 @@ func (c *center) discard() {
 	}
 	for _, s := range c.touched {
 		s.touched = false
+		first := int64(math.MaxInt64)
 		for p := &s.now; p != nil; p = p.after(s) {
+			if p.touched != 0 {
+				first = min(first, p.start())
+			}
 			p.touched = 0
+		}
+		for _, sums := range c.sums {
+			sums.changed(s.key, first)
 		}
 	}
 	clear(c.touched)
@@ -201,28 +209,4 @@ func (c *center) liveInteraction(i *interaction) *schema.LiveInteraction {
 		row.Visits = append(row.Visits, c.visitRow(i, v))
 	}
 	return row
-}
-
-// Windows adds up a contact centre's windows over the minutes of [from, to), one for each Dims that counted something.
-func (e *Engine) Windows(contactCenter string, from, to int64) []schema.Window {
-	c := e.centers[contactCenter]
-	if c == nil {
-		return nil
-	}
-	var out []schema.Window
-	var entries []uint64
-	for k := range c.series {
-		entries = entries[:0]
-		c.series[k].each(func(start int64) bool { return start < to && start+quarterMs > from }, func(start int64, e uint64) {
-			if at := start + int64(e>>minuteShift)*minuteMs; at >= from && at < to {
-				entries = append(entries, e&(1<<minuteShift-1))
-			}
-		})
-		if len(entries) > 0 {
-			w := schema.Window{Dims: c.dims(&k), Start: from}
-			c.fill(&w, entries)
-			out = append(out, w)
-		}
-	}
-	return out
 }

@@ -20,7 +20,7 @@ type corrected struct {
 func (c *corrected) Windows(ctx context.Context, cc string, from, to int64) ([]schema.Window, error) {
 	out, err := c.outage.Windows(ctx, cc, from, to)
 	if w := c.found.Load(); w != nil && w.Start >= from && w.Start < to {
-		out = addWindows(out, []schema.Window{*w})
+		out = addWindow(out, *w)
 	}
 	return out, err
 }

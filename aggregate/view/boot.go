@@ -1,6 +1,7 @@
 package view
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -99,7 +100,7 @@ func (p *partition) sources(ctx context.Context) ([]source, error) {
 	if w != nil {
 		out = append(out, *w)
 	}
-	slices.SortStableFunc(out, func(a, b source) int { return compare(b.offset, a.offset) })
+	slices.SortStableFunc(out, func(a, b source) int { return cmp.Compare(b.offset, a.offset) })
 	return out, nil
 }
 
@@ -232,7 +233,7 @@ func (p *partition) recallDay(ctx context.Context, c *center, midnight, to, comp
 	defer c.mu.Unlock()
 	c.knownFrom, c.past, c.pastTo = from, windows, to
 	for k := range intervals {
-		if iv := &intervals[k]; !c.day(iv.Agent).has(iv.Start) {
+		if iv := &intervals[k]; !begins(c.day(iv.Agent), iv.Start) {
 			c.keepInterval(iv)
 		}
 	}
@@ -248,13 +249,9 @@ func (v *View) midnight(contactCenter string) int64 {
 	return time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, now.Location()).UnixMilli()
 }
 
-func (d *agentDay) has(start int64) bool {
-	for _, s := range d.Intervals {
-		if s.Start == start {
-			return true
-		}
-	}
-	return false
+// begins reports whether an interval of the day begins at start.
+func begins(d *schema.AgentDay, start int64) bool {
+	return slices.ContainsFunc(d.Intervals, func(s schema.Stretch) bool { return s.Start == start })
 }
 
 // recall takes stored annotations up.

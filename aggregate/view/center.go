@@ -1,9 +1,11 @@
 package view
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/tidwall/btree"
 
@@ -11,7 +13,10 @@ import (
 	"floorwalker/schema"
 )
 
-const minuteMs = 60_000
+const (
+	minuteMs       = 60_000
+	longestRolling = 60 * minuteMs
+)
 
 // center is the published state of one contact centre.
 type center struct {
@@ -24,42 +29,59 @@ type center struct {
 	complete     int64
 	agents       *btree.Map[string, *schema.LiveAgent]
 	interactions *btree.Map[string, *schema.LiveInteraction]
-	changes      *schema.AgentChange
+	changes      *schema.Change
 	pinned       *schema.Floor // of the present version, nil where none was asked for
 	noted        map[string]*notes
-	days         map[string]*agentDay
+	days         map[string]*day
 
 	// What was before the engine's checkpoint.
 	knownFrom int64           // live metrics are complete from here on
 	past      []schema.Window // of [knownFrom, pastTo)
 	pastTo    int64
+
+	sums map[int64]*tracked // windows that are asked for, by the length of their range, or one of the following
 }
 
-// agentDay is an agent's time since the beginning of its local day: what live metrics clip.
-type agentDay struct {
-	Intervals []stretch // of effective status, ascending
-	Talks     []talk    // connected segments of parts whose interaction has left the engine
+// tracked are sums with when they were last asked for.
+type tracked struct {
+	*engine.Sums
+	asked time.Time
 }
 
-// stretch is an interval of effective status in little memory. Its fields, like those of talk, are stored in files.
-type stretch struct {
-	Start, End int64
-	Status     schema.Status
-	Suspended  bool
-	Continued  bool
+// Ranges that grow.
+const (
+	sumsOfToday = -1 // with what was before the engine's checkpoint
+	sumsOfDay   = -2 // all of it the engine's
+)
+
+// sumsIdle is how long sums are kept up to date that nobody asks for.
+const sumsIdle = time.Minute
+
+// day is an agent's time since the beginning of its local day: what live metrics clip. What was given out is never changed.
+type day struct {
+	*schema.AgentDay
+	shared bool
 }
 
-type talk struct {
-	Since, Until    int64
-	Queue, Campaign string
-	Channel         schema.Channel
-	Direction       schema.Direction
+// own makes the day one that may be changed.
+func (d *day) own() *schema.AgentDay {
+	if d.shared {
+		d.AgentDay = &schema.AgentDay{Agent: d.Agent, Intervals: slices.Clone(d.Intervals), Talks: slices.Clone(d.Talks)}
+		d.shared = false
+	}
+	return d.AgentDay
+}
+
+// share gives the day out.
+func (d *day) share() *schema.AgentDay {
+	d.shared = true
+	return d.AgentDay
 }
 
 func newCenter(id string, of *partition) *center {
 	return &center{id: strings.Clone(id), of: of, newest: schema.NoTime, complete: schema.NoTime, knownFrom: schema.NoTime,
 		agents: &btree.Map[string, *schema.LiveAgent]{}, interactions: &btree.Map[string, *schema.LiveInteraction]{},
-		noted: map[string]*notes{}, days: map[string]*agentDay{}}
+		noted: map[string]*notes{}, days: map[string]*day{}, sums: map[int64]*tracked{}}
 }
 
 // pin returns the present version. The caller sets AsOf.
@@ -83,36 +105,38 @@ func (c *center) publish(ch *engine.Changes) {
 	c.newest, c.complete = ch.NewestEvent, ch.CompleteUntil
 	for _, a := range ch.Agents {
 		c.agents.Set(a.ID, a)
-		c.changes = c.changes.Then(a)
+		c.changes = c.changes.Then(&schema.Change{Agent: a})
 	}
 	for _, i := range ch.Gone {
 		c.keepTalks(i)
 		c.interactions.Delete(i.ID)
 		delete(c.noted, i.ID)
+		c.changes = c.changes.Then(&schema.Change{Interaction: i, Gone: true})
 	}
 	for _, i := range ch.Interactions {
 		c.noted[i.ID].lay(i)
 		c.interactions.Set(i.ID, i)
+		c.changes = c.changes.Then(&schema.Change{Interaction: i})
 	}
 	for k := range ch.Intervals {
 		c.keepInterval(&ch.Intervals[k])
 	}
 }
 
-func (c *center) day(agent string) *agentDay {
+func (c *center) day(agent string) *schema.AgentDay {
 	d := c.days[agent]
 	if d == nil {
-		d = &agentDay{}
+		d = &day{AgentDay: &schema.AgentDay{Agent: agent}}
 		c.days[agent] = d
 	}
-	return d
+	return d.own()
 }
 
 // keepInterval replaces, adds or removes one of an agent's intervals, and forgets those of days before.
 func (c *center) keepInterval(iv *schema.Interval) {
 	d := c.day(iv.Agent)
-	i, found := slices.BinarySearchFunc(d.Intervals, iv.Start, func(s stretch, t int64) int { return compare(s.Start, t) })
-	s := stretch{iv.Start, iv.End, iv.Status, iv.Suspended, iv.Continued}
+	i, found := slices.BinarySearchFunc(d.Intervals, iv.Start, func(s schema.Stretch, t int64) int { return cmp.Compare(s.Start, t) })
+	s := schema.Stretch{Start: iv.Start, End: iv.End, Status: iv.Status, Suspended: iv.Suspended, Continued: iv.Continued}
 	switch {
 	case iv.Deleted && found:
 		d.Intervals = slices.Delete(d.Intervals, i, i+1)
@@ -141,7 +165,8 @@ func (c *center) keepTalks(i *schema.LiveInteraction) {
 		d := c.day(part.Agent)
 		for _, s := range part.Segments {
 			if s.State == schema.StateConnected && s.Until > s.Since {
-				d.Talks = append(d.Talks, talk{s.Since, s.Until, part.Queue, part.Campaign, part.Channel, part.Direction})
+				d.Talks = append(d.Talks, schema.Talk{Since: s.Since, Until: s.Until, Queue: part.Queue, Campaign: part.Campaign,
+					Channel: part.Channel, Direction: part.Direction})
 			}
 		}
 		old := 0
@@ -154,16 +179,6 @@ func (c *center) keepTalks(i *schema.LiveInteraction) {
 	}
 }
 
-func compare(a, b int64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
-}
-
 // metrics adds up what is known of [from, to).
 func (c *center) metrics(from, to int64) (schema.LiveMetrics, bool) {
 	// In the order of publish: first the partition, then the centre.
@@ -174,22 +189,18 @@ func (c *center) metrics(from, to int64) (schema.LiveMetrics, bool) {
 	if c.knownFrom != schema.NoTime && from < c.knownFrom {
 		return schema.LiveMetrics{}, false
 	}
-	m := schema.LiveMetrics{From: from, To: to, CompleteUntil: c.complete, AsOf: c.of.asOf(c.newest)}
-	if from < c.pastTo {
-		if from != c.knownFrom {
-			return schema.LiveMetrics{}, false // sums of the past are of the whole day only
-		}
-		m.Windows = addWindows(c.of.eng.Windows(c.id, c.pastTo, to), c.past)
-	} else {
-		m.Windows = c.of.eng.Windows(c.id, from, to)
+	if from < c.pastTo && from != c.knownFrom {
+		return schema.LiveMetrics{}, false // sums of the past are of the whole day only
 	}
-	for agent, d := range c.days {
-		d.touching(agent, from, min(to, m.AsOf), &m)
+	m := schema.LiveMetrics{From: from, To: to, CompleteUntil: c.complete, AsOf: c.of.asOf(c.newest), Windows: c.windows(from, to),
+		Days: make([]*schema.AgentDay, 0, len(c.days))}
+	for _, d := range c.days {
+		m.Days = append(m.Days, d.share())
 	}
 	c.interactions.Scan(func(_ string, i *schema.LiveInteraction) bool {
 		for p := range i.Parts {
 			if i.Parts[p].Start < to && i.Parts[p].Ended > from {
-				m.Parts = append(m.Parts, i.Parts[p])
+				m.Parts = append(m.Parts, &i.Parts[p])
 			}
 		}
 		return true
@@ -197,40 +208,40 @@ func (c *center) metrics(from, to int64) (schema.LiveMetrics, bool) {
 	return m, true
 }
 
-// touching adds the agent's intervals and talks that touch [from, to).
-func (d *agentDay) touching(agent string, from, to int64, m *schema.LiveMetrics) {
-	for _, s := range d.Intervals {
-		if s.Start < to && s.End > from {
-			m.Intervals = append(m.Intervals, schema.Interval{Agent: agent, Kind: schema.IntervalStatus, Start: s.Start, End: s.End,
-				Status: s.Status, Suspended: s.Suspended, Continued: s.Continued})
+// windows are the sums over [from, to). Both locks are held.
+func (c *center) windows(from, to int64) []*schema.Window {
+	now := c.of.r.v.cfg.Now()
+	for key, t := range c.sums {
+		if now.Sub(t.asked) > sumsIdle {
+			t.Close()
+			delete(c.sums, key)
 		}
 	}
-	for _, t := range d.Talks {
-		if t.Since < to && t.Until > from {
-			m.Parts = append(m.Parts, schema.Part{Agent: agent, Queue: t.Queue, Campaign: t.Campaign, Channel: t.Channel, Direction: t.Direction,
-				Start: t.Since, Ended: t.Until, Segments: []schema.Segment{{State: schema.StateConnected, Since: t.Since, Until: t.Until}}})
-		}
+	var past []schema.Window
+	key := to - from
+	switch {
+	case from < c.pastTo:
+		key, past, from = sumsOfToday, c.past, c.pastTo
+	case key > longestRolling:
+		key = sumsOfDay
 	}
+	t := c.sums[key]
+	if t == nil {
+		sums := c.of.eng.NewSums(c.id, past)
+		if sums == nil {
+			return pointers(past)
+		}
+		t = &tracked{Sums: sums}
+		c.sums[key] = t
+	}
+	t.asked = now
+	return t.Over(from, to)
 }
 
-// addWindows sums windows of equal Dims.
-func addWindows(a, b []schema.Window) []schema.Window {
-	at := make(map[schema.Dims]int, len(a))
-	for k := range a {
-		at[a[k].Dims] = k
+func pointers(list []schema.Window) []*schema.Window {
+	out := make([]*schema.Window, len(list))
+	for k := range list {
+		out[k] = &list[k]
 	}
-	for k := range b {
-		n, ok := at[b[k].Dims]
-		if !ok {
-			a = append(a, b[k])
-			continue
-		}
-		for x := range a[n].Counts {
-			a[n].Counts[x] += b[k].Counts[x]
-		}
-		for x := range a[n].Measures {
-			a[n].Measures[x].Add(b[k].Measures[x])
-		}
-	}
-	return a
+	return out
 }

@@ -3,6 +3,7 @@ package view
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"encoding/gob"
 	"errors"
@@ -79,7 +80,7 @@ type savedCenter struct {
 	PastTo    int64
 	Notes     []schema.Annotation
 	Forgotten []string // interactions that had more notes than are kept
-	Days      map[string]agentDay
+	Days      map[string]*schema.AgentDay
 }
 
 // mark is a file as its name tells of it.
@@ -122,7 +123,7 @@ func (d *Disk) marks(partition int) []mark {
 		if a.epoch != b.epoch {
 			return int(b.epoch) - int(a.epoch)
 		}
-		return compare(b.offset, a.offset)
+		return cmp.Compare(b.offset, a.offset)
 	})
 	return out
 }
@@ -264,7 +265,7 @@ func read(path string) (*saved, error) {
 
 // save packs the contact centre's part of a file. The lock is held.
 func (c *center) save() savedCenter {
-	s := savedCenter{ID: c.id, KnownFrom: c.knownFrom, Past: c.past, PastTo: c.pastTo, Days: make(map[string]agentDay, len(c.days))}
+	s := savedCenter{ID: c.id, KnownFrom: c.knownFrom, Past: c.past, PastTo: c.pastTo, Days: make(map[string]*schema.AgentDay, len(c.days))}
 	for id, n := range c.noted {
 		if n.forgotten {
 			s.Forgotten = append(s.Forgotten, id)
@@ -274,7 +275,7 @@ func (c *center) save() savedCenter {
 		}
 	}
 	for agent, d := range c.days {
-		s.Days[agent] = agentDay{Intervals: slices.Clone(d.Intervals), Talks: slices.Clone(d.Talks)}
+		s.Days[agent] = d.share()
 	}
 	return s
 }
@@ -285,7 +286,8 @@ func (c *center) load(s *savedCenter) {
 	c.knownFrom, c.past, c.pastTo = s.KnownFrom, s.Past, s.PastTo
 	for agent := range s.Days {
 		d := s.Days[agent]
-		c.days[agent] = &d
+		d.Agent = agent // files of earlier releases leave it out
+		c.days[agent] = &day{AgentDay: d}
 	}
 	c.mu.Unlock()
 	c.recall(s.Notes)

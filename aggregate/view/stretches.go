@@ -16,9 +16,8 @@ func (v *View) StatusIntervals(contactCenter, agent string) []schema.Interval {
 		return nil
 	}
 	out := make([]schema.Interval, len(d.Intervals))
-	for i, s := range d.Intervals {
-		out[i] = schema.Interval{Agent: agent, Kind: schema.IntervalStatus, Start: s.Start, End: s.End, Status: s.Status,
-			Suspended: s.Suspended, Continued: s.Continued}
+	for n := range out {
+		out[n] = d.Interval(n)
 	}
 	return out
 }

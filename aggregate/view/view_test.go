@@ -1,6 +1,7 @@
 package view
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -140,10 +141,21 @@ func (m *memory) Windows(_ context.Context, _ string, from, to int64) ([]schema.
 			for k := range w.Measures { // adding up writes into them
 				w.Measures[k].Log, w.Measures[k].Seconds = slices.Clone(w.Measures[k].Log), slices.Clone(w.Measures[k].Seconds)
 			}
-			out = addWindows(out, []schema.Window{w})
+			out = addWindow(out, w)
 		}
 	}
 	return out, nil
+}
+
+// addWindow sums a window into that of equal Dims.
+func addWindow(list []schema.Window, w schema.Window) []schema.Window {
+	for k := range list {
+		if list[k].Dims == w.Dims {
+			list[k].Add(&w)
+			return list
+		}
+	}
+	return append(list, w)
 }
 
 func (m *memory) Intervals(_ context.Context, _ string, from, to int64) ([]schema.Interval, error) {
@@ -154,7 +166,7 @@ func (m *memory) Intervals(_ context.Context, _ string, from, to int64) ([]schem
 			out = append(out, iv)
 		}
 	}
-	slices.SortFunc(out, func(a, b schema.Interval) int { return compare(a.Start, b.Start) })
+	slices.SortFunc(out, func(a, b schema.Interval) int { return cmp.Compare(a.Start, b.Start) })
 	return out, nil
 }
 
@@ -327,36 +339,44 @@ func (broken) Windows(context.Context, string, int64, int64) ([]schema.Window, e
 	return nil, fmt.Errorf("cannot be reached")
 }
 
-// sorted makes what has no order comparable: talk time as spans.
-func sorted(m schema.LiveMetrics) schema.LiveMetrics {
-	slices.SortFunc(m.Windows, func(a, b schema.Window) int { return compareText(fmt.Sprint(a.Dims), fmt.Sprint(b.Dims)) })
-	slices.SortFunc(m.Intervals, func(a, b schema.Interval) int {
-		return compareText(fmt.Sprint(a.Agent, a.Start), fmt.Sprint(b.Agent, b.Start))
-	})
-	var spans []schema.Part
+// seen is what figures say of a range: what lies outside and what has no order is left out.
+type seen struct {
+	windows   []schema.Window
+	intervals []schema.Interval
+	talks     []schema.Part
+}
+
+func sorted(m schema.LiveMetrics) seen {
+	var out seen
+	for _, w := range m.Windows {
+		own := *w
+		own.Start, own.Minutes = m.From, 0 // of sums they say nothing more
+		out.windows = append(out.windows, own)
+	}
+	talk := func(agent string, since, until int64) {
+		if since < m.To && until > m.From {
+			out.talks = append(out.talks, schema.Part{Agent: agent, Start: since, Ended: until})
+		}
+	}
+	for _, d := range m.Days {
+		d.EachInterval(m.From, m.To, func(iv *schema.Interval) { out.intervals = append(out.intervals, *iv) })
+		for _, t := range d.Talks {
+			talk(d.Agent, t.Since, t.Until)
+		}
+	}
 	for _, p := range m.Parts {
 		for _, s := range p.Segments {
-			if s.State == schema.StateConnected && s.Since < m.To && s.Until > m.From {
-				spans = append(spans, schema.Part{Agent: p.Agent, Start: s.Since, Ended: s.Until})
+			if s.State == schema.StateConnected {
+				talk(p.Agent, s.Since, s.Until)
 			}
 		}
 	}
-	slices.SortFunc(spans, func(a, b schema.Part) int {
-		return compareText(fmt.Sprint(a.Agent, a.Start), fmt.Sprint(b.Agent, b.Start))
+	slices.SortFunc(out.windows, func(a, b schema.Window) int { return cmp.Compare(fmt.Sprint(a.Dims), fmt.Sprint(b.Dims)) })
+	slices.SortFunc(out.intervals, func(a, b schema.Interval) int {
+		return cmp.Or(cmp.Compare(a.Agent, b.Agent), cmp.Compare(a.Start, b.Start))
 	})
-	m.Parts = spans
-	for k := range m.Windows {
-		m.Windows[k].Start = m.From // of sums it says nothing more
-	}
-	return m
-}
-
-func compareText(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
+	slices.SortFunc(out.talks, func(a, b schema.Part) int {
+		return cmp.Or(cmp.Compare(a.Agent, b.Agent), cmp.Compare(a.Start, b.Start))
+	})
+	return out
 }

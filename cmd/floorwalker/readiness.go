@@ -52,6 +52,11 @@ func (s *server) warnings() []query.Part {
 			out = append(out, query.Part{Name: "worker", Ready: true, Detail: w})
 		}
 	}
+	if s.alerts != nil {
+		for _, w := range s.alerts.Warnings() {
+			out = append(out, query.Part{Name: "alerts", Ready: true, Detail: w})
+		}
+	}
 	if s.view != nil {
 		for _, w := range s.view.Split() {
 			out = append(out, query.Part{Name: "live view", Ready: true, Detail: w})

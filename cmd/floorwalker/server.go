@@ -23,10 +23,12 @@ import (
 	"floorwalker/cmd/floorwalker/surfaces"
 	"floorwalker/ingest"
 	"floorwalker/query"
+	"floorwalker/query/alert"
 	"floorwalker/query/auth"
 	"floorwalker/query/command"
 	"floorwalker/query/floor"
 	reader "floorwalker/query/history"
+	"floorwalker/query/hub"
 	"floorwalker/schema"
 	"floorwalker/schema/directory"
 	"floorwalker/schema/metric"
@@ -51,9 +53,12 @@ type server struct {
 	migrated      chan struct{}  // closed once ClickHouse's tables are of this release
 	worker        *worker.Worker // nil without the role
 	view          *view.View
+	source        *floor.Source // of the live view, with the role
+	alerts        *alert.Alerts // likewise
 	lag           *lag
 	flushed       *flushed
-	url           string // of the API
+	push          *hub.Hub // with the role query
+	url           string   // of the API
 }
 
 // startServer starts everything in the order of the data's way, after what is among the components already. On an error nothing is left
@@ -76,6 +81,7 @@ func startServer(ctx context.Context, cfg config.Config, log *slog.Logger, parts
 		{"worker", cfg.Has(config.RoleWorker), s.startWorker},
 		{"directory", cfg.Has(config.RoleQuery), s.startDirectory},
 		{"live view", cfg.Has(config.RoleQuery), s.startView},
+		{"alerts", cfg.Has(config.RoleQuery), s.startAlerts},
 		{"lag", true, s.startLag},
 		{"api", true, s.startAPI},
 	} {
@@ -277,6 +283,11 @@ func (s *server) startView(context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.source = floor.NewSource(s.view, s.directory, contactCenters(&s.cfg), time.Now)
+	s.components.start("live figures", func(ctx context.Context) error {
+		s.source.Run(ctx)
+		return nil
+	})
 	s.components.start("live view", func(ctx context.Context) error {
 		if err := s.view.Run(ctx, s.viewPartitions); !errors.Is(err, context.Canceled) {
 			return err
@@ -345,6 +356,7 @@ func (s *server) startAPI(ctx context.Context) error {
 		}
 	}
 	s.components.start("api", func(ctx context.Context) error { return serveApp(ctx, app.Serve, app.Shutdown, listener) })
+	s.components.start("push", s.push.Run) // ends before the api, which waits for what is open
 	s.log.Info("serving", "url", s.url)
 	return nil
 }
@@ -361,12 +373,18 @@ func (s *server) newApp() (*query.App, error) {
 	catalogue := metric.NewCatalogue()
 	past := reader.New(s.history, catalogue, reader.Config{})
 	s.flushed = newFlushed(past, s.cfg.Kafka.Topics.Events)
-	source := floor.NewSource(s.view, s.directory, contactCenters(&s.cfg), time.Now)
+	source := s.source
 	events := s.producer.Collector(s.cfg.Kafka.FutureLimit, 0)
 	log := &commandLog{producer: s.producer, collector: events, topics: kafkaTopics(s.cfg.Kafka), view: s.view, directory: s.directoryRead}
 	commands := command.New(source, log, time.Now)
 	vendors, err := surfaces.New(s.cfg.ContactCenters, surfaces.Deps{Source: source, History: past, Presences: commands, Log: s.log, Now: time.Now,
 		Clarity: surfaces.Clarity{History: past, Commands: commands, URL: s.cfg.PublicURL}})
+	if err != nil {
+		return nil, err
+	}
+	l := s.cfg.Query.Limits
+	s.push, err = hub.New(hub.Config{Source: source, Metrics: s.set, Log: s.log,
+		Limits: hub.Limits{Streams: l.Streams, StreamsPerPrincipal: l.StreamsPerPrincipal, Feeds: l.StreamFeeds}})
 	if err != nil {
 		return nil, err
 	}
@@ -376,6 +394,8 @@ func (s *server) newApp() (*query.App, error) {
 			Collector: collector{events},
 			History:   past,
 			Commands:  commands,
+			Alerts:    s.alerts,
+			Push:      s.push,
 			Surfaces:  vendors,
 			Readiness: s.readiness, Sets: []*metrics.Set{s.set}, Set: s.set, Logger: s.log,
 		})

@@ -14,6 +14,7 @@ import (
 	"floorwalker/query"
 	"floorwalker/query/auth"
 	"floorwalker/query/native"
+	"floorwalker/schema"
 	"floorwalker/schema/clickhouse"
 )
 
@@ -33,7 +34,8 @@ func kafkaConfig(k config.Kafka) (ingest.Config, error) {
 }
 
 func kafkaTopics(k config.Kafka) ingest.Topics {
-	return ingest.Topics{Events: k.Topics.Events, Directory: k.Topics.Directory, Commands: k.Topics.Commands, DeadLetters: k.Topics.DeadLetters}
+	return ingest.Topics{Events: k.Topics.Events, Directory: k.Topics.Directory, Commands: k.Topics.Commands, DeadLetters: k.Topics.DeadLetters,
+		Alerts: k.Topics.Alerts}
 }
 
 func topicSettings(k config.Kafka) ingest.TopicSettings {
@@ -116,14 +118,26 @@ func accounts(c *config.Config) ([]auth.Account, error) {
 func queryConfig(c *config.Config) query.Config {
 	l := c.Query.Limits
 	return query.Config{BodyLimit: l.BodyBytes, RequestsPerSecond: l.RequestsPerSecond, Burst: l.Burst,
-		Limits:  native.Limits{Range: l.HistoryRange, Timeout: l.HistoryTimeout, Groups: l.Groups, Rows: l.Rows},
-		Origins: c.Query.CORS.Origins, TrustedProxies: c.Query.TrustedProxies, MetricsElsewhere: c.MetricsListen != ""}
+		StreamWriteTimeout: l.StreamWriteTimeout,
+		Limits:             native.Limits{Range: l.HistoryRange, Timeout: l.HistoryTimeout, Groups: l.Groups, Rows: l.Rows},
+		Origins:            c.Query.CORS.Origins, TrustedProxies: c.Query.TrustedProxies, MetricsElsewhere: c.MetricsListen != ""}
 }
 
 func contactCenters(c *config.Config) []string {
 	out := make([]string, len(c.ContactCenters))
 	for i, cc := range c.ContactCenters {
 		out[i] = cc.ID
+	}
+	return out
+}
+
+// alertRules are the configuration's rules by contact centre.
+func alertRules(c *config.Config) map[string][]schema.AlertRule {
+	out := map[string][]schema.AlertRule{}
+	for _, cc := range c.ContactCenters {
+		for _, r := range cc.AlertRules {
+			out[cc.ID] = append(out[cc.ID], r.Rule())
+		}
 	}
 	return out
 }

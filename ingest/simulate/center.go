@@ -219,8 +219,10 @@ func (s *Simulator) Directory() []schema.Event {
 	put("call_flow", "business-line", d().Int("number", 2).String("name", "Business line"))
 	put("extra_item", "order-number", d().Int("number", 1).String("name", "Order number").Bool("searchable", true))
 	put("extra_item", "contract", d().Int("number", 2).String("name", "Contract").Bool("searchable", true))
-	put("alert_rule", "calls-waiting", d().String("metric", "waiting").Raw("scope", []byte(`{"queue":"service"}`)).String("window", "5m").
-		String("comparison", ">").Int("threshold", 10).Int("for_seconds", 30).String("severity", "warning"))
+	put("alert_rule", "long-wait", d().String("metric", "longest_wait_ms").Raw("scope", []byte(`{"channel":"voice"}`)).String("window", "5m").
+		String("comparison", ">").Int("threshold", 60_000).Int("clear_threshold", 30_000).Int("for_seconds", 5).String("severity", "warning"))
+	put("alert_rule", "service-level", d().String("metric", "service_level").Raw("scope", []byte(`{"channel":"voice"}`)).String("window", "15m").
+		String("comparison", "<").Raw("threshold", []byte("0.8")).Raw("clear_threshold", []byte("0.85")).Int("for_seconds", 30).String("severity", "critical"))
 	for _, a := range s.agents {
 		put("agent", a.id, s.agentEntity(a))
 	}

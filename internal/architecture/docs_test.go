@@ -155,7 +155,7 @@ var commentedKey = regexp.MustCompile(`(?m)^#( +(?:- )?[a-z_0-9]+:)`)
 func configKeys(t *testing.T, text string) []string {
 	t.Helper()
 	// An empty list in front of its example gives way to the example.
-	text = regexp.MustCompile(`(?m)^([a-z_]+:) \[\]\n(#  - )`).ReplaceAllString(text, "$1\n$2")
+	text = regexp.MustCompile(`(?m)^( *[a-z_]+:) \[\]\n(# +- )`).ReplaceAllString(text, "$1\n$2")
 	text = commentedKey.ReplaceAllString(text, "$1")
 	var doc map[string]any
 	require.NoError(t, yaml.Unmarshal([]byte(text), &doc))

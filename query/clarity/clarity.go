@@ -35,6 +35,7 @@ type History interface {
 	EachInterval(ctx context.Context, a history.Agents, kinds []schema.IntervalKind, each func(*schema.Interval) error) error
 	Interaction(ctx context.Context, contactCenter, id string) (*schema.LiveInteraction, bool, error)
 	Annotations(ctx context.Context, contactCenter string, of history.InteractionKey) ([]schema.Annotation, error)
+	Said(ctx context.Context, contactCenter, interaction string, from, to int64) ([]history.Said, error)
 	InteractionKeys(ctx context.Context, f history.InteractionFilter, sort []history.InteractionOrder, offset, limit int) ([]history.InteractionKey, error)
 	Interactions(ctx context.Context, contactCenter string, keys []history.InteractionKey) ([]*schema.LiveInteraction, error)
 }
@@ -123,23 +124,18 @@ func (a *API) authenticate(c *fiber.Ctx) (caller, error) {
 // call is one request of a caller who is an agent of the directory.
 type call struct {
 	*fiber.Ctx
-	api  *API
-	v    *floor.View
-	me   *floor.Agent
-	may  *rights
+	*sight
 	args args
 }
 
 // handle makes a handler of a request whose caller must still be in the directory, which is 401 unless absent says otherwise.
 func (a *API) handle(absent error, f func(*call) error) fiber.Handler {
 	return func(ctx *fiber.Ctx) error {
-		who := ctx.Locals(admittedKey).(caller)
-		c := &call{Ctx: ctx, api: a, v: a.Source.View(who.contactCenter)}
-		me, ok := c.v.Agent(who.agent)
-		if !ok || me.ID != who.agent || c.v.Directory.Agents[who.agent] == nil {
+		seen, ok := a.look(ctx.Locals(admittedKey).(caller))
+		if !ok {
 			return absent
 		}
-		c.me, c.may = me, rightsOf(c.v, me)
+		c := &call{Ctx: ctx, sight: seen}
 		var err error
 		if c.args, err = readArgs(string(ctx.Request().URI().QueryString())); err != nil {
 			return err

@@ -6,15 +6,16 @@ import (
 	"strconv"
 
 	"floorwalker/query/floor"
+	encode "floorwalker/query/list"
 	"floorwalker/schema/directory"
 )
 
 // number is the integer that an entity shows, nil where it has none.
-func (c *call) number(kind, id string) *int64 {
+func (s *sight) number(kind, id string) *int64 {
 	if id == "" {
 		return nil
 	}
-	n, ok := c.v.Directory.Number(kind, id)
+	n, ok := s.v.Directory.Number(kind, id)
 	if !ok {
 		return nil
 	}
@@ -22,11 +23,20 @@ func (c *call) number(kind, id string) *int64 {
 	return &wide
 }
 
+// writeNumber appends the integer that an entity shows, null where it has none.
+func (s *sight) writeNumber(e *encode.Encoder, kind, id string) {
+	if n, ok := s.v.Directory.Number(kind, id); ok {
+		e.Int(int64(n))
+	} else {
+		e.Null()
+	}
+}
+
 // numbers are the integers of those of ids that have one, ascending.
-func (c *call) numbers(kind string, ids []string) []int64 {
+func (s *sight) numbers(kind string, ids []string) []int64 {
 	out := make([]int64, 0, len(ids))
 	for _, id := range ids {
-		if n, ok := c.v.Directory.Number(kind, id); ok && id != "" {
+		if n, ok := s.v.Directory.Number(kind, id); ok && id != "" {
 			out = append(out, int64(n))
 		}
 	}
@@ -34,10 +44,33 @@ func (c *call) numbers(kind string, ids []string) []int64 {
 	return out
 }
 
+// numbersByTeam are the integers of each team's agents, ascending, made once of a directory.
+type numbersByTeam struct{}
+
+// teamNumbers are the integers of the agents of several teams, ascending.
+func (s *sight) teamNumbers(teams []string) []int64 {
+	all := s.v.OfDirectory(numbersByTeam{}, func() any {
+		out := make(map[string][]int64, len(s.v.Directory.Teams))
+		for team := range s.v.Directory.Teams {
+			out[team] = s.numbers(directory.KindAgent, s.v.Directory.AgentsOfTeam(team))
+		}
+		return out
+	}).(map[string][]int64)
+	if len(teams) == 1 {
+		return all[teams[0]]
+	}
+	var out []int64
+	for _, team := range teams {
+		out = append(out, all[team]...)
+	}
+	slices.Sort(out)
+	return out
+}
+
 // byNumber orders ids by the integers that they show; those without one come last.
-func (c *call) byNumber(kind string, ids []string) []string {
+func (s *sight) byNumber(kind string, ids []string) []string {
 	key := func(id string) int64 {
-		if n := c.number(kind, id); n != nil {
+		if n := s.number(kind, id); n != nil {
 			return *n
 		}
 		return 1 << 40
@@ -46,9 +79,9 @@ func (c *call) byNumber(kind string, ids []string) []string {
 }
 
 // entity is the id that a number or an id means: this API shows numbers, so a decimal is one first.
-func (c *call) entity(kind, text string) string {
+func (s *sight) entity(kind, text string) string {
 	if n, err := strconv.ParseInt(text, 10, 32); err == nil && n > 0 {
-		if id, ok := c.v.Directory.ByNumber(kind, int32(n)); ok {
+		if id, ok := s.v.Directory.ByNumber(kind, int32(n)); ok {
 			return id
 		}
 	}
@@ -56,34 +89,34 @@ func (c *call) entity(kind, text string) string {
 }
 
 // agent is a visible agent; what is not visible and what does not exist is the same 401.
-func (c *call) agent(text string) (*floor.Agent, error) {
-	a, ok := agentByID(c.v, c.entity(directory.KindAgent, text))
-	if !ok || !c.may.agent(a) {
+func (s *sight) agent(text string) (*floor.Agent, error) {
+	a, ok := agentByID(s.v, s.entity(directory.KindAgent, text))
+	if !ok || !s.may.agent(a) {
 		return nil, invisible()
 	}
 	return a, nil
 }
 
 // queue is a visible queue's id.
-func (c *call) queue(text string) (string, error) {
-	id := c.entity(directory.KindQueue, text)
-	if _, known := slices.BinarySearch(c.v.QueueIDs(), id); !known || !c.may.queue(id) {
+func (s *sight) queue(text string) (string, error) {
+	id := s.entity(directory.KindQueue, text)
+	if _, known := slices.BinarySearch(s.v.QueueIDs(), id); !known || !s.may.queue(id) {
 		return "", invisible()
 	}
 	return id, nil
 }
 
 // unit is the id of a visible team, group or business unit.
-func (c *call) unit(kind, text string) (string, error) {
-	id := c.entity(kind, text)
-	may := c.may.team
+func (s *sight) unit(kind, text string) (string, error) {
+	id := s.entity(kind, text)
+	may := s.may.team
 	switch kind {
 	case directory.KindGroup:
-		may = c.may.group
+		may = s.may.group
 	case directory.KindBusinessUnit:
-		may = c.may.unit
+		may = s.may.unit
 	}
-	if _, known := c.v.Directory.Raw(kind, id); !known || !may(id) {
+	if _, known := s.v.Directory.Raw(kind, id); !known || !may(id) {
 		return "", invisible()
 	}
 	return id, nil

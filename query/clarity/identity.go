@@ -18,7 +18,8 @@ type Provider interface {
 	Challenge() string
 	// Identify tells whose the credential is: a Windows user name, with or without "domain\". contactCenter is where they want to
 	// work; empty where the client is not known, and the credential is only to be judged. reply, where not empty, goes back in
-	// WWW-Authenticate whether it is right or not. Errors are auth.ErrInvalid, auth.ErrBusy and failures.
+	// WWW-Authenticate whether it is right or not. Errors are auth.ErrInvalid, which may be wrapped in a reason that the caller
+	// is told, auth.ErrBusy and failures.
 	Identify(ctx context.Context, contactCenter, credential string) (user, reply string, err error)
 }
 

@@ -10,11 +10,16 @@ import (
 
 // metricEndpoints are those of agents and, ours, of queues.
 func metricEndpoints() []endpoint {
-	out := entityEndpoints("agents", "Agent", agentMetrics, manyAgents, aggregateAgents, groupAgents)
-	return append(out, entityEndpoints("queues", "Queue", queueMetrics, manyQueues, aggregateQueues, groupQueues)...)
+	out := entityEndpoints("agents", "Agent", entityHandlers{agentMetrics, listAgents, aggregateAgents, groupAgents})
+	return append(out, entityEndpoints("queues", "Queue", entityHandlers{queueMetrics, listQueues, aggregateQueues, groupQueues})...)
 }
 
-func entityEndpoints(plural, one string, single func(*call) error, many func(string) func(*call) error, aggregate, group func(*call) error) (out []endpoint) {
+// entityHandlers answer the forms of a question; part is the structure that is asked for, empty for all of them.
+type entityHandlers struct {
+	single, several, aggregate, group func(c *call, part string) error
+}
+
+func entityEndpoints(plural, one string, handle entityHandlers) (out []endpoint) {
 	base, short := "/v2/metrics/"+plural, "/v2/"+plural
 	row, together, grouping := metricSchemas(one)
 	ids := idParameters(plural, one)
@@ -33,25 +38,25 @@ func entityEndpoints(plural, one string, single func(*call) error, many func(str
 		}
 		id := pathID("id", "the "+strings.ToLower(one)+"; or ids in the form of a query string, as the samples have them")
 		either := route.AnyOf(row, route.Array(route.AnyOf(row, grouping)))
-		add(endpoint{path: base + "/{id}", id: one + "Metrics", summary: "One of " + plural, parameters: []route.Parameter{id}, aliases: forms("/{id}"), handler: single}, either)
+		add(endpoint{path: base + "/{id}", id: one + "Metrics", summary: "One of " + plural, parameters: []route.Parameter{id}, aliases: forms("/{id}"), handler: inPart(handle.single)}, either)
 		add(endpoint{path: base + "/{id}/{part}", id: one + "MetricsPart", summary: "Metrics, sessions or status of one of " + plural, parameters: []route.Parameter{id, part},
-			aliases: forms("/{id}/{part}"), handler: single}, either)
-		add(endpoint{path: base, id: plural + "Metrics", summary: "Several " + plural, parameters: ids, aliases: []string{base + "/", short, short + "/"}, handler: many("")},
+			aliases: forms("/{id}/{part}"), handler: inPart(handle.single)}, either)
+		add(endpoint{path: base, id: plural + "Metrics", summary: "Several " + plural, parameters: ids, aliases: []string{base + "/", short, short + "/"}, handler: ofPart("", handle.several)},
 			route.Array(row))
 		for _, name := range []string{partMetrics, partSessions, partStatus} {
 			add(endpoint{path: base + "/" + name, id: plural + "Metrics" + strings.ToUpper(name[:1]) + name[1:], summary: "The " + name + " of several " + plural, parameters: ids,
-				aliases: forms("/" + name), handler: many(name)}, route.Array(row))
+				aliases: forms("/" + name), handler: ofPart(name, handle.several)}, route.Array(row))
 		}
 		for _, e := range []struct {
 			name, summary string
-			handler       func(*call) error
+			handler       func(*call, string) error
 			answers       *route.Schema
-		}{{"aggregateBy", "Several " + plural + " together", aggregate, together}, {"groupBy", "Units of " + plural + ": teams, else groups, else business units", group, route.Array(grouping)}} {
+		}{{"aggregateBy", "Several " + plural + " together", handle.aggregate, together}, {"groupBy", "Units of " + plural + ": teams, else groups, else business units", handle.group, route.Array(grouping)}} {
 			path := "/" + e.name
 			add(endpoint{path: base + path, id: plural + strings.ToUpper(e.name[:1]) + e.name[1:], summary: e.summary, parameters: ids, aliases: append(forms(path), base+path+"/", short+path+"/"),
-				handler: e.handler}, e.answers)
+				handler: inPart(e.handler)}, e.answers)
 			add(endpoint{path: base + path + "/{part}", id: plural + strings.ToUpper(e.name[:1]) + e.name[1:] + "Part", summary: e.summary + ": metrics, sessions or status",
-				parameters: append([]route.Parameter{part}, ids...), aliases: forms(path + "/{part}"), handler: e.handler}, e.answers)
+				parameters: append([]route.Parameter{part}, ids...), aliases: forms(path + "/{part}"), handler: inPart(e.handler)}, e.answers)
 		}
 	}
 	return out

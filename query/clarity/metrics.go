@@ -46,6 +46,22 @@ func (c *call) takeForm(segment string) (ok bool, err error) {
 	return true, nil
 }
 
+// inPart makes a handler of a path that may end in one of the three structures.
+func inPart(f func(c *call, part string) error) func(*call) error {
+	return func(c *call) error {
+		part, err := c.part(c.segment("part"))
+		if err != nil {
+			return err
+		}
+		return f(c, part)
+	}
+}
+
+// ofPart makes a handler of a path that names the structure itself; empty for all of them.
+func ofPart(part string, f func(c *call, part string) error) func(*call) error {
+	return func(c *call) error { return f(c, part) }
+}
+
 // part reads the last segment of the path: one of the three structures, or a form of ids.
 func (c *call) part(segment string) (string, error) {
 	if form, err := c.takeForm(segment); form {
@@ -65,20 +81,23 @@ func (c *call) part(segment string) (string, error) {
 // grouped are the entities of one unit, visible all of them.
 type grouped struct {
 	kind, groupType, id string
-	agents              []*floor.Agent
+	teams               []string       // of agents
+	agents              []*floor.Agent // in order of id
 	queues              []string
 }
 
 // units reads the units of one kind after the other; each id must be visible.
-func (c *call) units() (out []grouped, err error) {
+func (s *sight) units(a args) (out []grouped, err error) {
 	for _, u := range unitIDs {
-		items, _ := c.args.items(u.names...)
+		items, _ := a.items(u.names...)
+		seen := make(map[string]bool, len(items))
 		for _, item := range items {
-			id, err := c.unit(u.kind, item)
+			id, err := s.unit(u.kind, item)
 			if err != nil {
 				return nil, err
 			}
-			if !slices.ContainsFunc(out, func(g grouped) bool { return g.kind == u.kind && g.id == id }) {
+			if !seen[id] {
+				seen[id] = true
 				out = append(out, grouped{kind: u.kind, groupType: u.groupType, id: id})
 			}
 		}
@@ -87,48 +106,55 @@ func (c *call) units() (out []grouped, err error) {
 }
 
 // fillAgents adds the visible members to each unit, in one walk over the floor.
-func (c *call) fillAgents(units []grouped) {
-	at := map[string][]int{}
-	for i, u := range units {
-		at[u.kind+"/"+u.id] = append(at[u.kind+"/"+u.id], i)
+func (s *sight) fillAgents(units []grouped) {
+	if len(units) == 0 {
+		return
+	}
+	ofTeam := map[string][]int{}
+	for i := range units {
+		u, size := &units[i], 0
+		for _, team := range s.teamsOf(u) {
+			if s.may.team(team) {
+				u.teams = append(u.teams, team)
+				ofTeam[team] = append(ofTeam[team], i)
+				size += len(s.v.Directory.AgentsOfTeam(team))
+			}
+		}
+		u.agents = make([]*floor.Agent, 0, size)
 	}
 	ofPlace := map[*floor.Place][]int{}
-	c.v.Select(floor.Selection{}, func(a *floor.Agent) {
-		in, known := ofPlace[a.Place]
-		if !known {
-			in = unitsOf(a.Place, at)
-			ofPlace[a.Place] = in
+	members := floor.Selection{Place: func(p *floor.Place) bool {
+		if p.Team == nil {
+			return false
 		}
-		if len(in) == 0 || !c.may.agent(a) {
-			return
-		}
-		for _, i := range in {
+		ofPlace[p] = ofTeam[p.Team.ID]
+		return len(ofPlace[p]) > 0
+	}}
+	s.v.Select(members, func(a *floor.Agent) {
+		for _, i := range ofPlace[a.Place] {
 			units[i].agents = append(units[i].agents, a)
 		}
 	})
 }
 
-func unitsOf(p *floor.Place, at map[string][]int) (in []int) {
-	if p.Team != nil {
-		in = append(in, at[directory.KindTeam+"/"+p.Team.ID]...)
+func (s *sight) teamsOf(u *grouped) []string {
+	switch u.kind {
+	case directory.KindGroup:
+		return s.v.Directory.TeamsOfGroup(u.id)
+	case directory.KindBusinessUnit:
+		return s.v.Directory.TeamsOfBusinessUnit(u.id)
 	}
-	for _, id := range p.GroupIDs {
-		in = append(in, at[directory.KindGroup+"/"+id]...)
-	}
-	if p.BusinessUnitID != "" {
-		in = append(in, at[directory.KindBusinessUnit+"/"+p.BusinessUnitID]...)
-	}
-	return in
+	return []string{u.id}
 }
 
-// agents are those that the request names: by id in its order, then the members of units by number.
-func (c *call) agents() ([]*floor.Agent, error) {
-	items, named := c.args.items(agentIDs...)
-	units, err := c.units()
+// agents are those that are named: by id in the order given, then the members of units by number.
+func (s *sight) agents(named args) ([]*floor.Agent, error) {
+	items, given := named.items(agentIDs...)
+	units, err := s.units(named)
 	if err != nil {
 		return nil, err
 	}
-	if !named && len(units) == 0 {
+	if !given && len(units) == 0 {
 		return nil, noIDs()
 	}
 	var out []*floor.Agent
@@ -140,13 +166,13 @@ func (c *call) agents() ([]*floor.Agent, error) {
 		}
 	}
 	for _, item := range items {
-		a, err := c.agent(item)
+		a, err := s.agent(item)
 		if err != nil {
 			return nil, err
 		}
 		add(a)
 	}
-	c.fillAgents(units)
+	s.fillAgents(units)
 	for _, u := range units {
 		for _, a := range u.agents {
 			add(a)
@@ -155,13 +181,31 @@ func (c *call) agents() ([]*floor.Agent, error) {
 	return out, nil
 }
 
-// board is what a metrics answer is made of.
+// board is what an answer about agents is made of. Without a request it serves whoever pushes such answers: of a sight and the
+// properties that are wanted.
 type board struct {
-	*call
+	*sight
 	p          properties
+	figures    *floor.Figures // nil where no metrics are shown
 	tallies    map[string]*tally
 	breakdowns map[string]map[string]*tally
 	past       map[string][]schema.Interval // statuses of the last 24 hours
+	sessions   []session                    // used again for each entity
+}
+
+func (s *sight) board(p properties) (*board, error) {
+	b := &board{sight: s, p: p}
+	if !p.metrics && !p.breakdowns {
+		return b, nil
+	}
+	if b.figures = s.api.Source.Figures(s.v, "today"); b.figures == nil {
+		return nil, problem.Unavailable("history_unavailable", "what happened earlier today is not known at this moment", 1)
+	}
+	b.tallies = talliesOf(b.figures)
+	if p.breakdowns {
+		b.breakdowns = breakdownsOf(b.figures)
+	}
+	return b, nil
 }
 
 func (c *call) board(part string) (*board, error) {
@@ -169,19 +213,7 @@ func (c *call) board(part string) (*board, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &board{call: c, p: p}
-	if !p.metrics && !p.breakdowns {
-		return b, nil
-	}
-	figures := c.api.Source.Figures(c.v, "today")
-	if figures == nil {
-		return nil, problem.Unavailable("history_unavailable", "what happened earlier today is not known at this moment", 1)
-	}
-	b.tallies = talliesOf(figures)
-	if p.breakdowns {
-		b.breakdowns = breakdownsOf(figures)
-	}
-	return b, nil
+	return c.sight.board(p)
 }
 
 // addAgent adds today's figures of an agent, and what it has connected now.
@@ -189,6 +221,10 @@ func (b *board) addAgent(sum *tally, a *floor.Agent) {
 	if known := b.tallies[a.ID]; known != nil {
 		sum.add(known)
 	}
+	b.addNow(sum, a)
+}
+
+func (b *board) addNow(sum *tally, a *floor.Agent) {
 	sum.loggedIn = sum.loggedIn || a.LoggedIn()
 	sum.addActive(b.v, a.Live, "")
 }
@@ -196,21 +232,18 @@ func (b *board) addAgent(sum *tally, a *floor.Agent) {
 func sendEncoded(c *fiber.Ctx, e *encode.Encoder) error {
 	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
 	c.Set(fiber.HeaderCacheControl, "no-store")
-	return c.Send(e.B)
+	c.Response().SetBodyRaw(e.B) // nobody else keeps it
+	return nil
 }
 
 // agentMetrics answers one agent.
-func agentMetrics(c *call) error {
+func agentMetrics(c *call, part string) error {
 	id := c.segment("id")
-	part, err := c.part(c.segment("part"))
-	if err != nil {
-		return err
-	}
 	if form, err := c.takeForm(id); form {
 		if err != nil {
 			return err
 		}
-		return c.agentForm(part)
+		return agentForm(c, part)
 	}
 	a, err := c.agent(id)
 	if err != nil {
@@ -220,7 +253,7 @@ func agentMetrics(c *call) error {
 	if err != nil {
 		return err
 	}
-	if err := b.readStatuses([]*floor.Agent{a}); err != nil {
+	if err := b.readStatuses(c.UserContext(), []*floor.Agent{a}); err != nil {
 		return err
 	}
 	var e encode.Encoder
@@ -229,20 +262,16 @@ func agentMetrics(c *call) error {
 }
 
 // agentForm answers the sample's form agents/teamIds=2,3 as groupBy and agents/agentIds=41,37 as a list of agents.
-func (c *call) agentForm(part string) error {
+func agentForm(c *call, part string) error {
 	if _, named := c.args.items(agentIDs...); named {
-		return c.listAgents(part)
+		return listAgents(c, part)
 	}
-	return c.groupAgents(part)
+	return groupAgents(c, part)
 }
 
-// manyAgents answers a list of agents; part is the structure that the path names, or nothing.
-func manyAgents(part string) func(*call) error {
-	return func(c *call) error { return c.listAgents(part) }
-}
-
-func (c *call) listAgents(part string) error {
-	all, err := c.agents()
+// listAgents answers a list of agents.
+func listAgents(c *call, part string) error {
+	all, err := c.agents(c.args)
 	if err != nil {
 		return err
 	}
@@ -250,7 +279,7 @@ func (c *call) listAgents(part string) error {
 	if err != nil {
 		return err
 	}
-	if err := b.readStatuses(all); err != nil {
+	if err := b.readStatuses(c.UserContext(), all); err != nil {
 		return err
 	}
 	var e encode.Encoder
@@ -262,12 +291,8 @@ func (c *call) listAgents(part string) error {
 	return sendEncoded(c.Ctx, &e)
 }
 
-func aggregateAgents(c *call) error {
-	part, err := c.part(c.segment("part"))
-	if err != nil {
-		return err
-	}
-	all, err := c.agents()
+func aggregateAgents(c *call, part string) error {
+	all, err := c.agents(c.args)
 	if err != nil {
 		return err
 	}
@@ -276,28 +301,18 @@ func aggregateAgents(c *call) error {
 		return err
 	}
 	var e encode.Encoder
-	e.Object()
-	b.writeTogether(&e, all, false)
-	e.End()
+	b.writeAggregate(&e, all)
 	return sendEncoded(c.Ctx, &e)
 }
 
-func groupAgents(c *call) error {
-	part, err := c.part(c.segment("part"))
-	if err != nil {
-		return err
-	}
-	return c.groupAgents(part)
-}
-
-func (c *call) groupAgents(part string) error {
+func groupAgents(c *call, part string) error {
 	items, _ := c.args.items(agentIDs...)
 	for _, item := range items {
 		if _, err := c.agent(item); err != nil {
 			return err
 		}
 	}
-	units, err := c.firstUnits()
+	units, err := c.firstUnits(c.args)
 	if err != nil {
 		return err
 	}
@@ -308,16 +323,16 @@ func (c *call) groupAgents(part string) error {
 	}
 	e := encode.Encoder{B: make([]byte, 0, 4096*len(units))}
 	e.Array()
-	for _, u := range units {
-		b.writeGroup(&e, u, func() { b.writeTogether(&e, u.agents, true) })
+	for i := range units {
+		b.writeUnit(&e, &units[i])
 	}
 	e.EndArray()
 	return sendEncoded(c.Ctx, &e)
 }
 
 // firstUnits are the units of the kind that comes first; the ids of the others must be visible too.
-func (c *call) firstUnits() ([]grouped, error) {
-	units, err := c.units()
+func (s *sight) firstUnits(a args) ([]grouped, error) {
+	units, err := s.units(a)
 	if err != nil {
 		return nil, err
 	}
@@ -327,55 +342,82 @@ func (c *call) firstUnits() ([]grouped, error) {
 	return slices.DeleteFunc(units, func(u grouped) bool { return u.kind != units[0].kind }), nil
 }
 
-func (b *board) writeGroup(e *encode.Encoder, u grouped, rest func()) {
+// writeGroup appends a unit; rest appends the fields that follow its name.
+func (s *sight) writeGroup(e *encode.Encoder, u *grouped, rest func()) {
 	e.Object()
 	e.Name("groupType")
 	e.String(u.groupType)
 	e.Name("groupId")
-	b.writeNumber(e, u.kind, u.id)
+	s.writeNumber(e, u.kind, u.id)
 	rest()
 	e.End()
 }
 
-func (b *board) writeNumber(e *encode.Encoder, kind, id string) {
-	if n, ok := b.v.Directory.Number(kind, id); ok {
-		e.Int(int64(n))
-	} else {
-		e.Null()
-	}
-}
-
-// writeTogether appends what several agents come to. In a group, those who have not logged in today have no metrics.
-func (b *board) writeTogether(e *encode.Encoder, all []*floor.Agent, group bool) {
+// writeAggregate appends several agents together as an object.
+func (b *board) writeAggregate(e *encode.Encoder, all []*floor.Agent) {
 	ids := make([]string, len(all))
 	var sum tally
-	var sessions []session
 	for i, a := range all {
 		ids[i] = a.ID
 		if b.p.metrics {
 			b.addAgent(&sum, a)
 		}
-		if b.p.sessions && len(a.Live.Parts) > 0 {
-			sessions = appendSessions(sessions, b.v, a)
+	}
+	e.Object()
+	b.writeTogether(e, all, b.numbers(directory.KindAgent, ids), &sum, b.p.metrics)
+	e.End()
+}
+
+// writeUnit appends a unit of agents as an object. Those who have not logged in today have no metrics.
+func (b *board) writeUnit(e *encode.Encoder, u *grouped) {
+	var sum tally
+	if b.p.metrics {
+		ofTeams := teamTalliesOf(b.v, b.figures)
+		for _, team := range u.teams {
+			if known := ofTeams[team]; known != nil {
+				sum.add(known)
+			}
+		}
+		for _, a := range u.agents {
+			b.addNow(&sum, a)
 		}
 	}
+	b.writeGroup(e, u, func() { b.writeTogether(e, u.agents, b.teamNumbers(u.teams), &sum, b.p.metrics && sum.loggedIn) })
+}
+
+// writeTogether appends what agents with these numbers come to.
+func (b *board) writeTogether(e *encode.Encoder, all []*floor.Agent, numbers []int64, sum *tally, metrics bool) {
 	e.Name("entityIds")
 	e.Array()
-	for _, n := range b.numbers(directory.KindAgent, ids) {
+	for _, n := range numbers {
 		e.Int(n)
 	}
 	e.EndArray()
 	e.Name("type")
 	e.String("agent")
-	if b.p.metrics && (!group || sum.loggedIn) {
-		writeAgentBags(e, &sum, &b.p, false)
+	if metrics {
+		writeAgentBags(e, sum, &b.p, false)
 	}
-	writeSessions(e, sessions, &b.p)
+	if b.p.sessions {
+		b.writeSessions(e, all)
+	}
 	if b.p.breakdowns {
 		b.writeBreakdowns(e, all)
 	}
 }
 
+// writeSessions appends the field sessions, with what the agents are the primary agents of now.
+func (b *board) writeSessions(e *encode.Encoder, all []*floor.Agent) {
+	b.sessions = b.sessions[:0]
+	for _, a := range all {
+		if len(a.Live.Parts) > 0 {
+			b.sessions = appendSessions(b.sessions, b.v, a)
+		}
+	}
+	writeSessions(e, b.sessions, &b.p)
+}
+
+// writeAgent appends one agent as an object.
 func (b *board) writeAgent(e *encode.Encoder, a *floor.Agent) {
 	e.Object()
 	e.Name("type")
@@ -386,7 +428,7 @@ func (b *board) writeAgent(e *encode.Encoder, a *floor.Agent) {
 		writeAgentBags(e, &t, &b.p, false)
 	}
 	if b.p.sessions {
-		writeSessions(e, sessionsOf(b.v, a), &b.p)
+		b.writeSessions(e, []*floor.Agent{a})
 	}
 	e.Name("name")
 	e.String(a.Entry.Name)

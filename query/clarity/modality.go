@@ -37,9 +37,9 @@ func modalityOf(c schema.Channel) modality {
 	return message
 }
 
-// modalities reads the parameter: names in any case or ids; none means all.
-func (c *call) modalities() (out [numModalities]bool, err error) {
-	items, given := c.args.items("modalities", "modality")
+// modalities reads the parameter of that name: names in any case or ids; none means all.
+func (a args) modalities() (out [numModalities]bool, err error) {
+	items, given := a.items("modalities", "modality")
 	if !given {
 		return [numModalities]bool{true, true, true}, nil
 	}

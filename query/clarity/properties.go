@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"strings"
 
+	"github.com/gofiber/fiber/v2"
+
 	"floorwalker/query/problem"
 )
 
@@ -29,22 +31,32 @@ const (
 	partStatus   = "status"
 )
 
-// properties reads what the request asks to be shown: a suffix names one structure, a body that names properties those that it
-// names, and nothing everything.
-func (c *call) properties(part string) (p properties, err error) {
-	if p.modalities, err = c.modalities(); err != nil {
-		return p, err
-	}
-	if p.breakdowns, err = c.args.flag("includeBreakdowns", false); err != nil {
-		return p, err
-	}
-	if p.history, err = c.args.flag("includeStatusHistory", false); err != nil {
-		return p, err
-	}
-	if c.Method() == "POST" {
-		if err := p.readBody(c); err != nil {
-			return p, err
+// properties reads what the request asks to be shown.
+func (c *call) properties(part string) (properties, error) {
+	var fields map[string]json.RawMessage
+	if c.Method() == fiber.MethodPost {
+		var err error
+		if fields, _, err = c.object(); err != nil {
+			return properties{}, err
 		}
+	}
+	return readProperties(part, c.args, fields)
+}
+
+// readProperties reads what is to be shown: a suffix of the path names one structure, a body's fields, by name in lower case, the
+// properties of those that they name, and nothing means everything.
+func readProperties(part string, a args, fields map[string]json.RawMessage) (p properties, err error) {
+	if p.modalities, err = a.modalities(); err != nil {
+		return p, err
+	}
+	if p.breakdowns, err = a.flag("includeBreakdowns", false); err != nil {
+		return p, err
+	}
+	if p.history, err = a.flag("includeStatusHistory", false); err != nil {
+		return p, err
+	}
+	if err := p.readSets(fields); err != nil {
+		return p, err
 	}
 	named := p.metricSet != nil || p.sessionSet != nil || p.statSet != nil
 	shows := func(name string, set map[string]bool) bool {
@@ -54,11 +66,7 @@ func (c *call) properties(part string) (p properties, err error) {
 	return p, nil
 }
 
-func (p *properties) readBody(c *call) error {
-	fields, _, err := c.object()
-	if err != nil {
-		return err
-	}
+func (p *properties) readSets(fields map[string]json.RawMessage) error {
 	for _, list := range []struct {
 		to    *map[string]bool
 		names []string

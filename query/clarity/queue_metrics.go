@@ -21,8 +21,7 @@ type queueTotals struct{}
 func queueTotalsOf(v *floor.View, f *floor.Figures) map[string]*[numModalities]metric.Totals {
 	return f.Once(queueTotals{}, func() any {
 		out, thresholds := map[string]*[numModalities]metric.Totals{}, v.Thresholds(0)
-		for i := range f.Windows {
-			w := &f.Windows[i]
+		for _, w := range f.Windows {
 			if w.Agent != "" || w.Queue == "" {
 				continue
 			}
@@ -56,9 +55,9 @@ func (w *waiting) add(m modality, count, oldest int64) {
 	}
 }
 
-// queueBoard is what an answer about queues is made of.
+// queueBoard is what an answer about queues is made of; like board it knows no request.
 type queueBoard struct {
-	*call
+	*sight
 	p        properties
 	totals   map[string]*[numModalities]metric.Totals
 	hour     map[string]*metric.Totals // for estimated waits
@@ -71,16 +70,20 @@ func (c *call) queueBoard(part string) (*queueBoard, error) {
 	if err != nil {
 		return nil, err
 	}
+	return c.sight.queueBoard(p)
+}
+
+func (s *sight) queueBoard(p properties) (*queueBoard, error) {
 	p.status = false
-	b := &queueBoard{call: c, p: p, waiting: map[string]*waiting{}, sessions: map[string][]session{}}
+	b := &queueBoard{sight: s, p: p, waiting: map[string]*waiting{}, sessions: map[string][]session{}}
 	if p.metrics {
-		today, hour := c.api.Source.Figures(c.v, "today"), c.api.Source.Figures(c.v, "1h")
+		today, hour := s.api.Source.Figures(s.v, "today"), s.api.Source.Figures(s.v, "1h")
 		if today == nil || hour == nil {
 			return nil, problem.Unavailable("history_unavailable", "what happened earlier today is not known at this moment", 1)
 		}
-		b.totals, b.hour = queueTotalsOf(c.v, today), hour.ByQueue(metric.Thresholds{})
+		b.totals, b.hour = queueTotalsOf(s.v, today), hour.ByQueue(metric.Thresholds{})
 	}
-	c.v.Floor.Interactions.Scan(func(_ string, i *schema.LiveInteraction) bool {
+	s.v.Floor.Interactions.Scan(func(_ string, i *schema.LiveInteraction) bool {
 		b.see(i)
 		return true
 	})
@@ -106,10 +109,10 @@ func (b *queueBoard) see(i *schema.LiveInteraction) {
 	}
 }
 
-// queues are those that the request names: by id in its order, then those of units by number. all answers a request without ids.
-func (c *call) queues(all bool) ([]string, error) {
-	items, named := c.args.items(queueIDs...)
-	units, err := c.units()
+// queues are those that are named: by id in the order given, then those of units by number. all stands for no ids.
+func (s *sight) queues(named args, all bool) ([]string, error) {
+	items, given := named.items(queueIDs...)
+	units, err := s.units(named)
 	if err != nil {
 		return nil, err
 	}
@@ -119,27 +122,27 @@ func (c *call) queues(all bool) ([]string, error) {
 			out = append(out, id)
 		}
 	}
-	if !named && len(units) == 0 {
+	if !given && len(units) == 0 {
 		if !all {
 			return nil, noIDs()
 		}
-		for _, id := range c.v.QueueIDs() {
-			if c.may.queue(id) {
+		for _, id := range s.v.QueueIDs() {
+			if s.may.queue(id) {
 				add(id)
 			}
 		}
-		return c.byNumber(directory.KindQueue, out), nil
+		return s.byNumber(directory.KindQueue, out), nil
 	}
 	for _, item := range items {
-		id, err := c.queue(item)
+		id, err := s.queue(item)
 		if err != nil {
 			return nil, err
 		}
 		add(id)
 	}
-	c.fillQueues(units)
+	s.fillQueues(units)
 	for _, u := range units {
-		for _, id := range c.byNumber(directory.KindQueue, u.queues) {
+		for _, id := range s.byNumber(directory.KindQueue, u.queues) {
 			add(id)
 		}
 	}
@@ -147,36 +150,32 @@ func (c *call) queues(all bool) ([]string, error) {
 }
 
 // fillQueues adds the visible queues of each unit: those that its teams serve or that belong to it.
-func (c *call) fillQueues(units []grouped) {
+func (s *sight) fillQueues(units []grouped) {
 	dims := map[string]metric.Dimension{directory.KindTeam: metric.DimTeam, directory.KindGroup: metric.DimGroup, directory.KindBusinessUnit: metric.DimBusinessUnit}
 	members := map[string]map[string][]string{}
 	for i := range units {
 		u := &units[i]
 		if members[u.kind] == nil {
-			members[u.kind] = c.v.Members(dims[u.kind], true)
+			members[u.kind] = s.v.Members(dims[u.kind], true)
 		}
 		for _, id := range members[u.kind][u.id] {
-			if c.may.queue(id) {
+			if s.may.queue(id) {
 				u.queues = append(u.queues, id)
 			}
 		}
 	}
 }
 
-func queueMetrics(c *call) error {
+func queueMetrics(c *call, part string) error {
 	id := c.segment("id")
-	part, err := c.part(c.segment("part"))
-	if err != nil {
-		return err
-	}
 	if form, err := c.takeForm(id); form {
 		if err != nil {
 			return err
 		}
 		if _, named := c.args.items(queueIDs...); named {
-			return c.listQueues(part)
+			return listQueues(c, part)
 		}
-		return c.groupQueues(part)
+		return groupQueues(c, part)
 	}
 	queue, err := c.queue(id)
 	if err != nil {
@@ -191,12 +190,8 @@ func queueMetrics(c *call) error {
 	return sendEncoded(c.Ctx, &e)
 }
 
-func manyQueues(part string) func(*call) error {
-	return func(c *call) error { return c.listQueues(part) }
-}
-
-func (c *call) listQueues(part string) error {
-	ids, err := c.queues(false)
+func listQueues(c *call, part string) error {
+	ids, err := c.queues(c.args, false)
 	if err != nil {
 		return err
 	}
@@ -213,12 +208,8 @@ func (c *call) listQueues(part string) error {
 	return sendEncoded(c.Ctx, &e)
 }
 
-func aggregateQueues(c *call) error {
-	part, err := c.part(c.segment("part"))
-	if err != nil {
-		return err
-	}
-	ids, err := c.queues(true)
+func aggregateQueues(c *call, part string) error {
+	ids, err := c.queues(c.args, true)
 	if err != nil {
 		return err
 	}
@@ -227,28 +218,18 @@ func aggregateQueues(c *call) error {
 		return err
 	}
 	var e encode.Encoder
-	e.Object()
-	b.writeTogether(&e, ids)
-	e.End()
+	b.writeAggregate(&e, ids)
 	return sendEncoded(c.Ctx, &e)
 }
 
-func groupQueues(c *call) error {
-	part, err := c.part(c.segment("part"))
-	if err != nil {
-		return err
-	}
-	return c.groupQueues(part)
-}
-
-func (c *call) groupQueues(part string) error {
+func groupQueues(c *call, part string) error {
 	items, _ := c.args.items(queueIDs...)
 	for _, item := range items {
 		if _, err := c.queue(item); err != nil {
 			return err
 		}
 	}
-	units, err := c.firstUnits()
+	units, err := c.firstUnits(c.args)
 	if err != nil {
 		return err
 	}
@@ -259,13 +240,14 @@ func (c *call) groupQueues(part string) error {
 	}
 	var e encode.Encoder
 	e.Array()
-	for _, u := range units {
-		(&board{call: c}).writeGroup(&e, u, func() { b.writeTogether(&e, u.queues) })
+	for i := range units {
+		b.writeUnit(&e, &units[i])
 	}
 	e.EndArray()
 	return sendEncoded(c.Ctx, &e)
 }
 
+// writeQueue appends one queue as an object.
 func (b *queueBoard) writeQueue(e *encode.Encoder, id string) {
 	e.Object()
 	e.Name("type")
@@ -277,12 +259,20 @@ func (b *queueBoard) writeQueue(e *encode.Encoder, id string) {
 	e.Name("name")
 	e.String(b.v.Directory.QueueName(id))
 	e.Name("id")
-	if n := b.number(directory.KindQueue, id); n != nil {
-		e.Int(*n)
-	} else {
-		e.Null()
-	}
+	b.writeNumber(e, directory.KindQueue, id)
 	e.End()
+}
+
+// writeAggregate appends several queues together as an object.
+func (b *queueBoard) writeAggregate(e *encode.Encoder, ids []string) {
+	e.Object()
+	b.writeTogether(e, ids)
+	e.End()
+}
+
+// writeUnit appends a unit of queues as an object.
+func (b *queueBoard) writeUnit(e *encode.Encoder, u *grouped) {
+	b.writeGroup(e, u, func() { b.writeTogether(e, u.queues) })
 }
 
 func (b *queueBoard) writeTogether(e *encode.Encoder, ids []string) {
@@ -375,7 +365,7 @@ func (b *queueBoard) writeBags(e *encode.Encoder, ids []string) {
 			}
 			bag.begin()
 			e.Name(queueBag[i].name)
-			writeNumber(e, queueBag[i].of, b, &sums[m], wait, m)
+			queueBag[i].write(e, b, &sums[m], wait, m)
 		}
 		bag.end()
 	}
@@ -389,8 +379,8 @@ func (b *queueBoard) writeBags(e *encode.Encoder, ids []string) {
 	all.end()
 }
 
-func writeNumber(e *encode.Encoder, of func(*queueBoard, *metric.Totals, *waiting, modality) (float64, bool), b *queueBoard, t *metric.Totals, w *waiting, m modality) {
-	v, ok := of(b, t, w, m)
+func (q *queueMetric) write(e *encode.Encoder, b *queueBoard, t *metric.Totals, w *waiting, m modality) {
+	v, ok := q.of(b, t, w, m)
 	switch {
 	case !ok:
 		e.Null()

@@ -2,6 +2,7 @@ package clarity
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"strconv"
@@ -96,6 +97,9 @@ func sessionByID(c *call) error {
 	out := sessionDetail{modelSession: c.model(s), SessionMessages: listOf(c.sessionMessages(s))}
 	out.Agents, out.Offers = c.shares(s)
 	c.include(&out, s, with)
+	if with[includeSessionEventHistory] {
+		out.EventHistory = listOf(c.events(s))
+	}
 	if with[includeCustomerHistory] {
 		past, err := c.customerHistory(s, span{newestFirst: true, limit: clampLimit(limit)})
 		if err != nil {
@@ -125,9 +129,6 @@ func (c *call) include(out *sessionDetail, s session, with map[string]bool) {
 	}
 	if with[includeExtraItems] {
 		out.ExtraItems = listOf(c.extraItems(s))
-	}
-	if with[includeSessionEventHistory] {
-		out.EventHistory = listOf(c.events(s))
 	}
 	after, hold := c.settings(s)
 	if with[includeAftercallOptions] {
@@ -217,16 +218,19 @@ type happening struct {
 	at     int64
 	text   string
 	source string
+	by     []schema.EventType // of which event it comes, where the source is not known yet
 }
 
-// events are what happened to the session, oldest first, one sentence each. Those that change a state come from the facts, which do
-// not tell their event's source.
+// events are what happened to the session, oldest first, one sentence each.
 func (c *call) events(s session) (out []sessionEvent) {
-	all := c.stateEvents(s)
+	all, sources := c.stateEvents(s), c.sources(s)
+	for i := range all {
+		all[i].source = sources.of(&all[i])
+	}
 	for i := range s.Annotations {
 		a := &s.Annotations[i]
 		if text := annotationTexts[a.Type]; text != "" {
-			all = append(all, happening{a.Time, text, a.Source})
+			all = append(all, happening{at: a.Time, text: text, source: a.Source})
 		}
 	}
 	slices.SortStableFunc(all, func(a, b happening) int { return cmp.Compare(a.at, b.at) })
@@ -236,6 +240,43 @@ func (c *call) events(s session) (out []sessionEvent) {
 	return out
 }
 
+// sources are who produced the events that changed a session's state: facts do not tell, raw events do.
+type sources map[moment]string
+
+type moment struct {
+	at  int64
+	typ schema.EventType
+}
+
+// sources are empty where the history cannot be read, on which a live session must not depend; events of the last second may not be
+// stored yet.
+func (c *call) sources(s session) sources {
+	if c.api.History == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(c.UserContext(), historyTimeout)
+	defer cancel()
+	all, err := c.api.History.Said(ctx, c.v.ContactCenter, s.ID, s.Start, min(s.Interaction.Ended, s.v.AsOf))
+	if err != nil {
+		c.api.Log.Warn("who produced a session's events is not known", "session", s.ID, "error", err)
+		return nil
+	}
+	out := sources{}
+	for _, e := range all {
+		out[moment{e.Time, e.Type}] = e.Source
+	}
+	return out
+}
+
+func (s sources) of(h *happening) string {
+	for _, typ := range h.by {
+		if source, known := s[moment{h.at, typ}]; known {
+			return source
+		}
+	}
+	return ""
+}
+
 var annotationTexts = map[schema.EventType]string{
 	schema.InteractionUpdated: "Session details updated.", schema.InteractionIVR: "Session went through the attendant (IVR).",
 	schema.InteractionPrompt: "Customer answered a prompt.", schema.InteractionMessage: "Message sent.", schema.InteractionRecording: "Recording changed.",
@@ -243,15 +284,17 @@ var annotationTexts = map[schema.EventType]string{
 
 func (c *call) stateEvents(s session) []happening {
 	d := c.v.Directory
-	all := []happening{{at: s.Start, text: "Session created."}}
-	add := func(at int64, format string, args ...any) {
+	// A session begins with whatever event names it first.
+	all := []happening{{at: s.Start, text: "Session created.", by: []schema.EventType{schema.InteractionCreated, schema.InteractionQueued,
+		schema.InteractionOffered, schema.InteractionConnected}}}
+	add := func(at int64, by []schema.EventType, format string, args ...any) {
 		if at != schema.NoTime && at != schema.Open {
-			all = append(all, happening{at: at, text: fmt.Sprintf(format, args...)})
+			all = append(all, happening{at: at, text: fmt.Sprintf(format, args...), by: by})
 		}
 	}
 	for i := range s.Visits {
 		if v := &s.Visits[i]; !v.Deleted {
-			add(v.Start, "Session has been assigned to queue: %s", d.QueueName(v.Queue))
+			add(v.Start, []schema.EventType{schema.InteractionQueued, schema.InteractionCreated}, "Session has been assigned to queue: %s", d.QueueName(v.Queue))
 		}
 	}
 	for i := range s.Parts {
@@ -260,25 +303,27 @@ func (c *call) stateEvents(s session) []happening {
 			continue
 		}
 		name := d.AgentName(p.Agent)
-		add(p.Offered, "Session offered to agent: %s", name)
-		add(p.Connected, "Agent connected: %s", name)
+		add(p.Offered, []schema.EventType{schema.InteractionOffered, schema.InteractionCreated}, "Session offered to agent: %s", name)
+		add(p.Connected, []schema.EventType{schema.InteractionConnected}, "Agent connected: %s", name)
 		for _, g := range p.Segments {
 			switch g.State {
 			case schema.StateHeld:
-				add(g.Since, "Session put on hold by agent: %s", name)
+				add(g.Since, []schema.EventType{schema.InteractionHeld}, "Session put on hold by agent: %s", name)
 			case schema.StateParked:
-				add(g.Since, "Session parked by agent: %s", name)
+				add(g.Since, []schema.EventType{schema.InteractionParked}, "Session parked by agent: %s", name)
 			case schema.StateDeclined:
-				add(g.Since, "Agent did not take the session: %s", name)
+				add(g.Since, []schema.EventType{schema.InteractionDeclined}, "Agent did not take the session: %s", name)
 			}
 		}
-		add(p.WrapStarted, "After call began for agent: %s", name)
+		add(p.WrapStarted, []schema.EventType{schema.InteractionWrapStarted, schema.InteractionLeft, schema.InteractionTransferred, schema.InteractionEnded},
+			"After call began for agent: %s", name)
 	}
 	if s.Interaction.Ended != schema.Open {
+		by := []schema.EventType{schema.InteractionEnded}
 		if s.EndedBy == schema.ByCustomer || s.EndReason == schema.EndAbandoned {
-			add(s.Interaction.Ended, "Customer hung up.")
+			add(s.Interaction.Ended, by, "Customer hung up.")
 		}
-		add(s.Interaction.Ended, "Session status changed to %s.", session{Interaction: s.Interaction, v: s.v}.endWord())
+		add(s.Interaction.Ended, by, "Session status changed to %s.", session{Interaction: s.Interaction, v: s.v}.endWord())
 	}
 	return all
 }

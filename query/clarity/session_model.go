@@ -15,7 +15,8 @@ import (
 type session struct {
 	*floor.Interaction
 	v             *floor.View
-	silent, whisp bool // joined so
+	silent, whisp bool   // joined so
+	text          []byte // what writeLasting writes with all properties; nil where it is not known
 }
 
 func sessionOf(v *floor.View, i *floor.Interaction) session {
@@ -132,6 +133,24 @@ func (s session) customer(fields ...string) string {
 // writeModel appends the realtime Session Model.
 func (s session) writeModel(e *encode.Encoder, set map[string]bool) {
 	e.Object()
+	if set == nil && s.text != nil {
+		e.B = append(e.B, s.text...)
+	} else {
+		s.writeLasting(e, set)
+	}
+	if has(set, "queuedMs") {
+		e.Name("queuedMs")
+		e.Int(s.queuedMs())
+	}
+	if has(set, "activeMs") {
+		e.Name("activeMs")
+		e.Int(s.activeMs())
+	}
+	e.End()
+}
+
+// writeLasting appends the fields that stay as they are while neither the interaction nor the directory changes.
+func (s session) writeLasting(e *encode.Encoder, set map[string]bool) {
 	e.Name("sessionId")
 	e.Int(int64(s.Number))
 	text := func(name, value string) {
@@ -170,25 +189,22 @@ func (s session) writeModel(e *encode.Encoder, set map[string]bool) {
 	flag("isSilentJoined", s.silent)
 	flag("isWhisperJoined", s.whisp)
 	text("sessionStatus", s.status())
-	number("queuedMs", s.queuedMs(), true)
-	number("activeMs", s.activeMs(), true)
 	flag("canBeSilentJoined", s.joinable())
 	flag("canBeWhisperJoined", s.joinable())
-	e.End()
 }
 
 // sessionsOf are the interactions that the agent is the primary agent of now.
 func sessionsOf(v *floor.View, a *floor.Agent) []session { return appendSessions(nil, v, a) }
 
 func appendSessions(out []session, v *floor.View, a *floor.Agent) []session {
-	first := len(out)
+	first, known := len(out), knownSessionsOf(v)
 	for i := range a.Live.Parts {
 		live, ok := v.Floor.Interactions.Get(a.Live.Parts[i].Interaction)
 		if !ok || live.PrimaryAgent != a.ID || live.State == schema.StateEnded {
 			continue
 		}
 		if !slices.ContainsFunc(out[first:], func(s session) bool { return s.ID == live.ID }) {
-			out = append(out, sessionOf(v, floor.NewInteraction(live)))
+			out = append(out, known.session(v, live))
 		}
 	}
 	return out

@@ -19,7 +19,7 @@ const (
 
 // readStatuses reads the statuses of the last 24 hours where they are asked for: from history, which knows the reasons; without one
 // from the live view, which does not.
-func (b *board) readStatuses(all []*floor.Agent) error {
+func (b *board) readStatuses(ctx context.Context, all []*floor.Agent) error {
 	if !b.p.status || !b.p.history || len(all) == 0 {
 		return nil
 	}
@@ -34,7 +34,7 @@ func (b *board) readStatuses(all []*floor.Agent) error {
 	for _, a := range all {
 		of.IDs = append(of.IDs, a.ID)
 	}
-	ctx, cancel := context.WithTimeout(b.UserContext(), historyTimeout)
+	ctx, cancel := context.WithTimeout(ctx, historyTimeout)
 	defer cancel()
 	err := b.api.History.EachInterval(ctx, of, []schema.IntervalKind{schema.IntervalStatus}, func(iv *schema.Interval) error {
 		b.past[iv.Agent] = append(b.past[iv.Agent], *iv)

@@ -1,11 +1,9 @@
 package clarity
 
 import (
-	"cmp"
-	"slices"
-
 	"floorwalker/query/floor"
 	"floorwalker/schema"
+	"floorwalker/schema/directory"
 )
 
 // tally is what today's figures say of one agent, or of several together: counts and maxima by modality, times over all of them.
@@ -69,42 +67,57 @@ func (t *tally) addWindow(w *schema.Window) {
 	}
 }
 
-// inState says which times of the agnostic bag an interval counts in.
-func inState(n int, iv *schema.Interval) bool {
-	switch n {
-	case timeAvailable:
-		return iv.Status == schema.Available && !iv.Suspended
-	case timeInCall:
-		return iv.Status == schema.OnCall || iv.Status == schema.Conference
-	case timeUnavailable:
-		return !iv.Status.Occupied() && !inState(timeAvailable, iv)
-	case timeLoggedIn:
-		return true
+// timesOf are the times of the agnostic bag that a status counts in.
+func timesOf(s *schema.Stretch) (out []int) {
+	available := s.Status == schema.Available && !s.Suspended
+	if available {
+		out = append(out, timeAvailable)
 	}
-	return false
+	if s.Status == schema.OnCall || s.Status == schema.Conference {
+		out = append(out, timeInCall)
+	}
+	if !available && !s.Status.Occupied() {
+		out = append(out, timeUnavailable)
+	}
+	return append(out, timeLoggedIn)
 }
 
-// addIntervals takes all status intervals of one agent, in order.
-func (t *tally) addIntervals(all []*schema.Interval, from, to, asOf int64) {
+// statusTimes is timesOf by status, and whether suspended.
+type statusTimes [schema.NumStatuses][2][]int
+
+func newStatusTimes() *statusTimes {
+	var out statusTimes
+	for status := range out {
+		out[status] = [2][]int{timesOf(&schema.Stretch{Status: schema.Status(status)}), timesOf(&schema.Stretch{Status: schema.Status(status), Suspended: true})}
+	}
+	return &out
+}
+
+func (st *statusTimes) of(s *schema.Stretch) []int {
+	if s.Suspended {
+		return st[s.Status][1]
+	}
+	return st[s.Status][0]
+}
+
+// addStatuses takes all stretches of one agent's effective status, in order.
+func (t *tally) addStatuses(all []schema.Stretch, times *statusTimes, from, to, asOf int64) {
 	var until [numTimes]int64 // where the last stretch of each time ended
-	for _, iv := range all {
-		end := iv.End
-		if end == schema.Open {
-			end = max(asOf, iv.Start)
+	for i := range all {
+		s := &all[i]
+		begin, stop := max(s.Start, from), min(s.End, to)
+		if s.End == schema.Open {
+			stop = min(asOf, to)
 		}
-		begin, stop := max(iv.Start, from), min(end, to)
-		if stop < begin || stop == begin && iv.End != schema.Open {
+		if stop <= begin {
 			continue
 		}
 		t.loggedIn = true
-		for _, n := range []int{timeAvailable, timeInCall, timeUnavailable, timeLoggedIn} {
-			if !inState(n, iv) {
-				continue
-			}
-			s := &t.times[n]
-			s.ms += stop - begin
-			if s.count == 0 || until[n] != begin {
-				s.count++
+		for _, n := range times.of(s) {
+			sum := &t.times[n]
+			sum.ms += stop - begin
+			if sum.count == 0 || until[n] != begin {
+				sum.count++
 			}
 			until[n] = stop
 		}
@@ -136,29 +149,46 @@ type tallies struct{}
 
 func talliesOf(f *floor.Figures) map[string]*tally {
 	return f.Once(tallies{}, func() any {
-		out := map[string]*tally{}
+		rows, times := make([]tally, 0, len(f.Days)), newStatusTimes()
+		out := make(map[string]*tally, len(f.Days))
 		of := func(agent string) *tally {
 			t := out[agent]
 			if t == nil {
-				t = &tally{}
+				if len(rows) == cap(rows) {
+					rows = make([]tally, 0, 64)
+				}
+				rows = append(rows, tally{})
+				t = &rows[len(rows)-1]
 				out[agent] = t
 			}
 			return t
 		}
-		for i := range f.Windows {
-			if w := &f.Windows[i]; w.Agent != "" {
+		for _, d := range f.Days {
+			of(d.Agent).addStatuses(d.Intervals, times, f.From, f.To, f.AsOf)
+		}
+		for _, w := range f.Windows {
+			if w.Agent != "" {
 				of(w.Agent).addWindow(w)
 			}
 		}
-		intervals := map[string][]*schema.Interval{}
-		for i := range f.Intervals {
-			if iv := &f.Intervals[i]; iv.Kind == schema.IntervalStatus && !iv.Deleted {
-				intervals[iv.Agent] = append(intervals[iv.Agent], iv)
+		return out
+	}).(map[string]*tally)
+}
+
+// byTeam are tallies of all agents of a team, as a directory has them.
+type byTeam struct{ directory *directory.Directory }
+
+func teamTalliesOf(v *floor.View, f *floor.Figures) map[string]*tally {
+	return f.Once(byTeam{v.Directory}, func() any {
+		all, out := talliesOf(f), make(map[string]*tally, len(v.Directory.Teams))
+		for team := range v.Directory.Teams {
+			sum := &tally{}
+			for _, agent := range v.Directory.AgentsOfTeam(team) {
+				if t := all[agent]; t != nil {
+					sum.add(t)
+				}
 			}
-		}
-		for agent, all := range intervals {
-			slices.SortFunc(all, func(a, b *schema.Interval) int { return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.N, b.N)) })
-			of(agent).addIntervals(all, f.From, f.To, f.AsOf)
+			out[team] = sum
 		}
 		return out
 	}).(map[string]*tally)
@@ -170,8 +200,7 @@ type byQueue struct{}
 func breakdownsOf(f *floor.Figures) map[string]map[string]*tally {
 	return f.Once(byQueue{}, func() any {
 		out := map[string]map[string]*tally{}
-		for i := range f.Windows {
-			w := &f.Windows[i]
+		for _, w := range f.Windows {
 			if w.Agent == "" || w.Queue == "" {
 				continue
 			}

@@ -181,13 +181,15 @@ func (a *API) identify(c *fiber.Ctx, contactCenter string) (string, error) {
 		}
 		user, reply, err := p.Identify(c.UserContext(), contactCenter, strings.TrimSpace(credential))
 		if reply != "" {
-			c.Append(fiber.HeaderWWWAuthenticate, p.Scheme()+" "+reply)
+			c.Set(fiber.HeaderWWWAuthenticate, p.Scheme()+" "+reply)
 		}
 		switch {
 		case errors.Is(err, auth.ErrBusy):
 			return "", problem.Unavailable("temporarily_unavailable", "too many are signing in at this moment", 1)
-		case errors.Is(err, auth.ErrInvalid):
+		case err == auth.ErrInvalid:
 			return "", unauthorized("the credentials are not valid")
+		case errors.Is(err, auth.ErrInvalid):
+			return "", unauthorized(err.Error())
 		case err != nil:
 			return "", problem.Internal(err)
 		}
@@ -229,7 +231,8 @@ func (a *API) failToken(c *fiber.Ctx, p *problem.Problem) error {
 		code = "invalid_grant"
 		if len(c.Response().Header.Peek(fiber.HeaderWWWAuthenticate)) == 0 {
 			for _, provider := range a.Providers {
-				c.Append(fiber.HeaderWWWAuthenticate, provider.Challenge())
+				// Each in a header of its own: not every client takes a list apart.
+				c.Response().Header.Add(fiber.HeaderWWWAuthenticate, provider.Challenge())
 			}
 		}
 	case p.Status >= fiber.StatusInternalServerError && code != "temporarily_unavailable":

@@ -120,6 +120,16 @@ func (v *View) Same(o *View) bool {
 	return v.Floor.Version == o.Floor.Version && v.Floor.NewestEvent == o.Floor.NewestEvent && v.Directory.Version == o.Directory.Version
 }
 
+// OfDirectory returns what make made of the view's directory alone when it was first asked for under the key.
+func (v *View) OfDirectory(key any, make func() any) any {
+	kept := &v.shared.roster().places.kept
+	if known, ok := kept.Load(key); ok {
+		return known
+	}
+	known, _ := kept.LoadOrStore(key, make())
+	return known
+}
+
 // Agents are all agents that the directory or an event names, in order of id. The slice must not be changed.
 func (v *View) Agents() []*Agent { return v.shared.agents() }
 

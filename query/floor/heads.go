@@ -76,12 +76,19 @@ type Staffing struct {
 	Total     int
 	Ready     int // logged in and not suspended
 	Available int
+	Load      [3]uint64 // live, semi-live and non-live workload of those logged in
 }
 
-func (s *Staffing) add(status schema.Status, suspended bool) {
+func (s *Staffing) add(status schema.Status, suspended bool, load *[3]uint16) {
 	s.Total++
 	s.Heads.add(status, suspended)
-	if status == schema.LoggedOut || suspended {
+	if status == schema.LoggedOut {
+		return
+	}
+	for k, n := range load {
+		s.Load[k] += uint64(n)
+	}
+	if suspended {
 		return
 	}
 	s.Ready++
@@ -108,7 +115,7 @@ func (v *View) Count(s Selection) []Staffing {
 				n = len(out)
 				out = append(out, Staffing{Place: b.agents[i].Place})
 			}
-			out[n].add(b.statusOf[i], b.paused[i/64]>>(i%64)&1 == 1)
+			out[n].add(b.statusOf[i], b.paused[i/64]>>(i%64)&1 == 1, &b.load[i])
 		})
 	}
 	return slices.DeleteFunc(out, func(s Staffing) bool { return s.Total == 0 })

@@ -39,18 +39,24 @@ func (f *Figures) AgentTotals(agent string, t metric.Thresholds, ageless bool) *
 	for _, w := range a.windows {
 		out.AddWindow(w, t.Of(w.Queue))
 	}
-	for _, iv := range a.intervals {
-		out.AddInterval(iv, f.From, f.To, asOf)
+	connected := metric.NewConnected(f.From, f.To, asOf)
+	if a.day != nil {
+		a.day.EachInterval(f.From, min(f.To, f.AsOf), func(iv *schema.Interval) { out.AddInterval(iv, f.From, f.To, asOf) })
+		for _, t := range a.day.Talks {
+			connected.Add(t.Since, t.Until)
+		}
 	}
-	out.AddParts(a.parts, f.From, f.To, asOf)
+	for _, p := range a.parts {
+		connected.AddPart(p)
+	}
+	out.AddConnected(connected)
 	return out
 }
 
 // totalsBy adds up queue windows by what key says of them.
 func (f *Figures) totalsBy(key func(*schema.Window) string, t metric.Thresholds) map[string]*metric.Totals {
 	out := map[string]*metric.Totals{}
-	for i := range f.Windows {
-		w := &f.Windows[i]
+	for _, w := range f.Windows {
 		id := key(w)
 		if w.Agent != "" || id == "" {
 			continue
@@ -89,10 +95,10 @@ type Query struct {
 type Row struct {
 	Group         []string
 	Queue, Agent  *metric.Totals
-	agentParts    map[string][]schema.Part
+	connected     map[string]*metric.Connected // by agent
 	queueGauges   metric.Gauges
 	agentGauges   metric.Gauges
-	workloadAgent int
+	workloadAgent int // how many agents' workload it is
 }
 
 // Totals are those that a field of the row takes its value from.
@@ -139,7 +145,6 @@ type builder struct {
 	rows    map[string]*Row
 	places  map[string]*Agent
 	ofQueue map[string][3][]string
-	ofPlace map[*Place][]*Row
 	heads   bool // what is being counted are heads: those in no queue or campaign are in no row of one
 }
 
@@ -238,8 +243,7 @@ func (b *builder) queueUnits(d *dims, id string) {
 }
 
 func (b *builder) addWindows(queues, agents bool) {
-	for i := range b.f.Windows {
-		w := &b.f.Windows[i]
+	for _, w := range b.f.Windows {
 		if w.Agent == "" && !queues || w.Agent != "" && !agents {
 			continue
 		}
@@ -258,31 +262,54 @@ func (b *builder) addWindows(queues, agents bool) {
 }
 
 func (b *builder) addIntervals() {
-	for i := range b.f.Intervals {
-		iv := &b.f.Intervals[i]
+	b.f.EachInterval(func(iv *schema.Interval) {
 		var d dims
 		d[metric.DimAgent] = one(iv.Agent)
 		b.agentUnits(&d, iv.Agent)
 		b.each(&d, func(r *Row) { r.Agent.AddInterval(iv, b.f.From, b.f.To, b.q.AsOf) })
-	}
+	})
 }
 
-// addParts collects the parts of each row agent by agent, as Totals.AddParts asks for.
+// addParts collects the connected time of each row agent by agent, of which concurrency is worked out.
 func (b *builder) addParts() {
-	for i := range b.f.Parts {
-		p := &b.f.Parts[i]
+	add := func(p *schema.Part) {
 		d := partDims(p)
 		b.agentUnits(&d, p.Agent)
 		b.each(&d, func(r *Row) {
-			if r.agentParts == nil {
-				r.agentParts = map[string][]schema.Part{}
+			if r.connected == nil {
+				r.connected = map[string]*metric.Connected{}
 			}
-			r.agentParts[p.Agent] = append(r.agentParts[p.Agent], *p)
+			c := r.connected[p.Agent]
+			if c == nil {
+				c = metric.NewConnected(b.f.From, b.f.To, b.q.AsOf)
+				r.connected[p.Agent] = c
+			}
+			c.AddPart(p)
 		})
 	}
+	for _, p := range b.f.Parts {
+		add(p)
+	}
+	b.f.eachTalk(add)
 	for _, r := range b.rows {
-		for _, parts := range r.agentParts {
-			r.Agent.AddParts(parts, b.f.From, b.f.To, b.q.AsOf)
+		for _, c := range r.connected {
+			r.Agent.AddConnected(c)
+		}
+	}
+}
+
+// eachTalk visits the talks that touch the range as the parts that they were of. visit must not keep the part.
+func (f *Figures) eachTalk(visit func(*schema.Part)) {
+	segments := []schema.Segment{{State: schema.StateConnected}}
+	for _, d := range f.Days {
+		for n := range d.Talks {
+			t := &d.Talks[n]
+			if t.Since >= f.To || t.Until <= f.From {
+				continue
+			}
+			segments[0].Since, segments[0].Until = t.Since, t.Until
+			visit(&schema.Part{Agent: d.Agent, Queue: t.Queue, Campaign: t.Campaign, Channel: t.Channel, Direction: t.Direction,
+				Start: t.Since, Ended: t.Until, Segments: segments})
 		}
 	}
 }
@@ -296,8 +323,8 @@ func partDims(p *schema.Part) dims {
 
 func (b *builder) addGauges() {
 	if !b.mentions(metric.DimChannel) && !b.mentions(metric.DimDirection) {
-		b.heads, b.ofPlace = true, map[*Place][]*Row{}
-		b.v.Select(Selection{}, b.addHead)
+		b.heads = true
+		b.addHeads()
 		b.heads = false
 	}
 	b.v.Floor.Interactions.Scan(func(_ string, i *schema.LiveInteraction) bool {
@@ -313,42 +340,42 @@ func (b *builder) addGauges() {
 	})
 }
 
-// addHead counts an agent in each row of its queues, campaigns and units. Grouped by agent or by an interaction's dimensions
-// there are no head-counts, and workload has no queue.
-func (b *builder) addHead(a *Agent) {
-	if !a.LoggedIn() {
+// addHeads counts agents in each row of their queues, campaigns and units. Grouped by an interaction's dimensions there are no
+// head-counts, and workload has no queue.
+func (b *builder) addHeads() {
+	if !b.mentions(metric.DimAgent) {
+		for _, s := range b.v.Count(Selection{}) {
+			b.addStaff("", &s, schema.NoTime)
+		}
 		return
 	}
-	assigned := len(a.Place.QueueIDs) > 0 || len(a.Place.CampaignIDs) > 0
-	for _, r := range b.headRows(a) {
-		for _, g := range []*metric.Gauges{&r.queueGauges, &r.agentGauges} {
-			g.CountAgent(a.Live.Status, a.Live.Suspended, assigned)
-		}
-		r.agentGauges.WorkloadLive += uint64(a.Live.Live)
-		r.agentGauges.WorkloadSemiLive += uint64(a.Live.SemiLive)
-		r.agentGauges.WorkloadNonLive += uint64(a.Live.NonLive)
-		r.workloadAgent++
-		r.agentGauges.WorkloadSince = a.Live.WorkloadSince
-	}
+	b.v.Select(Selection{}, func(a *Agent) {
+		s := Staffing{Place: a.Place}
+		s.add(a.Live.Status, a.Live.Suspended, &[3]uint16{a.Live.Live, a.Live.SemiLive, a.Live.NonLive})
+		b.addStaff(a.ID, &s, a.Live.WorkloadSince)
+	})
 }
 
-// headRows are the rows that an agent counts in: where agents are not told apart, the same for all of a place.
-func (b *builder) headRows(a *Agent) (rows []*Row) {
-	byPlace := !b.mentions(metric.DimAgent)
-	if byPlace {
-		if rows, ok := b.ofPlace[a.Place]; ok {
-			return rows
-		}
+// addStaff counts the agents of one place, or one agent, whose workload changed at since.
+func (b *builder) addStaff(agent string, s *Staffing, since int64) {
+	if s.LoggedIn == 0 {
+		return
 	}
 	var d dims
-	d[metric.DimAgent] = one(a.ID)
-	d[metric.DimQueue], d[metric.DimCampaign] = a.Place.QueueIDs, a.Place.CampaignIDs
-	d.setUnits(a.Place)
-	b.each(&d, func(r *Row) { rows = append(rows, r) })
-	if byPlace {
-		b.ofPlace[a.Place] = rows
-	}
-	return rows
+	d[metric.DimAgent] = one(agent)
+	d[metric.DimQueue], d[metric.DimCampaign] = s.Place.QueueIDs, s.Place.CampaignIDs
+	d.setUnits(s.Place)
+	assigned := len(s.Place.QueueIDs) > 0 || len(s.Place.CampaignIDs) > 0
+	b.each(&d, func(r *Row) {
+		for _, g := range []*metric.Gauges{&r.queueGauges, &r.agentGauges} {
+			g.CountAgents(&s.ByStatus, s.Suspended, assigned)
+		}
+		r.agentGauges.WorkloadLive += s.Load[0]
+		r.agentGauges.WorkloadSemiLive += s.Load[1]
+		r.agentGauges.WorkloadNonLive += s.Load[2]
+		r.workloadAgent += s.LoggedIn
+		r.agentGauges.WorkloadSince = since
+	})
 }
 
 func (b *builder) mentions(dim metric.Dimension) bool {

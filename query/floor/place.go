@@ -3,6 +3,7 @@ package floor
 import (
 	"slices"
 	"strings"
+	"sync"
 
 	"floorwalker/schema"
 	"floorwalker/schema/directory"
@@ -14,6 +15,7 @@ type placer struct {
 	ofTeam    map[string]*Place
 	same      map[string]*Place // those of agents' own, by what is in them
 	shared    []*Place          // all of these, by their n
+	kept      sync.Map          // see View.OfDirectory
 }
 
 // maxShared bounds the places that are told apart; agents beyond have each their own.

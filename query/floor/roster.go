@@ -21,9 +21,9 @@ const (
 type roster struct {
 	blocks []*block
 	count  int
-	change *schema.AgentChange // the newest one that is in it
-	places *placer             // whose directory it was joined with; only under the lock of rosters
-	shared []*Place            // those of places, by their n
+	change *schema.Change // the newest one that is in it
+	places *placer        // whose directory it was joined with; only under the lock of rosters
+	shared []*Place       // those of places, by their n
 }
 
 // block holds what most filters ask for in columns of its own: an agent itself is read only where it passed these.
@@ -35,6 +35,7 @@ type block struct {
 	n      int
 
 	statusOf [blockSize]schema.Status
+	load     [blockSize][3]uint16 // live, semi-live and non-live workload
 }
 
 func (b *block) set(i int, a *Agent) {
@@ -43,6 +44,7 @@ func (b *block) set(i int, a *Agent) {
 		b.status[old.Live.Status][word] &^= bit
 	}
 	b.agents[i], b.place[i], b.statusOf[i] = a, int32(a.Place.n), a.Live.Status
+	b.load[i] = [3]uint16{a.Live.Live, a.Live.SemiLive, a.Live.NonLive}
 	b.status[a.Live.Status][word] |= bit
 	b.paused[word] &^= bit
 	if a.Live.Suspended {
@@ -138,7 +140,7 @@ func (v *View) joinAll(places *placer) *roster {
 }
 
 // advance is the roster after the changes up to and with target, nil where these are not known or an agent is new.
-func (r *roster) advance(target *schema.AgentChange) *roster {
+func (r *roster) advance(target *schema.Change) *roster {
 	if target == nil || r.change == nil {
 		return nil
 	}
@@ -147,7 +149,9 @@ func (r *roster) advance(target *schema.AgentChange) *roster {
 		if c = c.Next(); c == nil {
 			return nil
 		}
-		changed[c.Agent.ID] = c.Agent
+		if c.Agent != nil {
+			changed[c.Agent.ID] = c.Agent
+		}
 	}
 	out := &roster{blocks: slices.Clone(r.blocks), count: r.count, change: target, places: r.places}
 	for id, live := range changed {
@@ -180,11 +184,26 @@ func (r *roster) find(id string) (n, i int) {
 	return n, i
 }
 
+// Row is one agent by id; unlike Agent it takes no number, and costs little where many are asked for.
+func (v *View) Row(id string) (*Agent, bool) {
+	r := v.shared.roster()
+	n, i := r.find(id)
+	if i < 0 {
+		return nil, false
+	}
+	return r.blocks[n].agents[i], true
+}
+
 // Selection says which agents are wanted; nil fields want all.
 type Selection struct {
 	Status *[schema.NumStatuses]bool
 	Place  func(*Place) bool // depends on nothing but the place
 	Agent  func(*Agent) bool
+}
+
+// Test is the selection for single agents of any view.
+func (s Selection) Test(a *Agent) bool {
+	return (s.Status == nil || s.Status[a.Live.Status]) && (s.Place == nil || s.Place(a.Place)) && (s.Agent == nil || s.Agent(a))
 }
 
 // Select calls f with each agent that is wanted, in order of id.

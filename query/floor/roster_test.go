@@ -30,7 +30,7 @@ func (c *changing) Metrics(string, int64, int64) (schema.LiveMetrics, bool) {
 func (c *changing) change(id string, status schema.Status, suspended bool, assignment *schema.LiveAssignment) {
 	a := &schema.LiveAgent{ID: id, Status: status, Suspended: suspended, Assignment: assignment, StatusSince: int64(c.f.Version)}
 	c.f.Agents.Set(id, a)
-	c.f.Changes = c.f.Changes.Then(a)
+	c.f.Changes = c.f.Changes.Then(&schema.Change{Agent: a})
 	c.f.Version++
 }
 

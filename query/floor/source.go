@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"floorwalker/query/problem"
-	"floorwalker/schema"
 	"floorwalker/schema/directory"
 )
 
@@ -22,15 +21,13 @@ const (
 	pinBurst = 300
 )
 
-// MetricsTTL is how long live windows are used again; asking for them costs far more than reading a floor.
-const MetricsTTL = 500 * time.Millisecond
-
 // Source makes views out of the live view and the directory. Its methods may be called from any goroutine.
 type Source struct {
 	live       Live
 	directory  Directories
 	configured []string
 	now        func() time.Time
+	refreshes  atomic.Bool // Run is running
 
 	mu      sync.Mutex
 	centers map[string]*center
@@ -43,7 +40,7 @@ type center struct {
 	pins    []*pin // oldest first
 	tokens  float64
 	refill  time.Time
-	metrics map[metricsKey]*kept
+	figures map[string]*kept // by window
 	rosters rosters
 }
 
@@ -80,7 +77,7 @@ func (s *Source) center(contactCenter string) *center {
 	defer s.mu.Unlock()
 	c := s.centers[contactCenter]
 	if c == nil {
-		c = &center{tokens: pinBurst, refill: s.now(), metrics: map[metricsKey]*kept{}}
+		c = &center{tokens: pinBurst, refill: s.now(), figures: map[string]*kept{}}
 		s.centers[contactCenter] = c
 	}
 	return c
@@ -197,81 +194,6 @@ func expired() error {
 	return p
 }
 
-type metricsKey struct {
-	window string
-	from   int64
-}
-
-// kept is what live windows held a moment ago.
-type kept struct {
-	mu      sync.Mutex
-	at      time.Time
-	figures *Figures
-	shown   atomic.Pointer[shown] // the newest that are known
-}
-
-// shown are figures with when they were asked for.
-type shown struct {
-	at      time.Time
-	figures *Figures
-}
-
-// Windows that live metrics know.
-var windowMinutes = map[string]int64{"5m": 5, "15m": 15, "30m": 30, "1h": 60}
-
-// WindowNames lists the live windows.
-func WindowNames() []string { return []string{"5m", "15m", "30m", "1h", "today"} }
-
-const minute = int64(60_000)
-
-// Figures are the live windows of a named window at the view's moment: the minute of as_of and the n−1 before it, or since
-// local midnight (metrics, rule 2). It is nil where they are not known, as today while history cannot be reached.
-func (s *Source) Figures(v *View, window string) *Figures {
-	to := v.AsOf - mod(v.AsOf, minute) + minute
-	from := to - windowMinutes[window]*minute
-	if window == "today" {
-		from = midnight(v.AsOf, v.Directory.Location)
-	}
-	c := s.center(v.ContactCenter)
-	key := metricsKey{window, from}
-	c.mu.Lock()
-	k := c.metrics[key]
-	if k == nil {
-		c.forget(window)
-		k = &kept{}
-		c.metrics[key] = k
-	}
-	c.mu.Unlock()
-
-	now := s.now()
-	if !k.mu.TryLock() {
-		// Somebody is asking for newer ones, which takes a while: those of a moment ago will do, as if we had come before.
-		if old := k.shown.Load(); old != nil && now.Sub(old.at) < 4*MetricsTTL && !now.Before(old.at) {
-			return old.figures
-		}
-		k.mu.Lock()
-	}
-	defer k.mu.Unlock()
-	if k.at.IsZero() || now.Sub(k.at) >= MetricsTTL || now.Before(k.at) {
-		k.figures, k.at = nil, now
-		if m, ok := s.live.Metrics(v.ContactCenter, from, to); ok {
-			k.figures = newFigures(m)
-			k.figures.agents()
-			k.shown.Store(&shown{now, k.figures})
-		}
-	}
-	return k.figures
-}
-
-// forget drops what was kept of a window's earlier positions.
-func (c *center) forget(window string) {
-	for key := range c.metrics {
-		if key.window == window {
-			delete(c.metrics, key)
-		}
-	}
-}
-
 func mod(a, b int64) int64 { return ((a % b) + b) % b }
 
 // midnight is the first moment of the local day that holds ms. Clocks may skip midnight, then the day begins where they land,
@@ -295,58 +217,4 @@ func midnight(ms int64, zone *time.Location) int64 {
 		}
 	}
 	return begin.UnixMilli()
-}
-
-// Figures are live windows, found by agent.
-type Figures struct {
-	schema.LiveMetrics
-	once    sync.Once
-	kept    sync.Map
-	byAgent map[string]*agentFigures
-}
-
-type agentFigures struct {
-	windows   []*schema.Window
-	intervals []*schema.Interval
-	parts     []schema.Part
-}
-
-// Once returns what make made of these figures when it was first asked for under the key.
-func (f *Figures) Once(key any, make func() any) any {
-	if v, ok := f.kept.Load(key); ok {
-		return v
-	}
-	v, _ := f.kept.LoadOrStore(key, make())
-	return v
-}
-
-func newFigures(m schema.LiveMetrics) *Figures { return &Figures{LiveMetrics: m} }
-
-func (f *Figures) agents() map[string]*agentFigures {
-	f.once.Do(func() {
-		f.byAgent = map[string]*agentFigures{}
-		of := func(id string) *agentFigures {
-			a := f.byAgent[id]
-			if a == nil {
-				a = &agentFigures{}
-				f.byAgent[id] = a
-			}
-			return a
-		}
-		for i := range f.Windows {
-			if id := f.Windows[i].Agent; id != "" {
-				a := of(id)
-				a.windows = append(a.windows, &f.Windows[i])
-			}
-		}
-		for i := range f.Intervals {
-			a := of(f.Intervals[i].Agent)
-			a.intervals = append(a.intervals, &f.Intervals[i])
-		}
-		for i := range f.Parts {
-			a := of(f.Parts[i].Agent)
-			a.parts = append(a.parts, f.Parts[i])
-		}
-	})
-	return f.byAgent
 }

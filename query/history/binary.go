@@ -8,14 +8,14 @@ import (
 	"floorwalker/schema/metric"
 )
 
-// binary decodes rows of ClickHouse's format RowBinary into the places that were named, in their order.
-type binary struct {
+// rowBinary decodes rows of ClickHouse's format RowBinary into the places that were named, in their order.
+type rowBinary struct {
 	fields []func(b string) (rest string, ok bool)
 }
 
 var errRow = errors.New("a row of ClickHouse's binary format is not as asked for")
 
-func (d *binary) read(row string) error {
+func (d *rowBinary) read(row string) error {
 	for _, f := range d.fields {
 		var ok bool
 		if row, ok = f(row); !ok {
@@ -28,10 +28,10 @@ func (d *binary) read(row string) error {
 	return nil
 }
 
-func (d *binary) add(f func(b string) (string, bool)) { d.fields = append(d.fields, f) }
+func (d *rowBinary) add(f func(b string) (string, bool)) { d.fields = append(d.fields, f) }
 
 // fixed adds a field of so many bytes.
-func (d *binary) fixed(size int, set func(b string)) {
+func (d *rowBinary) fixed(size int, set func(b string)) {
 	d.add(func(b string) (string, bool) {
 		if len(b) < size {
 			return b, false
@@ -41,10 +41,12 @@ func (d *binary) fixed(size int, set func(b string)) {
 	})
 }
 
-func (d *binary) u16(to *uint16) { d.fixed(2, func(b string) { *to = uint16(b[0]) | uint16(b[1])<<8 }) }
-func (d *binary) u32(to *uint32) { d.fixed(4, func(b string) { *to = uint32(little(b[:4])) }) }
-func (d *binary) u64(to *uint64) { d.fixed(8, func(b string) { *to = little(b[:8]) }) }
-func (d *binary) i64(to *int64)  { d.fixed(8, func(b string) { *to = int64(little(b[:8])) }) }
+func (d *rowBinary) u16(to *uint16) {
+	d.fixed(2, func(b string) { *to = uint16(b[0]) | uint16(b[1])<<8 })
+}
+func (d *rowBinary) u32(to *uint32) { d.fixed(4, func(b string) { *to = uint32(little(b[:4])) }) }
+func (d *rowBinary) u64(to *uint64) { d.fixed(8, func(b string) { *to = little(b[:8]) }) }
+func (d *rowBinary) i64(to *int64)  { d.fixed(8, func(b string) { *to = int64(little(b[:8])) }) }
 
 func little(b string) (n uint64) {
 	if len(b) == 8 {
@@ -57,7 +59,7 @@ func little(b string) (n uint64) {
 }
 
 // text adds a String; it is copied.
-func (d *binary) text(to *string) {
+func (d *rowBinary) text(to *string) {
 	d.add(func(b string) (string, bool) {
 		n, b, ok := length(b)
 		if !ok || n > uint64(len(b)) {
@@ -82,24 +84,25 @@ func length(b string) (n uint64, rest string, ok bool) {
 	return 0, b, false
 }
 
-// u64s adds an Array(UInt64); the slice is used again for the next row.
-func (d *binary) u64s(to *[]uint64) {
+// u32s adds the state of groupArray of UInt32, as a String. It is handed over as it lies in the row, four bytes of each number.
+func (d *rowBinary) u32s(to *string) {
 	d.add(func(b string) (string, bool) {
-		n, b, ok := length(b)
-		if !ok || n > uint64(len(b)/8) {
+		size, b, ok := length(b)
+		if !ok || size > uint64(len(b)) {
 			return b, false
 		}
-		out := slices.Grow((*to)[:0], int(n))[:n]
-		for i := range out {
-			out[i] = little(b[8*i : 8*i+8])
+		rest := b[size:]
+		n, b, ok := length(b[:size])
+		if !ok || n > 1<<60 || uint64(len(b)) != 4*n {
+			return rest, false
 		}
-		*to = out
-		return b[8*n:], true
+		*to = b
+		return rest, true
 	})
 }
 
 // bins adds a Map(UInt16, UInt64), in order of the keys and without zeros; the slice is used again for the next row.
-func (d *binary) bins(to *[]metric.Bin) {
+func (d *rowBinary) bins(to *[]metric.Bin) {
 	d.add(func(b string) (string, bool) {
 		n, b, ok := length(b)
 		if !ok || n > uint64(len(b)/10) {

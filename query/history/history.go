@@ -34,11 +34,12 @@ const (
 	defaultMaxRows      = 500_000
 )
 
-// Reader answers queries. It holds no state and may be used from any goroutine.
+// Reader answers queries. It may be used from any goroutine.
 type Reader struct {
 	conn      Conn
 	catalogue *metric.Catalogue
 	cfg       Config
+	logs      knownLogs
 	packed    int64 // ms: the longest range of which histograms are handed over window by window
 }
 
@@ -156,7 +157,7 @@ func (r *Reader) Metrics(ctx context.Context, q Query) (Result, error) {
 	if err := r.read(ctx, p, t); err != nil {
 		return Result{}, err
 	}
-	rows, err := t.rows()
+	rows, err := t.list()
 	if err != nil {
 		return Result{}, err
 	}

@@ -1,11 +1,12 @@
 package history
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
+	"sync"
 	"time"
-
-	ch "github.com/ClickHouse/clickhouse-go/v2"
 
 	"floorwalker/schema"
 )
@@ -34,33 +35,35 @@ func (p position) behind(o position) bool {
 
 // Progress reads how far a contact centre has come. While the partition's newest row says that the worker had caught up, that is
 // the moment of that row; else the newest event time flushed.
+//
+// Which partitions have a contact centre's rows hardly ever changes, so those of the answer before are asked about at once, and the
+// same statement says whether they are the right ones.
 func (r *Reader) Progress(ctx context.Context, contactCenter string) (Progress, error) {
 	out := Progress{AsOf: schema.NoTime, CompleteUntil: schema.NoTime, WrittenAt: schema.NoTime}
-	logs, err := r.logsOf(ctx, contactCenter)
-	if err != nil {
-		return out, fmt.Errorf("progress of %q: %w", contactCenter, err)
+	var at positions
+	for logs := r.logs.of(contactCenter); ; logs = at.logs {
+		var err error
+		if at, err = r.positions(ctx, contactCenter, logs); err != nil {
+			return out, fmt.Errorf("progress of %q: %w", contactCenter, err)
+		}
+		if slices.Equal(at.logs, logs) {
+			break
+		}
+		r.logs.remember(contactCenter, at.logs)
 	}
 	var center position
 	var log partitionLog
 	found := false
-	for _, l := range logs {
-		at, ok, err := r.newest(ctx, contactCenter, l)
-		if err != nil {
-			return out, fmt.Errorf("progress of %q: %w", contactCenter, err)
-		}
-		if ok && (!found || center.behind(at)) {
-			center, log, found = at, l, true
+	for _, l := range at.logs {
+		if p, ok := at.center[l]; ok && (!found || center.behind(p)) {
+			center, log, found = p, l, true
 		}
 	}
 	if !found {
 		return out, nil
 	}
-	whole, ok, err := r.newest(ctx, "", log)
-	if err != nil {
-		return out, fmt.Errorf("progress of partition %d: %w", log.partition, err)
-	}
 	out.AsOf, out.CompleteUntil, out.WrittenAt = orNoTime(center.newest), orNoTime(center.completeUntil), center.writtenAt.UnixMilli()
-	if ok && whole.caughtUp && !whole.behind(center) {
+	if whole, ok := at.whole[log]; ok && whole.caughtUp && !whole.behind(center) {
 		out.AsOf, out.WrittenAt = whole.writtenAt.UnixMilli(), whole.writtenAt.UnixMilli()
 	}
 	return out, nil
@@ -68,11 +71,13 @@ func (r *Reader) Progress(ctx context.Context, contactCenter string) (Progress, 
 
 // Flushed is the offset of the next record of a partition to be flushed, false where none of it ever was.
 func (r *Reader) Flushed(ctx context.Context, topic string, partition int) (offset int64, ok bool, err error) {
-	at, ok, err := r.newest(ctx, "", partitionLog{topic, uint32(partition)})
+	log := partitionLog{topic, uint32(partition)}
+	at, err := r.positions(ctx, "", []partitionLog{log})
 	if err != nil {
 		return 0, false, fmt.Errorf("progress of partition %d of %q: %w", partition, topic, err)
 	}
-	return int64(at.offset), ok, nil
+	p, ok := at.whole[log]
+	return int64(p.offset), ok, nil
 }
 
 // orNoTime reads a time that was written as 1970 where there is none yet.
@@ -88,38 +93,83 @@ type partitionLog struct {
 	partition uint32
 }
 
-// logsOf lists where rows of the contact centre were ever flushed from: one partition, or one per number of partitions.
-func (r *Reader) logsOf(ctx context.Context, contactCenter string) (out []partitionLog, err error) {
-	rows, err := r.conn.Query(ctx, `SELECT DISTINCT topic, partition FROM progress WHERE contact_center = {cc:String}`, ch.Named("cc", contactCenter))
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var l partitionLog
-		if err := rows.Scan(&l.topic, &l.partition); err != nil {
-			return nil, err
-		}
-		out = append(out, l)
-	}
-	return out, rows.Err()
+// knownLogs are the partitions that each contact centre had rows from when it was last asked: a guess, which every answer tests.
+type knownLogs struct {
+	mu       sync.Mutex
+	byCenter map[string][]partitionLog
 }
 
-// newest reads the row of the highest epoch and offset, of these the newest. The order is the table's own, so that ClickHouse
+func (k *knownLogs) of(contactCenter string) []partitionLog {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.byCenter[contactCenter]
+}
+
+func (k *knownLogs) remember(contactCenter string, logs []partitionLog) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.byCenter == nil {
+		k.byCenter = map[string][]partitionLog{}
+	}
+	k.byCenter[contactCenter] = logs
+}
+
+// positions is what the progress log says at one time.
+type positions struct {
+	logs          []partitionLog            // where rows of the contact centre were ever flushed from, in order
+	center, whole map[partitionLog]position // the newest rows of the contact centre and of the whole partition, of the logs asked about
+}
+
+// What a row of the statement of positions says.
+const (
+	isLog uint8 = iota
+	ofCenter
+	ofWhole
+)
+
+// positions reads the logs of a contact centre, unless that is empty, and the newest rows of those given: the contact centre's
+// before the whole partition's, so that these are never older.
+func (r *Reader) positions(ctx context.Context, contactCenter string, logs []partitionLog) (positions, error) {
+	s := &statement{}
+	if contactCenter != "" {
+		s.add("SELECT DISTINCT ", s.bind("UInt8", isLog), " AS what, topic, partition, toUInt16(0) AS epoch, toUInt64(0) AS offset, toDateTime64(0, 3, 'UTC') AS newest_event,",
+			" toDateTime64(0, 3, 'UTC') AS complete_until, false AS caught_up, toDateTime64(0, 3, 'UTC') AS written_at\nFROM progress WHERE contact_center = ", s.bind("String", contactCenter))
+		for _, l := range logs {
+			s.add("\nUNION ALL ")
+			selectNewest(s, ofCenter, contactCenter, l)
+		}
+	}
+	for _, l := range logs {
+		if s.Len() > 0 {
+			s.add("\nUNION ALL ")
+		}
+		selectNewest(s, ofWhole, "", l)
+	}
+	out := positions{center: map[partitionLog]position{}, whole: map[partitionLog]position{}}
+	var what uint8
+	var l partitionLog
+	var p position
+	err := r.each(ctx, s, []any{&what, &l.topic, &l.partition, &p.epoch, &p.offset, &p.newest, &p.completeUntil, &p.caughtUp, &p.writtenAt}, func() error {
+		switch what {
+		case isLog:
+			out.logs = append(out.logs, l)
+		case ofCenter:
+			out.center[l] = p
+		case ofWhole:
+			out.whole[l] = p
+		}
+		return nil
+	})
+	slices.SortFunc(out.logs, func(a, b partitionLog) int {
+		return cmp.Or(cmp.Compare(a.topic, b.topic), cmp.Compare(a.partition, b.partition))
+	})
+	return out, err
+}
+
+// selectNewest reads the row of the highest epoch and offset, of these the newest. The order is the table's own, so that ClickHouse
 // reads from its end.
-func (r *Reader) newest(ctx context.Context, contactCenter string, l partitionLog) (p position, ok bool, err error) {
-	rows, err := r.conn.Query(ctx, `
-SELECT epoch, offset, newest_event, complete_until, caught_up, written_at FROM progress
-WHERE contact_center = {cc:String} AND topic = {topic:String} AND partition = {partition:UInt32}
-ORDER BY epoch DESC, offset DESC, written_at DESC LIMIT 1`,
-		ch.Named("cc", contactCenter), ch.Named("topic", l.topic), ch.Named("partition", l.partition))
-	if err != nil {
-		return p, false, err
-	}
-	defer rows.Close()
-	if !rows.Next() {
-		return p, false, rows.Err()
-	}
-	err = rows.Scan(&p.epoch, &p.offset, &p.newest, &p.completeUntil, &p.caughtUp, &p.writtenAt)
-	return p, err == nil, err
+func selectNewest(s *statement, what uint8, contactCenter string, l partitionLog) {
+	s.add("(SELECT ", s.bind("UInt8", what), " AS what, topic, partition, epoch, offset, newest_event, complete_until, caught_up, written_at\nFROM progress",
+		" WHERE contact_center = ", s.bind("String", contactCenter), " AND topic = ", s.bind("String", l.topic), " AND partition = ", s.bind("UInt32", l.partition),
+		"\nORDER BY epoch DESC, offset DESC, written_at DESC LIMIT 1)")
 }

@@ -1,11 +1,8 @@
 package history
 
 import (
-	"cmp"
-	"maps"
+	"encoding/binary"
 	"slices"
-	"sort"
-	"strings"
 
 	"floorwalker/schema"
 	"floorwalker/schema/metric"
@@ -89,19 +86,42 @@ func (g *grouping) expand(k *key, group []string, fn func([]string) error) error
 
 // table gathers the answer's rows.
 type table struct {
-	p     *plan
-	most  int
-	byKey map[string]*Row
+	p      *plan
+	most   int
+	groups map[string]uint32 // a group's place in ids, by groupName
+	ids    [][]string
+	rows   map[cell]*Row
+	name   []byte // used again for each look-up
+
+	spareRows   []Row
+	spareTotals []metric.Totals
 }
 
-func newTable(p *plan, most int) *table { return &table{p: p, most: most, byKey: map[string]*Row{}} }
+// cell is where a row stands: answers have many rows, and numbers are found and sorted sooner than names.
+type cell struct{ group, interval uint32 }
 
-// add takes totals over, or sums them, into the rows of the groups that k belongs to, in the interval that begins at begin.
+func newTable(p *plan, most int) *table {
+	return &table{p: p, most: most, groups: map[string]uint32{}, rows: map[cell]*Row{}}
+}
+
+// totals makes an empty one, many at a time.
+func (t *table) totals(family metric.Family) *metric.Totals {
+	if len(t.spareTotals) == 0 {
+		t.spareTotals = make([]metric.Totals, 16)
+	}
+	out := &t.spareTotals[0]
+	t.spareTotals = t.spareTotals[1:]
+	out.Family = family
+	return out
+}
+
+// add sums totals into the rows of the groups that k belongs to, in the interval that begins at begin. Totals that the table made are
+// taken over where they belong to one group alone.
 func (t *table) add(family metric.Family, k *key, begin int64, totals *metric.Totals) error {
 	if totals.Empty() {
 		return nil
 	}
-	i := sort.Search(len(t.p.edges), func(i int) bool { return t.p.edges[i] >= begin })
+	i, _ := slices.BinarySearch(t.p.edges, begin)
 	return t.p.groups.each(k, func(group []string) error {
 		row, err := t.row(group, i)
 		if err != nil {
@@ -113,7 +133,7 @@ func (t *table) add(family metric.Family, k *key, begin int64, totals *metric.To
 		case t.p.groups.single():
 			totals.Family, row.totals[family] = family, totals
 		default: // other groups get the same
-			row.totals[family] = &metric.Totals{Family: family}
+			row.totals[family] = t.totals(family)
 			row.totals[family].Add(totals)
 		}
 		return nil
@@ -121,41 +141,50 @@ func (t *table) add(family metric.Family, k *key, begin int64, totals *metric.To
 }
 
 func (t *table) row(group []string, i int) (*Row, error) {
-	name := rowName(group, t.p.edges[i])
-	if row, ok := t.byKey[name]; ok {
+	at := cell{t.group(group), uint32(i)}
+	if row, ok := t.rows[at]; ok {
 		return row, nil
 	}
-	if len(t.byKey) >= t.most {
+	if len(t.rows) >= t.most {
 		return nil, faulty("group_by", "the answer would have more than %d rows; ask for fewer groups, a shorter range or longer intervals", t.most)
 	}
-	row := &Row{Group: slices.Clone(group), From: t.p.edges[i], To: t.p.edges[i+1]}
-	row.options = metric.Options{Formula: t.p.Formula, Threshold: t.p.fallback}
-	if at := slices.Index(t.p.GroupBy, metric.DimQueue); at >= 0 {
-		row.options.Threshold = t.p.Thresholds.Of(group[at])
+	if len(t.spareRows) == 0 {
+		t.spareRows = make([]Row, 64)
 	}
-	t.byKey[name] = row
+	row := &t.spareRows[0]
+	t.spareRows = t.spareRows[1:]
+	*row = Row{Group: t.ids[at.group], From: t.p.edges[i], To: t.p.edges[i+1]}
+	row.options = metric.Options{Formula: t.p.Formula, Threshold: t.p.fallback}
+	if queue := slices.Index(t.p.GroupBy, metric.DimQueue); queue >= 0 {
+		row.options.Threshold = t.p.Thresholds.Of(group[queue])
+	}
+	t.rows[at] = row
 	return row, nil
 }
 
-// rowName keeps apart ids that hold any character: each is followed by its length.
-func rowName(group []string, begin int64) string {
-	var b strings.Builder
+// group is the place of a group's ids, which are copied.
+func (t *table) group(group []string) uint32 {
+	t.name = appendGroupName(t.name[:0], group)
+	if n, ok := t.groups[string(t.name)]; ok {
+		return n
+	}
+	n := uint32(len(t.ids))
+	t.groups[string(t.name)] = n
+	t.ids = append(t.ids, slices.Clone(group))
+	return n
+}
+
+// appendGroupName keeps apart ids that hold any character: each is followed by its length.
+func appendGroupName(b []byte, group []string) []byte {
 	for _, id := range group {
-		b.WriteString(id)
-		writeNumber(&b, int64(len(id)))
+		b = append(b, id...)
+		b = binary.LittleEndian.AppendUint64(b, uint64(len(id)))
 	}
-	writeNumber(&b, begin)
-	return b.String()
+	return b
 }
 
-func writeNumber(b *strings.Builder, n int64) {
-	for shift := 0; shift < 64; shift += 8 {
-		b.WriteByte(byte(n >> shift))
-	}
-}
-
-// rows lists the answer in order.
-func (t *table) rows() ([]Row, error) {
+// list is the answer in order.
+func (t *table) list() ([]Row, error) {
 	if len(t.p.GroupBy) == 0 && t.p.Interval == Total {
 		// No grouping is one row, even of nothing.
 		if _, err := t.row(nil, 0); err != nil {
@@ -167,26 +196,33 @@ func (t *table) rows() ([]Row, error) {
 			return nil, err
 		}
 	}
-	all := slices.Collect(maps.Values(t.byKey))
-	slices.SortFunc(all, func(a, b *Row) int {
-		return cmp.Or(slices.Compare(a.Group, b.Group), cmp.Compare(a.From, b.From))
-	})
-	out := make([]Row, len(all))
-	for i, row := range all {
-		out[i] = *row
+	// Groups are told apart by their places in order: each name is compared with others once, not once for each row.
+	order := make([]uint32, len(t.ids))
+	for i := range order {
+		order[i] = uint32(i)
+	}
+	slices.SortFunc(order, func(a, b uint32) int { return slices.Compare(t.ids[a], t.ids[b]) })
+	rank := make([]uint32, len(order))
+	for i, group := range order {
+		rank[group] = uint32(i)
+	}
+	places := make([]uint64, 0, len(t.rows))
+	for at := range t.rows {
+		places = append(places, uint64(rank[at.group])<<32|uint64(at.interval))
+	}
+	slices.Sort(places)
+	out := make([]Row, len(places))
+	for i, at := range places {
+		out[i] = *t.rows[cell{order[at>>32], uint32(at)}]
 	}
 	return out, nil
 }
 
 // fill makes the rows in which nothing was counted.
 func (t *table) fill() error {
-	groups := map[string][]string{}
-	for _, row := range t.byKey {
-		groups[rowName(row.Group, 0)] = row.Group
-	}
 	err := t.listed(nil, func(group []string) error {
-		groups[rowName(group, 0)] = slices.Clone(group)
-		if len(groups) > t.most {
+		t.group(group)
+		if len(t.ids) > t.most {
 			return faulty("fill", "the answer would have more than %d rows", t.most)
 		}
 		return nil
@@ -194,7 +230,7 @@ func (t *table) fill() error {
 	if err != nil {
 		return err
 	}
-	for _, group := range groups {
+	for _, group := range t.ids {
 		for i := range t.p.edges[1:] {
 			if _, err := t.row(group, i); err != nil {
 				return err

@@ -50,7 +50,9 @@ type windowRow struct {
 	sum    [schema.NumMeasures]int64
 	max    [schema.NumMeasures]int64
 	log    [schema.NumMeasures][]metric.Bin
-	packed [schema.NumMeasures][]uint64 // of the single windows: key·2³² + count
+	// Histograms of the single windows, one after the other: each bin is 4 bytes, key·2²⁰ + the lower 20 bits of its count. packedHigh
+	// has the other bits, of windows that count so many.
+	packed, packedHigh [schema.NumMeasures]string
 
 	histogram histogram
 
@@ -63,7 +65,7 @@ type windowRow struct {
 // format: reading tens of thousands of rows value by value through the driver takes longer than adding the windows up.
 func (r *Reader) readWindows(ctx context.Context, p *plan, family metric.Family, needs metric.Needs, t *table) error {
 	s, row := &statement{}, &windowRow{}
-	var in binary
+	var in rowBinary
 	thresholds := needs.Seconds != 0
 	for _, c := range p.columns {
 		in.text(&row.key.ids[c])
@@ -98,67 +100,97 @@ func (r *Reader) readWindows(ctx context.Context, p *plan, family metric.Family,
 		selectWindows(s, p, family, needs, part)
 	}
 	s.add("\n) GROUP BY ", columnList(p.columns), "begin", settings)
+	if needs.Logs != 0 {
+		s.add(smallBlocks)
+	}
 
 	var line string
 	return r.each(ctx, s, []any{&line}, func() error {
 		if err := in.read(line); err != nil {
 			return err
 		}
-		return t.add(family, &row.key, int64(row.begin)*1000, row.totals(needs, thresholds))
+		totals := t.totals(family)
+		row.fill(totals, needs, thresholds)
+		return t.add(family, &row.key, int64(row.begin)*1000, totals)
 	})
 }
 
+// smallBlocks keeps a block of rows with histograms at some megabytes: a larger one is copied over and over while it grows, here and
+// in ClickHouse, and has to be there whole before its first row is read.
+const smallBlocks = ", max_block_size = 4096"
+
+// A bin handed over as one number has so many bits for its count, the rest for its key.
+const (
+	countBits = 20
+	countMask = 1<<countBits - 1
+	maxKeys   = 1 << (32 - countBits)
+)
+
 // selectLog reads a measure's histogram. ClickHouse's sumMap costs several times as much as handing the windows' histograms over as
-// they are and adding them up here, but long ranges would be too much to hand over.
-func selectLog(s *statement, in *binary, p *plan, m schema.Measure, row *windowRow) {
+// they are and adding them up here, but long ranges would be too much to hand over. The state of groupArray is that array's memory,
+// while an array itself is written number by number.
+func selectLog(s *statement, in *rowBinary, p *plan, m schema.Measure, row *windowRow) {
+	name := m.String()
 	if p.To-p.From > p.packed {
-		s.add(", sumMap(", m.String(), "_log)")
+		s.add(", sumMap(", name, "_log)")
 		in.bins(&row.log[m])
 		return
 	}
-	s.add(", groupArrayArray(arrayMap((k, n) -> toUInt64(k) * 4294967296 + n, mapKeys(", m.String(), "_log), mapValues(", m.String(), "_log)))")
-	in.u64s(&row.packed[m])
+	bins := ", mapKeys(" + name + "_log), mapValues(" + name + "_log))"
+	s.add(", CAST(groupArrayArrayState(arrayMap((k, n) -> bitOr(bitShiftLeft(toUInt32(k), 20), bitAnd(n, 1048575))", bins, "), 'String')")
+	s.add(", CAST(groupArrayArrayStateIf(arrayMap((k, n) -> bitOr(bitShiftLeft(toUInt32(k), 20), bitShiftRight(n, 20))", bins, ", ", name, "_count > 1048575), 'String')")
+	in.u32s(&row.packed[m])
+	in.u32s(&row.packedHigh[m])
 }
 
 // histogram adds up what selectLog hands over. Keys are few and lie close together, so counting in place beats sorting by far.
 type histogram struct {
-	counts [1 << 16]uint64
-	met    [1 << 10]uint64 // one bit for each key
+	counts [maxKeys]uint64
+	met    [maxKeys / 64]uint64 // one bit for each key
 }
 
-// sum returns the bins of packed in order and is empty again afterwards.
-func (h *histogram) sum(packed []uint64) []metric.Bin {
-	low, high, distinct := len(h.met), -1, 0
-	for _, x := range packed {
-		key, n := uint16(x>>32), x&(1<<32-1)
-		if n == 0 {
-			continue
-		}
-		if h.counts[key] == 0 {
-			word := int(key >> 6)
-			h.met[word] |= 1 << (key & 63)
-			low, high, distinct = min(low, word), max(high, word), distinct+1
-		}
-		h.counts[key] += n
+// add sums bins in, whose counts lack so many lower bits.
+func (h *histogram) add(packed string, shift uint) {
+	for ; len(packed) >= 4; packed = packed[4:] {
+		bin := uint32(packed[0]) | uint32(packed[1])<<8 | uint32(packed[2])<<16 | uint32(packed[3])<<24
+		key := bin >> countBits
+		h.met[key>>6] |= 1 << (key & 63)
+		h.counts[key] += uint64(bin&countMask) << shift
+	}
+}
+
+// bins returns what was added, in order and without zeros, and empties the histogram.
+func (h *histogram) bins() []metric.Bin {
+	distinct := 0
+	for _, word := range h.met {
+		distinct += bits.OnesCount64(word)
 	}
 	if distinct == 0 {
 		return nil
 	}
 	out := make([]metric.Bin, 0, distinct)
-	for word := low; word <= high; word++ {
-		for ; h.met[word] != 0; h.met[word] &= h.met[word] - 1 {
-			key := uint16(word<<6 + bits.TrailingZeros64(h.met[word]))
-			out = append(out, metric.Bin{Key: key, N: h.counts[key]})
+	for i := range h.met {
+		for ; h.met[i] != 0; h.met[i] &= h.met[i] - 1 {
+			key := i<<6 + bits.TrailingZeros64(h.met[i])
+			if n := h.counts[key]; n > 0 {
+				out = append(out, metric.Bin{Key: uint16(key), N: n})
+			}
 			h.counts[key] = 0
 		}
 	}
 	return out
 }
 
-// intervalOf is the expression for the begin of the interval that a window lies in.
+// intervalOf is the expression for the begin of the interval that a window lies in: reckoned where intervals are of one length, as
+// days without a change of clocks are, else searched for.
 func intervalOf(s *statement, edges []int64) string {
+	begin := s.bind("UInt32", uint32(edges[0]/1000))
 	if len(edges) == 2 {
-		return s.bind("UInt32", uint32(edges[0]/1000)) + " AS begin"
+		return begin + " AS begin"
+	}
+	if length, first, ok := evenly(edges); ok {
+		from, length := s.bind("UInt32", uint32(first/1000)), s.bind("UInt32", uint32(length/1000))
+		return "greatest(" + begin + ", toUInt32(" + from + " + intDiv(toUInt32(start) - " + from + ", " + length + ") * " + length + ")) AS begin"
 	}
 	seconds := make([]uint32, len(edges)-1)
 	for i := range seconds {
@@ -167,9 +199,27 @@ func intervalOf(s *statement, edges []int64) string {
 	return "toUInt32(roundDown(toUInt32(start), " + s.bind("Array(UInt32)", seconds) + ")) AS begin"
 }
 
+// evenly reports whether all intervals are of one length but for the first and the last, which may be cut, and where the first one
+// would begin if it were whole.
+func evenly(edges []int64) (length, first int64, ok bool) {
+	last := len(edges) - 1
+	length = edges[2] - edges[1]
+	if last > 2 {
+		for i := 2; i < last; i++ {
+			if edges[i]-edges[i-1] != length {
+				return 0, 0, false
+			}
+		}
+	} else { // both may be cut
+		length = max(edges[1]-edges[0], edges[2]-edges[1])
+	}
+	first = edges[1] - length
+	return length, first, first >= 0 && first <= edges[0] && edges[last]-edges[last-1] <= length
+}
+
 // selectThresholds compares every queue's waits with its own threshold before they are summed, because a sum of histograms no
 // longer tells the queues apart.
-func selectThresholds(s *statement, in *binary, th metric.Thresholds, row *windowRow) {
+func selectThresholds(s *statement, in *rowBinary, th metric.Thresholds, row *windowRow) {
 	seconds := perQueue(s, th, func(t metric.Threshold) int { return t.Seconds })
 	short := perQueue(s, th, func(t metric.Threshold) int { return t.ShortSeconds })
 	s.add(", sum(arraySum((k, n) -> if(k <= 2 * (", seconds, "), n, 0), mapKeys(wait_seconds), mapValues(wait_seconds)))")
@@ -243,14 +293,16 @@ func selectWindows(s *statement, p *plan, family metric.Family, needs metric.Nee
 	s.where(p.allowed)
 }
 
-func (w *windowRow) totals(needs metric.Needs, thresholds bool) *metric.Totals {
-	t := &metric.Totals{Counts: w.counts}
+func (w *windowRow) fill(t *metric.Totals, needs metric.Needs, thresholds bool) {
+	t.Counts = w.counts
 	for m := range schema.NumMeasures {
 		if needs.Duration(m) {
 			t.Measures[m] = metric.Distribution{Count: w.number[m], Sum: w.sum[m], Max: w.max[m], Log: slices.Clone(w.log[m])}
-			if len(w.packed[m]) > 0 {
-				t.Measures[m].Log = w.histogram.sum(w.packed[m])
-			}
+		}
+		if len(w.packed[m]) > 0 {
+			w.histogram.add(w.packed[m], 0)
+			w.histogram.add(w.packedHigh[m], countBits)
+			t.Measures[m].Log = w.histogram.bins()
 		}
 	}
 	if thresholds {
@@ -260,5 +312,4 @@ func (w *windowRow) totals(needs metric.Needs, thresholds bool) *metric.Totals {
 			t.ServiceLevel.ShortSeconds = metric.Agree(int(w.shortLeast), int(w.shortMost))
 		}
 	}
-	return t
 }

@@ -19,7 +19,8 @@ import (
 type Encoder struct {
 	B []byte
 
-	aging []aging // in order
+	aging   []aging // in order
+	instead bool    // of ages, the moments that they count from
 }
 
 // aging is a part of B that changes by the mere passing of time; entity tags see steady in its place.
@@ -138,12 +139,26 @@ func (e *Encoder) Time(ms int64) {
 	e.B = append(e.B, '"')
 }
 
-// Age appends milliseconds that grow by the mere passing of time; negative ones, from clocks that disagree, are 0.
-func (e *Encoder) Age(ms int64) {
+// Age appends milliseconds that grow by the mere passing of time: base, and what has passed since a moment up to asOf; a moment still
+// to come, from clocks that disagree, adds nothing. A pushed row, which is not sent again for that, has the moment to count from in its
+// place, base included: wait_since for wait_ms.
+func (e *Encoder) Age(base, since, asOf int64) {
+	if e.instead {
+		e.sinceInstead(since - base)
+		return
+	}
 	e.comma()
 	from := len(e.B)
-	e.B = strconv.AppendInt(e.B, max(ms, 0), 10)
+	e.B = strconv.AppendInt(e.B, base+max(asOf-since, 0), 10)
 	e.aging = append(e.aging, aging{from, len(e.B), 0})
+}
+
+// sinceInstead gives the field that was just begun another name.
+func (e *Encoder) sinceInstead(ms int64) {
+	if name, ok := bytes.CutSuffix(e.B, []byte(`_ms":`)); ok {
+		e.B = append(name, `_since":`...)
+	}
+	e.Time(ms)
 }
 
 // Raw appends JSON as it is, null where there is none or where it is not valid.
@@ -159,6 +174,9 @@ func (e *Encoder) Raw(raw []byte) {
 		e.B = buffer.Bytes()
 	}
 }
+
+// JSON appends JSON that is known to be valid.
+func (e *Encoder) JSON(raw []byte) { e.comma(); e.B = append(e.B, raw...) }
 
 // Value appends anything by encoding/json.
 func (e *Encoder) Value(v any) {

@@ -189,7 +189,7 @@ func writeStatusAge(e *list.Encoder, r agentRow) {
 		e.Null()
 		return
 	}
-	e.Age(r.s.v.AsOf - r.Live.StatusSince)
+	e.Age(0, r.Live.StatusSince, r.s.v.AsOf)
 }
 
 func workloadSchema() *route.Schema {

@@ -65,8 +65,7 @@ func (a *API) agentOperations() []route.Operation {
 		a.get("/agents", "listAgents", "Agents as they are now", t.Response("Agent", "agents in order of id, or as sort says"), a.listAgents,
 			t.Parameters(agentFilters()...)...),
 		a.get("/agents/summary", "summarizeAgents", "Head-counts by effective status", summaryTable("").Response("AgentSummary", "one row per group"),
-			a.summary, summaryTable("").Parameters(append([]route.Parameter{route.InQuery("group_by", "what to count by; in total without it",
-				route.OneOf(summaryGroupNames()...))}, agentFilters()...)...)...),
+			a.summary, summaryTable("").Parameters(append([]route.Parameter{summaryGrouping()}, agentFilters()...)...)...),
 		a.one("/agents/{id}", "getAgent", "One agent as it is now", agent, a.oneAgent),
 		a.timelineOperation(),
 	}

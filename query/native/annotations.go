@@ -48,7 +48,7 @@ func writeVisits(e *list.Encoder, r interactionRow) {
 		e.Text(v.Outcome.String())
 		e.Name("wait_ms")
 		if v.End == schema.Open {
-			e.Age(r.v.AsOf - v.Start)
+			e.Age(0, v.Start, r.v.AsOf)
 		} else {
 			e.Int(v.WaitMs())
 		}

@@ -17,6 +17,7 @@ func newSurface() *route.Surface {
 		Schemes: map[string]route.Scheme{
 			"token": route.BearerScheme("a token of the configuration"),
 			"user":  route.BasicScheme("a user of the configuration"),
+			"query": route.KeyScheme("query", "access_token", "a token of the configuration, where no header can be set; of streams only"),
 		},
 		Strict:   true,
 		Prefixes: []string{"/"},

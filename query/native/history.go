@@ -21,6 +21,7 @@ type History interface {
 	Interactions(ctx context.Context, contactCenter string, keys []history.InteractionKey) ([]*schema.LiveInteraction, error)
 	Interaction(ctx context.Context, contactCenter, id string) (row *schema.LiveInteraction, found bool, err error)
 	Annotations(ctx context.Context, contactCenter string, of history.InteractionKey) ([]schema.Annotation, error)
+	Alerts(ctx context.Context, f history.AlertFilter, most int) ([]schema.Alert, error)
 	Timeline(ctx context.Context, contactCenter, agent string, from, to int64) (history.Timeline, error)
 }
 

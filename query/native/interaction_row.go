@@ -89,32 +89,33 @@ func writeCallFlow(e *list.Encoder, r interactionRow) {
 }
 
 // wait is the visit that goes on up to now, else the newest one that has ended; false where it never was in a queue.
-func wait(r interactionRow) (ms int64, running, ok bool) {
+func wait(r interactionRow) (ms int64, ok bool) {
 	if visit := r.Visit(); visit != nil {
-		return max(0, r.v.AsOf-visit.Start), true, true
+		return max(0, r.v.AsOf-visit.Start), true
 	}
 	for n := len(r.Visits) - 1; n >= 0; n-- {
 		if !r.Visits[n].Deleted {
-			return r.Visits[n].WaitMs(), false, true
+			return r.Visits[n].WaitMs(), true
 		}
 	}
-	return 0, false, false
+	return 0, false
 }
 
 func writeWait(e *list.Encoder, r interactionRow) {
-	ms, running, ok := wait(r)
-	switch {
-	case !ok:
-		e.Null()
-	case running:
-		e.Age(ms)
-	default:
-		e.Int(ms)
+	if visit := r.Visit(); visit != nil {
+		e.Age(0, visit.Start, r.v.AsOf)
+		return
 	}
+	ms, ok := wait(r)
+	if !ok {
+		e.Null()
+		return
+	}
+	e.Int(ms)
 }
 
 func waitKey(r interactionRow) list.Key {
-	ms, _, ok := wait(r)
+	ms, ok := wait(r)
 	if !ok {
 		return list.Null()
 	}
@@ -195,7 +196,7 @@ func writeTotal(e *list.Encoder, r interactionRow, name string, ms int64, open *
 	if open != nil {
 		for _, s := range states {
 			if s != 0 && open.State == s {
-				e.Age(ms + max(0, r.v.AsOf-open.Since))
+				e.Age(ms, open.Since, r.v.AsOf)
 				return
 			}
 		}

@@ -20,7 +20,8 @@ type interactionRow struct {
 	v *floor.View
 }
 
-func interactionFilters() []route.Parameter {
+// liveInteractionFilters are those of live ones; of the past there are from and to.
+func liveInteractionFilters() []route.Parameter {
 	return []route.Parameter{
 		ids("id", "only these interactions"),
 		texts("call_id", "only these calls"),
@@ -34,8 +35,6 @@ func interactionFilters() []route.Parameter {
 		texts("customer", "only these customers' ids"),
 		texts("customer_phone", "only these customers' numbers"),
 		seconds("waiting_longer_than", "only interactions that have waited in a queue for longer than so many seconds, and still do"),
-		moment("from", "interactions created from here on, from history"),
-		moment("to", "interactions created before, from history"),
 	}
 }
 
@@ -43,7 +42,8 @@ func (a *API) interactionOperations() []route.Operation {
 	t := a.interactions
 	return []route.Operation{
 		a.get("/interactions", "listInteractions", "Live interactions, or with from and to those of the past",
-			t.Response("Interaction", "live ones in order of id, past ones in order of creation, or as sort says", route.May("from", route.DateTime()), route.May("to", route.DateTime())), a.listInteractions, t.Parameters(interactionFilters()...)...),
+			t.Response("Interaction", "live ones in order of id, past ones in order of creation, or as sort says", route.May("from", route.DateTime()), route.May("to", route.DateTime())), a.listInteractions, t.Parameters(append(liveInteractionFilters(),
+				moment("from", "interactions created from here on, from history"), moment("to", "interactions created before, from history"))...)...),
 		a.one("/interactions/{id}", "getInteraction", "All that is known of one interaction", wholeInteractionSchema(t.Schema()).Named("Interaction"),
 			a.oneInteraction),
 	}

@@ -223,12 +223,38 @@ func (a *API) answerMetrics(ctx context.Context, v *floor.View, q *metricsQuery)
 		return out, err
 	}
 	// Teams, groups and business units stand for their agents; where the metrics are figures of queues, for their queues.
-	q.ofQueues = metric.Set(metric.DimTeam, metric.DimGroup, metric.DimBusinessUnit)
+	q.ofQueues = unitsOfQueues()
 	again, errOfQueues := answer(ctx, v, q)
 	if errOfQueues != nil {
 		return out, err
 	}
 	return again, nil
+}
+
+func unitsOfQueues() metric.Dimensions {
+	return metric.Set(metric.DimTeam, metric.DimGroup, metric.DimBusinessUnit)
+}
+
+// checkLive finds out what answerMetrics would refuse, without counting anything.
+func (a *API) checkLive(q *metricsQuery) error {
+	_, err := a.liveFields(q)
+	var key *metric.KeyError
+	if errors.As(err, &key) && q.hasUnits() {
+		of := *q
+		of.ofQueues = unitsOfQueues()
+		if _, errOfQueues := a.liveFields(&of); errOfQueues == nil {
+			return nil
+		}
+	}
+	return err
+}
+
+func (a *API) liveFields(q *metricsQuery) ([]metric.Field, error) {
+	g := metric.Grouping{By: metric.Set(q.by...), OfQueues: q.ofQueues}
+	for d := range q.filters {
+		g.Filters |= metric.Set(d)
+	}
+	return a.Catalogue.Resolve(q.keys, g, true)
 }
 
 func (q *metricsQuery) hasUnits() bool {
@@ -246,11 +272,7 @@ func (q *metricsQuery) hasUnits() bool {
 }
 
 func (a *API) liveMetrics(_ context.Context, v *floor.View, q *metricsQuery) (metricsAnswer, error) {
-	g := metric.Grouping{By: metric.Set(q.by...), OfQueues: q.ofQueues}
-	for d := range q.filters {
-		g.Filters |= metric.Set(d)
-	}
-	fields, err := a.Catalogue.Resolve(q.keys, g, true)
+	fields, err := a.liveFields(q)
 	if err != nil {
 		return metricsAnswer{}, err
 	}

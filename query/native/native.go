@@ -11,12 +11,16 @@ import (
 	"github.com/gofiber/fiber/v2/utils"
 	"golang.org/x/sync/semaphore"
 
+	"floorwalker/query/alert"
 	"floorwalker/query/auth"
 	"floorwalker/query/command"
 	"floorwalker/query/floor"
+	"floorwalker/query/hub"
 	"floorwalker/query/list"
 	"floorwalker/query/problem"
 	"floorwalker/query/route"
+	"floorwalker/query/stream"
+	"floorwalker/schema"
 	"floorwalker/schema/metric"
 )
 
@@ -48,6 +52,9 @@ type Deps struct {
 	Collector     Collector
 	History       History
 	Commands      *command.Commands // nil refuses them
+	Alerts        Alerts            // nil: there are none
+	Push          *hub.Hub          // nil: nothing is pushed
+	Streams       Streams
 	Limits        Limits
 	Now           func() time.Time
 }
@@ -64,6 +71,8 @@ type API struct {
 	queueTable   *list.Table[queueRow]
 	campTable    *list.Table[queueRow]
 	timelines    *list.Table[timelineRow]
+	alertTable   *list.Table[schema.Alert]
+	stream       *stream.Endpoint
 	pins         pins
 	exports      *semaphore.Weighted
 }
@@ -91,13 +100,19 @@ func New(d Deps) (*API, error) {
 	a.agentTable, a.interactions = agentTable(), interactionTable()
 	a.queueTable, a.campTable = queueTable(true), queueTable(false)
 	a.timelines, a.exports = timelineTable(), semaphore.NewWeighted(maxExports)
+	a.alertTable = alert.Table()
+	var err error
+	a.stream, err = stream.New(stream.Config{Hub: d.Push, Topics: a.Topics(), WriteTimeout: d.Streams.WriteTimeout, Origins: d.Streams.Origins})
+	if err != nil {
+		return nil, err
+	}
 	return a, nil
 }
 
 // Operations are all endpoints of the API.
 func (a *API) Operations() []route.Operation {
 	return slices.Concat(a.agentOperations(), a.interactionOperations(), a.queueOperations(), a.metricOperations(), a.directoryOperations(),
-		a.eventOperations(), a.commandOperations())
+		a.eventOperations(), a.commandOperations(), a.alertOperations(), a.streamOperations())
 }
 
 // request is one call that has been let in.

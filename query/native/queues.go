@@ -36,11 +36,12 @@ type queueState struct {
 func (a *API) queueState(v *floor.View, campaigns bool, window string) *queueState {
 	s := &queueState{v: v, campaigns: campaigns, window: window, fields: a.queueWindow, thresholds: v.Thresholds(0), formula: v.Formula()}
 	if s.figures = a.Source.Figures(v, window); s.figures != nil {
-		if campaigns {
-			s.totals = s.figures.ByCampaign(s.thresholds)
-		} else {
-			s.totals = s.figures.ByQueue(s.thresholds)
-		}
+		s.totals = s.figures.Once(totalsKey{campaigns, v.Directory}, func() any {
+			if campaigns {
+				return s.figures.ByCampaign(s.thresholds)
+			}
+			return s.figures.ByQueue(s.thresholds)
+		}).(map[string]*metric.Totals)
 	}
 	if campaigns {
 		s.fields = a.campWindow
@@ -50,6 +51,12 @@ func (a *API) queueState(v *floor.View, campaigns bool, window string) *queueSta
 		s.handles = hour.ByQueue(metric.Thresholds{})
 	}
 	return s
+}
+
+// totalsKey tells apart what was added up of the same figures; thresholds are the directory's.
+type totalsKey struct {
+	campaigns bool
+	directory *directory.Directory
 }
 
 func (s *queueState) row(id string) queueRow {
@@ -78,19 +85,30 @@ func (s *queueState) ids() []string {
 	return floor.Merge(ids, s.totals)
 }
 
+func windowOfMetrics() route.Parameter {
+	return route.InQuery("window", "of the metrics", route.OneOf(floor.WindowNames()...).Default("today"))
+}
+
+func queueFilters() []route.Parameter {
+	return []route.Parameter{ids("id", "only these queues"), texts("name", "only queues whose name holds one of these, in any case"),
+		ids("team", "only queues that serve these teams"), ids("business_unit", "only queues of these business units"), windowOfMetrics()}
+}
+
+func campaignFilters() []route.Parameter {
+	return []route.Parameter{ids("id", "only these campaigns"), texts("name", "only campaigns whose name holds one of these, in any case"),
+		ids("queue", "only campaigns of these queues"), windowOfMetrics()}
+}
+
 func (a *API) queueOperations() []route.Operation {
-	window := route.InQuery("window", "of the metrics", route.OneOf(floor.WindowNames()...).Default("today"))
 	metadata := []route.Field{route.F("window", route.String()), route.May("from", route.DateTime()), route.May("to", route.DateTime())}
 	q, c := a.queueTable, a.campTable
 	return []route.Operation{
 		a.get("/queues", "listQueues", "Queues as they are now", q.Response("Queue", "queues in order of id, or as sort says", metadata...), a.listQueues,
-			q.Parameters(ids("id", "only these queues"), texts("name", "only queues whose name holds one of these, in any case"),
-				ids("team", "only queues that serve these teams"), ids("business_unit", "only queues of these business units"), window)...),
-		a.one("/queues/{id}", "getQueue", "One queue as it is now", q.Schema().Named("Queue"), a.oneQueue, window),
+			q.Parameters(queueFilters()...)...),
+		a.one("/queues/{id}", "getQueue", "One queue as it is now", q.Schema().Named("Queue"), a.oneQueue, windowOfMetrics()),
 		a.get("/campaigns", "listCampaigns", "Campaigns as they are now", c.Response("Campaign", "campaigns in order of id, or as sort says", metadata...),
-			a.listCampaigns, c.Parameters(ids("id", "only these campaigns"), texts("name", "only campaigns whose name holds one of these, in any case"),
-				ids("queue", "only campaigns of these queues"), window)...),
-		a.one("/campaigns/{id}", "getCampaign", "One campaign as it is now", c.Schema().Named("Campaign"), a.oneCampaign, window),
+			a.listCampaigns, c.Parameters(campaignFilters()...)...),
+		a.one("/campaigns/{id}", "getCampaign", "One campaign as it is now", c.Schema().Named("Campaign"), a.oneCampaign, windowOfMetrics()),
 	}
 }
 
@@ -101,25 +119,16 @@ func (a *API) oneCampaign(r *request) error   { return a.oneState(r, a.campTable
 
 func (a *API) listStates(r *request, t *list.Table[queueRow], campaigns bool) error {
 	window := r.q.Choice("window", "today", floor.WindowNames())
-	wanted := map[string]map[string]bool{}
-	for _, f := range []string{"id", "team", "business_unit", "queue"} {
-		wanted[f] = r.q.Set(f)
-	}
-	names, _ := r.q.Strings("name")
+	wanted := readQueueFilter(r.q)
 	p, v, m, err := page(a, r, t)
 	if err != nil {
 		return err
 	}
 	s := a.queueState(v, campaigns, window)
-	for i := range names {
-		names[i] = strings.ToLower(names[i])
-	}
-	for f, kind := range map[string]string{"id": s.kind(), "team": directory.KindTeam, "business_unit": directory.KindBusinessUnit, "queue": directory.KindQueue} {
-		wanted[f] = v.IDs(kind, wanted[f])
-	}
+	filter := wanted.resolve(s)
 	var rows []queueRow
 	for _, id := range s.ids() {
-		if row := s.row(id); row.match(wanted, names) {
+		if row := s.row(id); filter.match(row) {
 			rows = append(rows, row)
 		}
 	}
@@ -127,14 +136,35 @@ func (a *API) listStates(r *request, t *list.Table[queueRow], campaigns bool) er
 	return list.Answer(r.Ctx, t, rows, p, m)
 }
 
-func (r queueRow) match(wanted map[string]map[string]bool, names []string) bool {
+// queueFilter is what /queues and /campaigns select by; nil sets select everything.
+type queueFilter struct {
+	id, team, businessUnit, queue map[string]bool
+	names                         []string
+}
+
+func readQueueFilter(q *list.Query) *queueFilter {
+	f := &queueFilter{id: q.Set("id"), team: q.Set("team"), businessUnit: q.Set("business_unit"), queue: q.Set("queue")}
+	names, _ := q.Strings("name")
+	for _, name := range names {
+		f.names = append(f.names, strings.ToLower(name))
+	}
+	return f
+}
+
+// resolve turns numbers into ids.
+func (f *queueFilter) resolve(s *queueState) *queueFilter {
+	return &queueFilter{id: s.v.IDs(s.kind(), f.id), team: s.v.IDs(directory.KindTeam, f.team),
+		businessUnit: s.v.IDs(directory.KindBusinessUnit, f.businessUnit), queue: s.v.IDs(directory.KindQueue, f.queue), names: f.names}
+}
+
+func (f *queueFilter) match(r queueRow) bool {
 	d := r.s.v.Directory
 	switch {
-	case wanted["id"] != nil && !wanted["id"][r.id],
-		names != nil && !containsAny(d.Name(r.s.kind(), r.id), names),
-		wanted["team"] != nil && !list.Any(wanted["team"], d.TeamsOfQueue(r.id)),
-		wanted["business_unit"] != nil && (r.queue == nil || !wanted["business_unit"][r.queue.BusinessUnitID]),
-		wanted["queue"] != nil && (r.campaign == nil || !list.Any(wanted["queue"], r.campaign.QueueIDs)):
+	case f.id != nil && !f.id[r.id],
+		f.names != nil && !containsAny(d.Name(r.s.kind(), r.id), f.names),
+		f.team != nil && !list.Any(f.team, d.TeamsOfQueue(r.id)),
+		f.businessUnit != nil && (r.queue == nil || !f.businessUnit[r.queue.BusinessUnitID]),
+		f.queue != nil && (r.campaign == nil || !list.Any(f.queue, r.campaign.QueueIDs)):
 		return false
 	}
 	return true
@@ -216,7 +246,7 @@ func queueTable(queues bool) *list.Table[queueRow] {
 			Sort: func(r queueRow) list.Key { return list.Number(float64(r.waiting().Count)) }},
 		list.Column[queueRow]{Name: "longest_wait_ms", Type: nullInt(), Write: func(e *list.Encoder, r queueRow) {
 			if w := r.waiting(); w.Count > 0 {
-				e.Age(r.s.v.AsOf - w.Oldest)
+				e.Age(0, w.Oldest, r.s.v.AsOf)
 			} else {
 				e.Null()
 			}

@@ -43,6 +43,10 @@ var summaryGroups = map[string]struct {
 
 func summaryGroupNames() []string { return floor.Merge(nil, summaryGroups) }
 
+func summaryGrouping() route.Parameter {
+	return route.InQuery("group_by", "what to count by; in total without it", route.OneOf(summaryGroupNames()...))
+}
+
 func (a *API) summary(r *request) error {
 	groupBy := r.q.One("group_by")
 	f := readAgentFilter(r.q)

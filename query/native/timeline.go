@@ -208,7 +208,7 @@ func (r timelineRow) durationMs() int64 {
 
 func writeTimelineDuration(e *list.Encoder, r timelineRow) {
 	if r.until == schema.Open {
-		e.Age(r.durationMs())
+		e.Age(0, r.since, r.s.v.AsOf)
 		return
 	}
 	e.Int(r.durationMs())

@@ -160,6 +160,41 @@ func scalar(v any) (string, bool) {
 	return "", false
 }
 
+// Under are the parameters whose names begin with the prefix, without it.
+func (q *Query) Under(prefix string) *Query {
+	out := &Query{values: map[string]value{}}
+	for name, v := range q.values {
+		if rest, ok := strings.CutPrefix(name, prefix); ok {
+			out.values[rest] = v
+		}
+	}
+	return out
+}
+
+// Names are those of all parameters that were given, in order.
+func (q *Query) Names() []string { return sortedKeys(q.values) }
+
+// Check holds the parameters to their declarations, and refuses others.
+func (q *Query) Check(declared []Parameter) error {
+	if q.err != nil {
+		return q.err
+	}
+	return q.hold(declared, true)
+}
+
+// Canonical is equal for queries that ask for the same: neither the order of parameters nor that of a list's items matters.
+func (q *Query) Canonical() string {
+	var out []string
+	for name, v := range q.values {
+		items := slices.Clone(v.items())
+		slices.Sort(items)
+		raw, _ := json.Marshal(slices.Compact(items)) // of texts: never fails
+		out = append(out, strconv.Quote(name)+":"+string(raw))
+	}
+	slices.Sort(out)
+	return strings.Join(out, ",")
+}
+
 // Err is the first thing that was wrong.
 func (q *Query) Err() error { return q.err }
 

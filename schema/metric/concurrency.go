@@ -1,42 +1,49 @@
 package metric
 
 import (
+	"cmp"
 	"slices"
 
 	"floorwalker/schema"
 )
 
-// AddParts clips the connected segments of one agent's parts to [from, to) and sums them in; open ones count up to asOf.
-// All parts of the agent that the row counts must come at once, or time with several of them would count twice.
-func (t *Totals) AddParts(parts []schema.Part, from, to, asOf int64) {
-	type span struct{ since, until int64 }
-	var spans []span
-	for i := range parts {
-		if parts[i].Deleted {
-			continue
-		}
-		for _, s := range parts[i].Segments {
-			if s.State != schema.StateConnected || s.Role.Monitors() {
-				continue
-			}
-			if ms := clip(s.Since, s.Until, from, to, asOf); ms > 0 {
-				since := max(s.Since, from)
-				spans = append(spans, span{since, since + ms})
-				t.ConnectedMs += ms
-			}
+// Connected collects one agent's connected time, of which concurrency is worked out.
+type Connected struct {
+	from, to, asOf int64
+	spans          []span
+}
+
+type span struct{ since, until int64 }
+
+// NewConnected collects what lies in [from, to); what is open counts up to asOf.
+func NewConnected(from, to, asOf int64) *Connected { return &Connected{from: from, to: to, asOf: asOf} }
+
+// AddPart takes the connected segments of a part.
+func (c *Connected) AddPart(p *schema.Part) {
+	if p.Deleted {
+		return
+	}
+	for _, s := range p.Segments {
+		if s.State == schema.StateConnected && !s.Role.Monitors() {
+			c.Add(s.Since, s.Until)
 		}
 	}
-	slices.SortFunc(spans, func(a, b span) int {
-		if a.since < b.since {
-			return -1
-		}
-		if a.since > b.since {
-			return 1
-		}
-		return 0
-	})
-	reached := from
-	for _, s := range spans {
+}
+
+// Add takes one connected segment.
+func (c *Connected) Add(since, until int64) {
+	if ms := clip(since, until, c.from, c.to, c.asOf); ms > 0 {
+		since = max(since, c.from)
+		c.spans = append(c.spans, span{since, since + ms})
+	}
+}
+
+// AddConnected sums one agent's connected time in.
+func (t *Totals) AddConnected(c *Connected) {
+	slices.SortFunc(c.spans, func(a, b span) int { return cmp.Compare(a.since, b.since) })
+	reached := c.from
+	for _, s := range c.spans {
+		t.ConnectedMs += s.until - s.since
 		t.AnyMs += max(0, s.until-max(s.since, reached))
 		reached = max(reached, s.until)
 	}

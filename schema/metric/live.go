@@ -25,20 +25,18 @@ type Gauges struct {
 	CurrentTalkMs int64 // of the conversations that go on
 }
 
-// CountAgent adds one agent's head to the gauges.
-func (g *Gauges) CountAgent(status schema.Status, suspended, assigned bool) {
-	if status == schema.LoggedOut || status == 0 {
-		return
+// CountAgents adds heads to the gauges, those by effective status without the suspended ones.
+func (g *Gauges) CountAgents(byStatus *[schema.NumStatuses]int, suspended int, assigned bool) {
+	n := uint64(suspended)
+	g.Suspended += n
+	for status, heads := range byStatus {
+		g.Agents[status] += uint64(heads)
+		n += uint64(heads)
 	}
-	g.LoggedIn++
+	g.LoggedIn += n
 	if assigned {
-		g.Staffed++
+		g.Staffed += n
 	}
-	if suspended && status == schema.Available {
-		g.Suspended++
-		return
-	}
-	g.Agents[status]++
 }
 
 // Workload is the value of `workload`.

@@ -337,7 +337,8 @@ func TestAddParts(t *testing.T) {
 		return schema.Part{Segments: []schema.Segment{{State: state, Role: role, Since: since, Until: until}}}
 	}
 	var got Totals
-	got.AddParts([]schema.Part{
+	connected := NewConnected(1000, 2000, 1950)
+	for _, p := range []schema.Part{
 		part(schema.StateConnected, schema.RoleAgent, 500, 1100),
 		part(schema.StateConnected, schema.RoleAgent, 1300, 1400),
 		part(schema.StateConnected, schema.RoleTransfer, 1050, 1200),
@@ -345,7 +346,10 @@ func TestAddParts(t *testing.T) {
 		part(schema.StateConnected, schema.RoleAgent, 1900, schema.Open),
 		part(schema.StateConnected, schema.RoleSilentJoin, 1000, 2000),
 		part(schema.StateHeld, schema.RoleAgent, 1000, 2000),
-	}, 1000, 2000, 1950)
+	} {
+		connected.AddPart(&p)
+	}
+	got.AddConnected(connected)
 	require.Equal(t, int64(100+100+150+10+50), got.ConnectedMs)
 	require.Equal(t, int64(200+100+50), got.AnyMs)
 }
@@ -370,12 +374,10 @@ func TestEstimatedWait(t *testing.T) {
 }
 
 // The head-counts by status and the suspended sum to those logged in.
-func TestGauges_CountAgent(t *testing.T) {
+func TestGauges_CountAgents(t *testing.T) {
 	var g Gauges
-	g.CountAgent(schema.Available, false, true)
-	g.CountAgent(schema.Available, true, true)
-	g.CountAgent(schema.OnCall, true, false)
-	g.CountAgent(schema.LoggedOut, false, true)
+	g.CountAgents(&[schema.NumStatuses]int{schema.Available: 1}, 1, true)
+	g.CountAgents(&[schema.NumStatuses]int{schema.OnCall: 1}, 0, false)
 	require.Equal(t, []uint64{3, 2, 1, 1, 1}, []uint64{g.LoggedIn, g.Staffed, g.Suspended, g.Agents[schema.Available], g.Agents[schema.OnCall]})
 	v, ok := NewCatalogue().Value("agents_available", &Totals{Live: &g}, Options{})
 	require.True(t, ok)

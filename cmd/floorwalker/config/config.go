@@ -30,6 +30,7 @@ type Config struct {
 	ClickHouse     ClickHouse      `yaml:"clickhouse"`
 	Engine         Engine          `yaml:"engine"`
 	Query          Query           `yaml:"query"`
+	Alerts         Alerts          `yaml:"alerts"`
 	Log            Log             `yaml:"log"`
 	Tokens         []Token         `yaml:"tokens"` // valid for every contact centre
 	ContactCenters []ContactCenter `yaml:"contact_centers"`
@@ -56,12 +57,13 @@ type Kafka struct {
 	TLS          ClientTLS     `yaml:"tls"`
 }
 
-// Topics are the names of the four topics of the event contract.
+// Topics are the names of the four topics of the event contract, and of the one that the alerts are kept in.
 type Topics struct {
 	Events      string `yaml:"events"`
 	Directory   string `yaml:"directory"`
 	Commands    string `yaml:"commands"`
 	DeadLetters string `yaml:"dead_letters"`
+	Alerts      string `yaml:"alerts"`
 }
 
 // SASL authenticates to Kafka; without a mechanism nothing is sent.
@@ -97,7 +99,7 @@ type ClickHouse struct {
 // Retention is how long each kind of row is kept, in whole days; 0 = for ever.
 type Retention struct {
 	Raw     time.Duration `yaml:"raw"`     // events, dead letters, and the daily checkpoints with them
-	Facts   time.Duration `yaml:"facts"`   // intervals, visits, parts, interactions, annotations
+	Facts   time.Duration `yaml:"facts"`   // intervals, visits, parts, interactions, annotations, alerts
 	Windows time.Duration `yaml:"windows"` // of 1 and of 15 minutes
 }
 
@@ -125,6 +127,8 @@ type Limits struct {
 	Burst               int           `yaml:"burst"`               // likewise
 	Streams             int           `yaml:"streams"`
 	StreamsPerPrincipal int           `yaml:"streams_per_principal"`
+	StreamFeeds         int           `yaml:"stream_feeds"` // of one contact centre
+	StreamWriteTimeout  time.Duration `yaml:"stream_write_timeout"`
 	HistoryRange        time.Duration `yaml:"history_range"` // the longest range of one query
 	HistoryTimeout      time.Duration `yaml:"history_timeout"`
 	Groups              int           `yaml:"groups"` // of one metrics query
@@ -148,6 +152,8 @@ type ContactCenter struct {
 	Users    []User   `yaml:"users"`
 	Tokens   []Token  `yaml:"tokens"`
 	Surfaces Surfaces `yaml:"surfaces"`
+	// AlertRules are watched beside those of the directory, which go first where the ids are the same.
+	AlertRules []AlertRule `yaml:"alert_rules"`
 }
 
 // User signs in with HTTP Basic.
@@ -233,6 +239,20 @@ type Clarity struct {
 	PreviousSigningKeyFile string        `yaml:"previous_signing_key_file"`
 	PreviousSigningKeyEnv  string        `yaml:"previous_signing_key_env"`
 	TokenLifetime          time.Duration `yaml:"token_lifetime"` // 0 = ten hours
+	Kerberos               Kerberos      `yaml:"kerberos"`       // beside the users
+}
+
+// Kerberos lets a domain's users sign in with their tickets (SPNEGO); without a keytab nobody does.
+type Kerberos struct {
+	KeytabFile string  `yaml:"keytab_file"`
+	Principal  string  `yaml:"principal"` // whose key in the keytab opens tickets; empty: the one that the ticket names
+	Realms     []Realm `yaml:"realms"`
+}
+
+// Realm is a domain; its users are those of one contact centre.
+type Realm struct {
+	Name   string `yaml:"name"`   // such as CORP.EXAMPLE.COM
+	Domain string `yaml:"domain"` // before the backslash of Windows names; empty: the name's first label
 }
 
 // Default returns what holds where the file says nothing.
@@ -244,7 +264,7 @@ func Default() Config {
 		DataDir: "./data",
 		Kafka: Kafka{
 			Brokers:      []string{"127.0.0.1:9092"},
-			Topics:       Topics{Events: "cc.events", Directory: "cc.directory", Commands: "cc.commands", DeadLetters: "cc.dead-letters"},
+			Topics:       Topics{Events: "cc.events", Directory: "cc.directory", Commands: "cc.commands", DeadLetters: "cc.dead-letters", Alerts: "cc.alerts"},
 			Group:        "floorwalker",
 			Partitions:   12,
 			Replication:  -1,
@@ -262,8 +282,9 @@ func Default() Config {
 		},
 		Engine: Engine{Horizon: time.Hour, FlushInterval: time.Second, CheckpointInterval: 30 * time.Second},
 		Query: Query{Limits: Limits{BodyBytes: 4 << 20, RequestsPerSecond: 200, Burst: 400, Streams: 2000,
-			StreamsPerPrincipal: 100, HistoryRange: 400 * day, HistoryTimeout: 30 * time.Second, Groups: 20_000, Rows: 1_000_000}},
-		Log: Log{Level: "info", Format: "text"},
+			StreamsPerPrincipal: 100, StreamFeeds: 2000, StreamWriteTimeout: 30 * time.Second, HistoryRange: 400 * day, HistoryTimeout: 30 * time.Second, Groups: 20_000, Rows: 1_000_000}},
+		Alerts: Alerts{Group: "floorwalker-alerts", Webhooks: Webhooks{Timeout: 10 * time.Second, GiveUpAfter: time.Hour}},
+		Log:    Log{Level: "info", Format: "text"},
 	}
 }
 

@@ -157,6 +157,7 @@ func TestParse_OneFault_NamedWithLineAndPath(t *testing.T) {
 
 // A credential that two contact centres share could not say which one is meant.
 func TestParse_SharedVendorCredential_Fault(t *testing.T) {
+	keys := keytabFile(t, "HTTP/floorwalker")
 	for name, tc := range map[string]struct{ a, b, path string }{
 		"native user":    {"users: [{name: u, password_hash: '" + hash + "', role: reader}]", "", "users[0].name"},
 		"native token":   {"tokens: [{name: t, role: reader, token_sha256: " + shaA + "}]", "", "tokens[0].token_sha256"},
@@ -166,6 +167,8 @@ func TestParse_SharedVendorCredential_Fault(t *testing.T) {
 		"exotel account": {"surfaces: {exotel: {account_sid: acme}}", "", "surfaces.exotel.account_sid"},
 		"vonage":         {"surfaces: {vonage: {clients: [{client_id: x, secret_sha256: " + shaA + "}]}}", "", "surfaces.vonage.clients[0].client_id"},
 		"clarity":        {"surfaces: {clarity: {client_ids: [x]}}", "", "surfaces.clarity.client_ids[0]"},
+		"clarity realm": {"surfaces: {clarity: {kerberos: {keytab_file: " + keys + ", realms: [{name: CORP.TEST}]}}}", "",
+			"surfaces.clarity.kerberos.realms[0].name"},
 		"token by file and by sum": {"surfaces: {convoso: {auth_tokens: [{name: t, token_env: FW_TEST_TOKEN}]}}",
 			"surfaces: {convoso: {auth_tokens: [{name: t, token_sha256: " + TokenSum(token) + "}]}}", "surfaces.convoso.auth_tokens[0].token_sha256"},
 	} {
@@ -214,7 +217,7 @@ func TestExample_LoadsEqualsDefaultsAndIsComplete(t *testing.T) {
 	var lines []string
 	for _, l := range strings.Split(string(data), "\n") {
 		switch {
-		case l == "tokens: []" || l == "contact_centers: []":
+		case l == "tokens: []" || l == "contact_centers: []" || l == "    hooks: []":
 			l = strings.TrimSuffix(l, " []")
 		case strings.HasPrefix(l, "#  "):
 			l = l[1:]
@@ -222,12 +225,13 @@ func TestExample_LoadsEqualsDefaultsAndIsComplete(t *testing.T) {
 		lines = append(lines, l)
 	}
 	text := strings.Join(lines, "\n")
-	for i, file := range []string{"convoso_token", "exotel_token", "vonage_secret", "vonage_key", "clarity_key_before", "clarity_key"} {
+	for i, file := range []string{"convoso_token", "exotel_token", "vonage_secret", "vonage_key", "clarity_key_before", "clarity_key", "pager_secret"} {
 		at := filepath.Join(dir, file)
 		require.NoError(t, os.WriteFile(at, []byte(fmt.Sprint(i, "-", shaB)), 0o600))
 		require.Contains(t, text, "/run/secrets/"+file)
 		text = strings.ReplaceAll(text, "/run/secrets/"+file, at)
 	}
+	text = strings.ReplaceAll(text, "/run/secrets/floorwalker.keytab", keytabFile(t, "HTTP/floorwalker"))
 	t.Setenv("FLOORWALKER_DIALER_TOKEN", token)
 	text = strings.ReplaceAll(text, " *_", " #*_")
 	full, err := Parse([]byte(uncommentedOnly(text)))
@@ -255,6 +259,9 @@ func (c *Config) normalize() {
 	}
 	if len(c.Query.CORS.Origins) == 0 {
 		c.Query.CORS.Origins = nil
+	}
+	if w := &c.Alerts.Webhooks; len(w.Hooks)+len(w.AllowURLs)+len(w.AllowNetworks) == 0 {
+		w.Hooks, w.AllowURLs, w.AllowNetworks = nil, nil, nil
 	}
 	if len(c.Query.TrustedProxies) == 0 {
 		c.Query.TrustedProxies = nil

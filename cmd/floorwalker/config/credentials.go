@@ -106,6 +106,7 @@ func (c *credentials) clarity(at string, v *Clarity) {
 	c.signingKey(at, "signing_key", v.SigningKeyFile, v.SigningKeyEnv)
 	c.signingKey(at, "previous_signing_key", v.PreviousSigningKeyFile, v.PreviousSigningKeyEnv)
 	c.lifetime(at+".token_lifetime", v.TokenLifetime)
+	c.kerberos(at+".kerberos", &v.Kerberos)
 }
 
 func (c *credentials) signingKey(at, name, file, env string) {

@@ -61,31 +61,64 @@ func (f *faults) decode(n ast.Node, v reflect.Value, path string) {
 		f.sequence(n, v, path)
 	case v.Kind() == reflect.String:
 		f.text(n, v, path)
+	case v.Kind() == reflect.Map:
+		f.entries(n, v, path)
+	case v.Kind() == reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		f.decode(n, v.Elem(), path)
 	default:
 		// The library would cut 1.5 to 1.
 		_, fraction := n.(*ast.FloatNode)
+		fraction = fraction && v.Kind() != reflect.Float64
 		if err := yaml.NodeToValue(n, v.Addr().Interface()); err != nil || fraction {
 			f.at(line(n), path, "%s is not %s", strings.TrimSpace(n.String()), kindName(v))
 		}
 	}
 }
 
-func (f *faults) mapping(n ast.Node, v reflect.Value, path string) {
-	var pairs []*ast.MappingValueNode
+// pairs are the entries of a mapping.
+func pairs(n ast.Node) ([]*ast.MappingValueNode, bool) {
 	switch m := n.(type) {
 	case *ast.MappingNode:
-		pairs = m.Values
+		return m.Values, true
 	case *ast.MappingValueNode:
-		pairs = []*ast.MappingValueNode{m}
-	default:
+		return []*ast.MappingValueNode{m}, true
+	}
+	return nil, false
+}
+
+func keyOf(pair *ast.MappingValueNode) string {
+	if s, ok := pair.Key.(*ast.StringNode); ok {
+		return s.Value
+	}
+	return strings.TrimSpace(pair.Key.String())
+}
+
+// entries decodes a mapping whose keys are data.
+func (f *faults) entries(n ast.Node, v reflect.Value, path string) {
+	list, ok := pairs(n)
+	if !ok {
+		f.at(line(n), path, "%s is not a mapping", strings.TrimSpace(n.String()))
+		return
+	}
+	v.Set(reflect.MakeMap(v.Type()))
+	for _, pair := range list {
+		key := keyOf(pair)
+		value := reflect.New(v.Type().Elem()).Elem()
+		f.lines[join(path, key)] = line(pair.Key)
+		f.decode(pair.Value, value, join(path, key))
+		v.SetMapIndex(reflect.ValueOf(key), value)
+	}
+}
+
+func (f *faults) mapping(n ast.Node, v reflect.Value, path string) {
+	list, ok := pairs(n)
+	if !ok {
 		f.at(line(n), orRoot(path), "%s is not a mapping; its keys are %s", strings.TrimSpace(n.String()), strings.Join(keys(v.Type()), ", "))
 		return
 	}
-	for _, pair := range pairs {
-		key := strings.TrimSpace(pair.Key.String())
-		if s, ok := pair.Key.(*ast.StringNode); ok {
-			key = s.Value
-		}
+	for _, pair := range list {
+		key := keyOf(pair)
 		at := join(path, key)
 		field, ok := fieldOf(v, key)
 		if !ok {
@@ -191,6 +224,8 @@ func kindName(v reflect.Value) string {
 		return "true or false"
 	case reflect.Int:
 		return "a whole number"
+	case reflect.Float64:
+		return "a number"
 	}
 	return "a " + v.Kind().String()
 }

@@ -43,6 +43,7 @@ func (c *Config) validate(f *faults) {
 	c.ClickHouse.validate(f)
 	c.Engine.validate(f)
 	c.Query.validate(f)
+	c.validateAlerts(f)
 	f.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	f.oneOf("log.format", c.Log.Format, "text", "json")
 	newCredentials(f).check(c)
@@ -72,7 +73,7 @@ func (k *Kafka) validate(f *faults) {
 	f.addresses("kafka.brokers", k.Brokers)
 	named := map[string]string{}
 	for _, t := range [][2]string{{"events", k.Topics.Events}, {"directory", k.Topics.Directory}, {"commands", k.Topics.Commands},
-		{"dead_letters", k.Topics.DeadLetters}} {
+		{"dead_letters", k.Topics.DeadLetters}, {"alerts", k.Topics.Alerts}} {
 		at := "kafka.topics." + t[0]
 		if !topicName.MatchString(t[1]) || t[1] == "." || t[1] == ".." {
 			f.add(at, "%q is not a topic name: 1 to 249 letters, digits, dots, dashes and underscores", t[1])
@@ -164,6 +165,8 @@ func (q *Query) validate(f *faults) {
 	f.between("query.limits.burst", l.Burst, 1, 1_000_000)
 	f.between("query.limits.streams", l.Streams, 1, 1_000_000)
 	f.between("query.limits.streams_per_principal", l.StreamsPerPrincipal, 1, 1_000_000)
+	f.between("query.limits.stream_feeds", l.StreamFeeds, 1, 1_000_000)
+	f.lasting("query.limits.stream_write_timeout", l.StreamWriteTimeout, 100*time.Millisecond, time.Hour)
 	f.lasting("query.limits.history_range", l.HistoryRange, time.Hour, 0)
 	f.lasting("query.limits.history_timeout", l.HistoryTimeout, 100*time.Millisecond, time.Hour)
 	f.between("query.limits.groups", l.Groups, 1, 10_000_000)

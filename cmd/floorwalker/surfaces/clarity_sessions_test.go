@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -18,6 +19,17 @@ import (
 type pastSessions struct {
 	*past
 	rows []*schema.LiveInteraction
+	said []history.Said // of every interaction
+	lost error          // what asking for these comes to
+}
+
+func (p *pastSessions) Said(_ context.Context, _, _ string, from, to int64) (out []history.Said, _ error) {
+	for _, e := range p.said {
+		if e.Time >= from && e.Time <= to {
+			out = append(out, e)
+		}
+	}
+	return out, p.lost
 }
 
 func (p *pastSessions) Interaction(_ context.Context, _, id string) (*schema.LiveInteraction, bool, error) {
@@ -107,6 +119,11 @@ func TestClarity_SessionsByAgentSample(t *testing.T) {
 
 // abandoned has the session of the sample of Session by ID and one past session of the same customer.
 func abandoned(t *testing.T) *world {
+	w, _ := abandonedWithPast(t)
+	return w
+}
+
+func abandonedWithPast(t *testing.T) (*world, *pastSessions) {
 	stored := &pastSessions{past: newPast(t)}
 	w := supervised(t, "2016-12-21T10:00:00Z", func(s *setup) { s.clarity.History = stored })
 	w.say("queue", "jq", `{"number":3,"name":"Jonah Queue","team_ids":["one"],"business_unit_id":"unit"}`)
@@ -131,7 +148,31 @@ func abandoned(t *testing.T) *world {
 	w.event("2016-12-21T09:06:15.013Z", "interaction.queued", "78520", `{"queue_id":"jq"}`)
 	w.event("2016-12-21T09:06:24.883Z", "interaction.ended", "78520", `{"reason":"abandoned","by":"customer"}`)
 	w.settle()
-	return w
+	return w, stored
+}
+
+// Facts do not tell who produced the events that changed a state; the raw events do.
+func TestClarity_SessionEvents_UpdatedByTheirSource(t *testing.T) {
+	w, stored := abandonedWithPast(t)
+	said := func(when string, typ schema.EventType, source string) {
+		stored.said = append(stored.said, history.Said{Time: w.moment(when), Type: typ, Source: source})
+	}
+	said("2016-12-21T09:06:03.803Z", schema.InteractionCreated, "APP-01")
+	said("2016-12-21T09:06:15.013Z", schema.InteractionUpdated, "APP-03")
+	said("2016-12-21T09:06:15.013Z", schema.InteractionQueued, "APP-02")
+	said("2016-12-21T09:06:24.883Z", schema.InteractionEnded, "APP-01")
+	shown := func() (out []string) {
+		a := w.clarity("lead", "GET", "/v2/sessions/78520?includeSessionEventHistory=true", "")
+		require.Equal(t, 200, a.StatusCode, a.body)
+		for _, e := range at(t, a.json(t), "sessionEventHistory", "items").([]any) {
+			out = append(out, fmt.Sprint(at(t, e, "eventText"), " ", at(t, e, "updatedBy")))
+		}
+		return out
+	}
+	require.Equal(t, []string{"Session created. APP-01", "Customer answered a prompt. /test", "Session went through the attendant (IVR). /test", "Extra item saved. /test",
+		"Extra item saved. /test", "Session has been assigned to queue: Jonah Queue APP-02", "Customer hung up. APP-01", "Session status changed to Abandoned. APP-01"}, shown())
+	stored.lost = errors.New("no history")
+	require.Contains(t, shown(), "Session created. ", "a live session does without the history")
 }
 
 func TestClarity_SessionByIDSample(t *testing.T) {

@@ -2,6 +2,7 @@
 package surfaces
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	"floorwalker/query/convoso"
 	"floorwalker/query/exotel"
 	"floorwalker/query/floor"
+	"floorwalker/query/kerberos"
 	"floorwalker/query/vonage"
 )
 
@@ -153,13 +155,43 @@ func newClarity(centers []config.ContactCenter, d Deps) (query.Surface, error) {
 		}
 		configured = append(configured, clarity.Center{ContactCenter: cc.ID, ClientIDs: c.ClientIDs, Keys: keys, TokenLifetime: c.TokenLifetime})
 	}
+	domains, err := newKerberos(centers, d.Log)
+	if err != nil {
+		return nil, err
+	}
 	authenticator, err := auth.New(accounts, auth.Options{Now: d.Now})
 	if err != nil {
 		return nil, err
 	}
-	providers := append(slices.Clone(d.Clarity.Providers), clarity.NewPasswords(authenticator, logins))
+	providers := append(slices.Clone(d.Clarity.Providers), domains...)
+	providers = append(providers, clarity.NewPasswords(authenticator, logins))
 	return clarity.New(clarity.Deps{Source: d.Source, History: d.Clarity.History, Commands: d.Clarity.Commands, Centers: configured, Providers: providers,
 		URL: d.Clarity.URL, Log: d.Log, Now: d.Now})
+}
+
+// newKerberos knows the users of the configured domains; there is none of it where no domain is.
+func newKerberos(centers []config.ContactCenter, log *slog.Logger) ([]clarity.Provider, error) {
+	var domains []kerberos.Center
+	for _, cc := range centers {
+		k := cc.Surfaces.Clarity.Kerberos
+		keys, err := k.Keytab()
+		if err != nil {
+			return nil, fmt.Errorf("contact centre %q: keytab: %w", cc.ID, err)
+		}
+		if keys == nil {
+			continue
+		}
+		realms := map[string]string{}
+		for _, r := range k.Realms {
+			realms[r.Name] = cmp.Or(r.Domain, kerberos.Domain(r.Name))
+		}
+		domains = append(domains, kerberos.Center{ContactCenter: cc.ID, Keytab: keys, Principal: k.Principal, Realms: realms})
+	}
+	if len(domains) == 0 {
+		return nil, nil
+	}
+	negotiator, err := kerberos.New(domains, log)
+	return []clarity.Provider{negotiator}, err
 }
 
 // clarityKeys are the key that signs, and the one before it where that is configured.

@@ -10,25 +10,30 @@ import (
 	"floorwalker/schema"
 )
 
-// DirectoryReader reads the whole directory topic, and goes on reading it. For one Run.
-type DirectoryReader struct {
+// TopicReader reads a whole topic, and goes on reading it: the directory's, or the alerts'. For one Run.
+type TopicReader struct {
 	client *Client
+	topic  string
+	of     []*Partition // nil: all there are
 	ready  chan struct{}
 }
 
 // DirectoryReader makes a reader of the directory topic.
-func (c *Client) DirectoryReader() *DirectoryReader {
-	return &DirectoryReader{client: c, ready: make(chan struct{})}
+func (c *Client) DirectoryReader() *TopicReader { return c.TopicReader(c.cfg.Topics.Directory) }
+
+// TopicReader makes a reader of some partitions of a topic, or of all where none is named.
+func (c *Client) TopicReader(topic string, partitions ...*Partition) *TopicReader {
+	return &TopicReader{client: c, topic: topic, of: partitions, ready: make(chan struct{})}
 }
 
 // Ready is closed once everything has been applied that the topic held when Run began.
-func (d *DirectoryReader) Ready() <-chan struct{} { return d.ready }
+func (r *TopicReader) Ready() <-chan struct{} { return r.ready }
 
 // Run calls apply with every record of the topic, from the oldest on, one at a time and in the order of each partition, until
 // ctx ends or apply fails; it returns the reason. The record is used again after apply has returned. Records that cannot be
 // read are logged and stepped over.
-func (d *DirectoryReader) Run(ctx context.Context, apply func(rec *schema.Record) error) error {
-	partitions, err := d.partitions(ctx)
+func (r *TopicReader) Run(ctx context.Context, apply func(rec *schema.Record) error) error {
+	partitions, err := r.partitions(ctx)
 	if err != nil {
 		return err
 	}
@@ -44,7 +49,7 @@ func (d *DirectoryReader) Run(ctx context.Context, apply func(rec *schema.Record
 		readers.Go(func() {
 			reached := sync.OnceFunc(behind.Done)
 			defer reached()
-			cancel(d.follow(ctx, p, reached, func(rec *schema.Record) error {
+			cancel(r.follow(ctx, p, reached, func(rec *schema.Record) error {
 				mu.Lock()
 				defer mu.Unlock()
 				return apply(rec)
@@ -53,29 +58,32 @@ func (d *DirectoryReader) Run(ctx context.Context, apply func(rec *schema.Record
 	}
 	behind.Wait()
 	if ctx.Err() == nil {
-		close(d.ready)
+		close(r.ready)
 	}
 	readers.Wait()
 	return context.Cause(ctx)
 }
 
-// partitions asks until there is an answer: the directory is needed whenever the broker comes back.
-func (d *DirectoryReader) partitions(ctx context.Context) ([]*Partition, error) {
+// partitions asks until there is an answer: the topic is needed whenever the broker comes back.
+func (r *TopicReader) partitions(ctx context.Context) ([]*Partition, error) {
+	if r.of != nil {
+		return r.of, nil
+	}
 	again := backoff{first: 50 * time.Millisecond, longest: 2 * time.Second}
 	for {
-		all, err := d.client.Partitions(ctx, d.client.cfg.Topics.Directory)
+		all, err := r.client.Partitions(ctx, r.topic)
 		if err == nil && len(all) > 0 {
 			return all, nil
 		}
-		d.client.log.Warn("looking for the directory topic", "topic", d.client.cfg.Topics.Directory, "error", err)
+		r.client.log.Warn("looking for a topic", "topic", r.topic, "error", err)
 		if err := again.pause(ctx); err != nil {
 			return nil, err
 		}
 	}
 }
 
-func (d *DirectoryReader) follow(ctx context.Context, p *Partition, reached func(), apply func(rec *schema.Record) error) error {
-	at, goal, err := d.start(ctx, p)
+func (r *TopicReader) follow(ctx context.Context, p *Partition, reached func(), apply func(rec *schema.Record) error) error {
+	at, goal, err := r.start(ctx, p)
 	if err != nil {
 		return err
 	}
@@ -103,11 +111,11 @@ func (d *DirectoryReader) follow(ctx context.Context, p *Partition, reached func
 		switch {
 		case errors.As(err, &gone):
 			// Retention has moved on, or the topic was made anew.
-			d.client.log.Warn("the directory topic begins elsewhere", "partition", p.id, "error", err)
+			r.client.log.Warn("the topic begins elsewhere", "topic", r.topic, "partition", p.id, "error", err)
 			at = gone.First
 			goal = min(goal, gone.Next)
 		case errors.As(err, &damage):
-			d.client.log.Error("directory records cannot be read", "partition", p.id, "error", err)
+			r.client.log.Error("records cannot be read", "topic", r.topic, "partition", p.id, "error", err)
 			at = damage.Last + 1
 		default:
 			return err
@@ -115,15 +123,15 @@ func (d *DirectoryReader) follow(ctx context.Context, p *Partition, reached func
 	}
 }
 
-func (d *DirectoryReader) start(ctx context.Context, p *Partition) (first, next int64, err error) {
+func (r *TopicReader) start(ctx context.Context, p *Partition) (first, next int64, err error) {
 	again := backoff{first: 50 * time.Millisecond, longest: 2 * time.Second}
 	for {
 		if first, next, err = p.Bounds(ctx); err == nil {
 			return first, next, nil
 		}
-		d.client.log.Warn("looking for the directory's end", "partition", p.id, "error", err)
+		r.client.log.Warn("looking for a topic's end", "topic", r.topic, "partition", p.id, "error", err)
 		if perr := again.pause(ctx); perr != nil {
-			return 0, 0, fmt.Errorf("directory partition %d: %w", p.id, perr)
+			return 0, 0, fmt.Errorf("partition %d of %s: %w", p.id, r.topic, perr)
 		}
 	}
 }

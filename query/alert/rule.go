@@ -1,0 +1,227 @@
+package alert
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"floorwalker/query/floor"
+	"floorwalker/schema"
+	"floorwalker/schema/directory"
+	"floorwalker/schema/metric"
+)
+
+// maxForSeconds is a day.
+const maxForSeconds = 86_400
+
+// rule is one that can be evaluated: one figure over its scope.
+type rule struct {
+	schema.AlertRule
+	field   metric.Field
+	by      []metric.Dimension // of metrics that only exist by it; the scope then names one value
+	scope   map[metric.Dimension]map[string]bool
+	nothing float64 // the figure where there is none to speak of; NaN where that says nothing
+	unsent  error   // why its alerts cannot be posted: they are watched all the same
+}
+
+// Check names everything that keeps a rule from being evaluated or its alerts from being posted: the field, its value and what is allowed.
+func Check(c *metric.Catalogue, w *Webhooks, r schema.AlertRule) error {
+	compiled, err := compile(c, w, r)
+	return errors.Join(err, compiled.unsent)
+}
+
+// Faults takes apart what Check and NewWebhooks return: each is about one field.
+func Faults(err error) []error {
+	var joined interface{ Unwrap() []error }
+	if err == nil {
+		return nil
+	}
+	if !errors.As(err, &joined) {
+		return []error{err}
+	}
+	var out []error
+	for _, one := range joined.Unwrap() {
+		out = append(out, Faults(one)...)
+	}
+	return out
+}
+
+func compile(c *metric.Catalogue, w *Webhooks, r schema.AlertRule) (*rule, error) {
+	if r.Scope == nil {
+		r.Scope = map[string][]string{}
+	}
+	out := &rule{AlertRule: r, nothing: math.NaN()}
+	var faults []error
+	fault := func(field, value, allowed string) {
+		faults = append(faults, fmt.Errorf("%s: %s, %s", field, strconv.Quote(value), allowed))
+	}
+	faults = append(faults, out.readScope(), out.readMetric(c))
+	if !slices.Contains(floor.WindowNames(), r.Window) {
+		fault("window", r.Window, "allowed: "+strings.Join(floor.WindowNames(), ", "))
+	}
+	if !slices.Contains(schema.AlertComparisons(), r.Comparison) {
+		fault("comparison", r.Comparison, "allowed: "+strings.Join(schema.AlertComparisons(), ", "))
+	}
+	if !finite(r.Threshold) {
+		fault("threshold", number(r.Threshold), "a finite number is needed")
+	}
+	if r.ForSeconds < 0 || r.ForSeconds > maxForSeconds {
+		fault("for_seconds", strconv.Itoa(r.ForSeconds), fmt.Sprintf("0 to %d are allowed", maxForSeconds))
+	}
+	if r.Severity == "" {
+		fault("severity", r.Severity, "a word such as warning is needed")
+	}
+	if t := r.ClearThreshold; t != nil && (!finite(*t) || *t != r.Threshold && out.beyond(*t, r.Threshold)) {
+		fault("clear_threshold", number(*t), fmt.Sprintf("with %s %s it cannot be on the side that triggers", r.Comparison, number(r.Threshold)))
+	}
+	if r.Webhook != "" {
+		if _, err := w.target(r.Webhook); err != nil {
+			out.unsent = fmt.Errorf("webhook: %q, %w", shown(r.Webhook), err)
+		}
+	}
+	return out, errors.Join(faults...)
+}
+
+func finite(f float64) bool { return !math.IsNaN(f) && !math.IsInf(f, 0) }
+
+func number(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }
+
+func (r *rule) readScope() error {
+	r.scope = map[metric.Dimension]map[string]bool{}
+	var faults []error
+	for _, name := range slices.Sorted(maps.Keys(r.Scope)) {
+		d, ok := metric.ParseDimension(name)
+		if !ok {
+			faults = append(faults, fmt.Errorf("scope: %q is no filter of metrics, allowed: %s", name, strings.Join(metric.DimensionNames(), ", ")))
+			continue
+		}
+		values := map[string]bool{}
+		for _, v := range r.Scope[name] {
+			values[v] = true
+			if words := wordsOf(d); words != nil && !slices.Contains(words, v) {
+				faults = append(faults, fmt.Errorf("scope.%s: %q, allowed: %s", name, v, strings.Join(words, ", ")))
+			}
+		}
+		if len(values) == 0 || values[""] {
+			faults = append(faults, fmt.Errorf("scope.%s: %q, at least one value and no empty one is needed", name, r.Scope[name]))
+		}
+		r.scope[d] = values
+	}
+	return errors.Join(faults...)
+}
+
+// wordsOf are the values of a dimension that is a vocabulary.
+func wordsOf(d metric.Dimension) []string {
+	switch d {
+	case metric.DimChannel:
+		return schema.ChannelNames()
+	case metric.DimDirection:
+		return schema.DirectionNames()
+	}
+	return nil
+}
+
+// readMetric finds the figure as the metrics query does: units stand for their agents, else for their queues.
+func (r *rule) readMetric(c *metric.Catalogue) error {
+	whole, ok := c.Lookup(r.Metric)
+	if !ok {
+		return fmt.Errorf("metric: %q is not in the catalogue", r.Metric)
+	}
+	g := metric.Grouping{}
+	for d := range r.scope {
+		g.Filters |= metric.Set(d)
+	}
+	if only := whole.Metric.Only; only != 0 {
+		if len(r.scope[only]) != 1 {
+			return fmt.Errorf("metric: %q is of one %s, scope.%s has to name exactly one", r.Metric, only, only)
+		}
+		r.by, g.By = []metric.Dimension{only}, metric.Set(only)
+	}
+	fields, err := c.Resolve([]string{r.Metric}, g, true)
+	if err != nil {
+		g.OfQueues = metric.Set(metric.DimTeam, metric.DimGroup, metric.DimBusinessUnit)
+		again, errOfQueues := c.Resolve([]string{r.Metric}, g, true)
+		if errOfQueues != nil {
+			return fmt.Errorf("metric: %w", err)
+		}
+		fields = again
+	}
+	r.field = fields[0]
+	if r.Metric == "longest_wait_ms" {
+		r.nothing = 0 // nobody waits: for this figure that is news
+	}
+	return nil
+}
+
+// figure is the rule's figure of now. known is false while the live view is catching up or the window is not known; ok is false where the
+// figure is null.
+func (r *rule) figure(s *floor.Source, v *floor.View) (value float64, ok, known bool) {
+	figures := s.Figures(v, r.Window)
+	if figures == nil {
+		return 0, false, false
+	}
+	q := floor.Query{By: r.by, Filters: map[metric.Dimension]map[string]bool{}, Fields: []metric.Field{r.field}, Thresholds: v.Thresholds(0),
+		AsOf: figures.AsOf, Fill: len(r.by) > 0}
+	for d, values := range r.scope {
+		q.Filters[d] = values
+		if wordsOf(d) == nil {
+			q.Filters[d] = v.IDs(kindOf(d), values)
+		}
+	}
+	var hour *floor.Figures
+	if len(r.by) > 0 {
+		hour = s.Figures(v, "1h")
+	}
+	rows, err := v.Rows(q, figures, hour)
+	if err != nil || len(rows) == 0 {
+		return 0, false, true
+	}
+	o := metric.Options{Formula: v.Formula(), Threshold: q.Thresholds.Fallback()}
+	if len(r.by) > 0 && r.by[0] == metric.DimQueue {
+		o.Threshold = q.Thresholds.Of(rows[0].Group[0])
+	}
+	value, ok = r.field.Number(rows[0].Totals(r.field), o)
+	if !ok && !math.IsNaN(r.nothing) {
+		return r.nothing, true, true
+	}
+	return value, ok, true
+}
+
+// kindOf is the directory's kind of a dimension's ids.
+func kindOf(d metric.Dimension) string { return d.String() }
+
+// beyond compares as the rule does.
+func (r *rule) beyond(value, threshold float64) bool {
+	switch r.Comparison {
+	case ">":
+		return value > threshold
+	case ">=":
+		return value >= threshold
+	case "<":
+		return value < threshold
+	case "<=":
+		return value <= threshold
+	}
+	return false
+}
+
+// fires reports whether the condition holds.
+func (r *rule) fires(value float64) bool { return r.beyond(value, r.Threshold) }
+
+// over reports whether an alert ends: with hysteresis only when the value is no longer beyond the threshold of clearing either.
+func (r *rule) over(value float64) bool {
+	if r.ClearThreshold != nil {
+		return !r.beyond(value, *r.ClearThreshold)
+	}
+	return !r.fires(value)
+}
+
+// ofDirectory is a rule as the directory says it.
+func ofDirectory(r *directory.AlertRule) schema.AlertRule {
+	return schema.AlertRule{ID: r.ID, Name: r.Name, Metric: r.Metric, Scope: r.Scope, Window: r.Window, Comparison: r.Comparison, Threshold: r.Threshold,
+		ForSeconds: r.ForSeconds, Severity: r.Severity, ClearThreshold: r.ClearThreshold, Webhook: r.Webhook}
+}

@@ -1,0 +1,246 @@
+package hub
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"floorwalker/query/floor"
+)
+
+// lane builds feeds of one contact centre, one after the other.
+type lane struct {
+	hub           *Hub
+	contactCenter string
+	kick          chan struct{} // there is a new subscriber
+
+	mu      sync.Mutex
+	feeds   map[string]*feed
+	running bool
+
+	looking sync.Mutex // of all below
+	last    *floor.View
+	looks   uint64
+	// changedAt is the look that last saw a change of an agent or interaction; those before remembered are forgotten.
+	changedAt  [2]map[string]uint64
+	remembered uint64
+	anewAt     uint64
+	changed    uint64 // the newest look that saw anything
+}
+
+func newLane(h *Hub, contactCenter string) *lane {
+	return &lane{hub: h, contactCenter: contactCenter, kick: make(chan struct{}, 1), feeds: map[string]*feed{},
+		changedAt: [2]map[string]uint64{{}, {}}}
+}
+
+func (l *lane) find(key string) (*feed, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	f, ok := l.feeds[key]
+	return f, ok
+}
+
+func (l *lane) size() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.feeds)
+}
+
+// attach finds or makes the feed of a subscription and adds it there.
+func (l *lane) attach(sub *subscription, of Feed) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	f := l.feeds[of.Key]
+	if f == nil || f.forgotten(l.hub.cfg.Now()) {
+		var err error
+		if f, err = newFeed(of); err != nil {
+			return err
+		}
+		l.feeds[of.Key] = f
+	}
+	sub.feed = f
+	f.mu.Lock()
+	f.add(sub)
+	f.mu.Unlock()
+	select {
+	case l.kick <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+// start has the lane looked at by a goroutine of Run's, which ends when there is nothing to be looked at any more. The caller holds the
+// hub's lock.
+func (l *lane) start(h *Hub) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if h.ctx == nil || h.ended || l.running || len(l.feeds) == 0 {
+		return
+	}
+	l.running = true
+	ctx := h.ctx
+	h.lanes.Go(func() { l.run(ctx) })
+}
+
+func (l *lane) run(ctx context.Context) {
+	ticker := time.NewTicker(l.hub.cfg.Look)
+	defer ticker.Stop()
+	for {
+		awake := l.look()
+		if l.forget() {
+			return
+		}
+		tick := ticker.C
+		var rest <-chan time.Time
+		if !awake {
+			tick, rest = nil, time.After(KeepFor/60)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick:
+		case <-rest:
+		case <-l.kick:
+		}
+	}
+}
+
+// forget drops feeds that nobody came back to, and reports whether none is left.
+func (l *lane) forget() bool {
+	now := l.hub.cfg.Now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for key, f := range l.feeds {
+		if f.forgotten(now) {
+			delete(l.feeds, key)
+		}
+	}
+	if len(l.feeds) > 0 {
+		return false
+	}
+	l.running = false
+	return true
+}
+
+// awake are the feeds that somebody waits for.
+func (l *lane) awake() []*feed {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var out []*feed
+	for _, f := range l.feeds {
+		f.mu.Lock()
+		if len(f.subs) > 0 {
+			out = append(out, f)
+		}
+		f.mu.Unlock()
+	}
+	return out
+}
+
+// look takes over what changed since the last look; it reports whether anybody waits for it.
+func (l *lane) look() bool {
+	feeds := l.awake()
+	l.looking.Lock()
+	defer l.looking.Unlock()
+	if len(feeds) == 0 {
+		l.last = nil // it would hold old states in memory
+		return false
+	}
+	now := l.hub.cfg.Now()
+	view := l.hub.cfg.Source.View(l.contactCenter)
+	d := compare(l.last, view)
+	l.last = view
+	l.note(&d)
+	c := Change{View: view, source: l.hub.cfg.Source, changedAt: l.changedAt, once: map[any]any{}}
+	if !d.anew {
+		c.Agents, c.Interactions = ordered(d.ids[agents]), ordered(d.ids[interactions])
+	}
+	for _, f := range feeds {
+		l.build(f, c, now)
+	}
+	return true
+}
+
+// memory is how many looks it is remembered at which of them something changed.
+const memory = 1 << 13
+
+func (l *lane) note(d *differences) {
+	l.looks++
+	switch {
+	case d.anew:
+		l.anewAt, l.changed = l.looks, l.looks
+		clear(l.changedAt[agents])
+		clear(l.changedAt[interactions])
+	case d.ids[agents] != nil:
+		l.changed = l.looks
+		for kind := range d.ids {
+			for id := range d.ids[kind] {
+				l.changedAt[kind][id] = l.looks
+			}
+		}
+	}
+	if l.looks-l.remembered < 2*memory {
+		return
+	}
+	l.remembered = l.looks - memory
+	for kind := range l.changedAt {
+		maps.DeleteFunc(l.changedAt[kind], func(_ string, at uint64) bool { return at <= l.remembered })
+	}
+}
+
+// build brings one feed up to the look's view where it is due.
+func (l *lane) build(f *feed, c Change, now time.Time) {
+	f.mu.Lock()
+	ready, fastest := f.ready, f.fastest
+	f.mu.Unlock()
+	first := !ready || f.look < l.anewAt || f.look < l.remembered
+	c.since, c.Anew = f.look, first
+	if f.Version != nil {
+		if v := f.Version(); first || v != f.version {
+			f.version, c.Whole = v, true
+			l.finish(f, &c, now)
+		}
+		f.asOf.Store(c.View.AsOf)
+		return
+	}
+	if !f.sums() {
+		c.Whole = first
+		if first || l.changed == l.looks {
+			l.finish(f, &c, now)
+		}
+		f.look = l.looks
+		f.asOf.Store(c.View.AsOf)
+		return
+	}
+	if !first && now.Sub(f.at) < fastest {
+		return
+	}
+	c.Whole, c.Agents, c.Interactions = true, nil, nil
+	c.Figures = f.refreshed(&c)
+	if first || c.Figures || f.Timed || l.changed > f.look {
+		l.finish(f, &c, now)
+		f.at = now
+	}
+	f.look = l.looks
+	f.asOf.Store(c.View.AsOf)
+}
+
+func (l *lane) finish(f *feed, c *Change, now time.Time) {
+	f.run(c, now)
+	f.look = l.looks
+}
+
+// refreshed looks for newer figures.
+func (f *feed) refreshed(c *Change) bool {
+	found := slices.Clone(f.figures)
+	for n, window := range f.Windows {
+		found[n] = c.LiveWindow(window)
+	}
+	if slices.Equal(found, f.figures) {
+		return false
+	}
+	f.figures = found
+	return true
+}
