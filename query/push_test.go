@@ -172,6 +172,46 @@ func TestStream_SendsTheStateAndThenWhatChanges(t *testing.T) {
 	require.Equal(t, third.id, fourth.id)
 }
 
+// changed is a new version of the floor with links in the chain of changes, as the live view makes it.
+func (p *pushed) changed(with func(*schema.Floor), links ...*schema.Change) {
+	p.live.change("6", func(f *schema.Floor) {
+		with(f)
+		for _, link := range links {
+			f.Changes = f.Changes.Then(link)
+		}
+	})
+}
+
+// An agent's row shows its interactions' customers, and an interaction's row its agents' marks: the one changes with the other.
+func TestStream_RowChangesWithWhatItShowsOfOthers(t *testing.T) {
+	p := newPushed(t, hub.Limits{})
+	eve := loggedIn("eve", schema.Break, noon)
+	p.changed(func(f *schema.Floor) { f.Agents.Set("eve", eve) }, &schema.Change{Agent: eve}) // the chain begins
+	agents := p.listen("topics=agents&agents.id=ann&interval_ms=50")
+	agents.next()
+	call := connectedCall()
+	call.Customer = []byte(`{"id":"cust-2"}`)
+	p.changed(func(f *schema.Floor) { f.Interactions.Set("call/1", call) }, &schema.Change{Interaction: call})
+	ann := agents.next().data["rows"].([]any)[0].(map[string]any)
+	require.Equal(t, map[string]any{"id": "cust-2"}, ann["interactions"].([]any)[0].(map[string]any)["customer"])
+
+	chat := waitingChat()
+	part := &chat.Parts[0]
+	part.Ended, part.Finished = noon, noon
+	part.Segments = append(part.Segments[:0:0], schema.Segment{State: schema.StateDeclined, Since: noon, Until: noon})
+	zoe := loggedIn("zoe", schema.Available, noon)
+	zoe.Parts = []schema.LivePart{{Interaction: "chat-2", State: schema.StateDeclined, Since: noon}}
+	p.changed(func(f *schema.Floor) { f.Interactions.Set("chat-2", chat); f.Agents.Set("zoe", zoe) }, &schema.Change{Interaction: chat}, &schema.Change{Agent: zoe})
+	chats := p.listen("topics=interactions&interactions.channel=chat&interval_ms=50")
+	state := func(ev event) any {
+		return ev.data["rows"].([]any)[0].(map[string]any)["agents"].([]any)[0].(map[string]any)["state"]
+	}
+	require.Equal(t, "declined", state(chats.next()))
+	idle := loggedIn("zoe", schema.Available, noon)
+	p.changed(func(f *schema.Floor) { f.Agents.Set("zoe", idle) }, &schema.Change{Agent: idle})
+	require.Equal(t, "ended", state(chats.next()))
+}
+
 func TestStream_OverWebSocket(t *testing.T) {
 	p := newPushed(t, hub.Limits{})
 	c, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(p.url, "http")+"/stream?access_token="+token("reader"), nil)

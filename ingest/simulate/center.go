@@ -219,6 +219,7 @@ func (s *Simulator) Directory() []schema.Event {
 	put("call_flow", "business-line", d().Int("number", 2).String("name", "Business line"))
 	put("extra_item", "order-number", d().Int("number", 1).String("name", "Order number").Bool("searchable", true))
 	put("extra_item", "contract", d().Int("number", 2).String("name", "Contract").Bool("searchable", true))
+	put("dashboard", "default", d().String("template_id", "1").String("template_revision", "1").Raw("definition", []byte(`{"widgets":[]}`)))
 	put("alert_rule", "long-wait", d().String("metric", "longest_wait_ms").Raw("scope", []byte(`{"channel":"voice"}`)).String("window", "5m").
 		String("comparison", ">").Int("threshold", 60_000).Int("clear_threshold", 30_000).Int("for_seconds", 5).String("severity", "warning"))
 	put("alert_rule", "service-level", d().String("metric", "service_level").Raw("scope", []byte(`{"channel":"voice"}`)).String("window", "15m").
@@ -227,7 +228,8 @@ func (s *Simulator) Directory() []schema.Event {
 		put("agent", a.id, s.agentEntity(a))
 	}
 	put("agent", "a1000", d().Int("number", 1000).String("name", "Floor Admin").String("login", AdminLogin).String("email", AdminLogin+"@example.com").
-		Strings("skills", nil).Strings("queue_ids", nil).Strings("campaign_ids", nil).String("role", "admin"))
+		Strings("skills", nil).Strings("queue_ids", nil).Strings("campaign_ids", nil).String("role", "admin").
+		Raw("permissions", []byte(`{"record":true,"silent_join":true,"whisper_join":true,"suspend_self":true}`)))
 	return out
 }
 

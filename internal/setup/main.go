@@ -1,7 +1,7 @@
 // Command setup fills the user's cache with what `go mod download` cannot bring: the ClickHouse library that the demo and the
-// tests run, Apache Kafka's jars and Schemathesis for the tests. They are fetched once, with npm, Maven and pip.
+// tests run, Apache Kafka's jars, Schemathesis and SignalR's clients for the tests. They are fetched once, with npm, Maven and pip.
 //
-//	go run ./internal/setup [clickhouse] [kafka] [schemathesis]     (no argument: all)
+//	go run ./internal/setup [clickhouse] [kafka] [schemathesis] [signalr]     (no argument: all; in the project's directory)
 package main
 
 import (
@@ -13,6 +13,7 @@ import (
 
 	"floorwalker/internal/clickhouse"
 	"floorwalker/internal/kafkatest"
+	"floorwalker/internal/nodeclients"
 	"floorwalker/internal/schemathesis"
 )
 
@@ -21,7 +22,7 @@ func main() {
 	defer cancel()
 	parts := os.Args[1:]
 	if len(parts) == 0 {
-		parts = []string{"clickhouse", "kafka", "schemathesis"}
+		parts = []string{"clickhouse", "kafka", "schemathesis", "signalr"}
 	}
 	for _, part := range parts {
 		if err := fetch(ctx, part); err != nil {
@@ -43,8 +44,12 @@ func fetch(ctx context.Context, part string) error {
 		fmt.Println("Schemathesis", schemathesis.Version, "for the tests (about 70 MB)")
 		_, err := schemathesis.Fetch(ctx)
 		return err
+	case "signalr":
+		fmt.Println("SignalR's clients for the tests (about 20 MB)")
+		_, err := nodeclients.Fetch(ctx, "query/signalr/testdata/clients")
+		return err
 	}
-	return fmt.Errorf("part %q is unknown; clickhouse, kafka and schemathesis are allowed", part)
+	return fmt.Errorf("part %q is unknown; clickhouse, kafka, schemathesis and signalr are allowed", part)
 }
 
 // fetchClickHouse is content with an installed ClickHouse that Start can run.

@@ -236,3 +236,29 @@ func TestBook_MalformedRecord_ChangesNothingAndIsDoubted(t *testing.T) {
 		require.Equal(t, a, b.rules[key].alert, name)
 	}
 }
+
+// A writer that still goes by what was before a rule was forgotten is not believed, however high its numbers are.
+func TestBook_RecordFromBeforeTheRuleWasForgotten_DoesNotCount(t *testing.T) {
+	b := newBook()
+	key := schema.AlertKey(center, "r")
+	write := func(a schema.Alert) *schema.Alert {
+		value, err := a.Encode()
+		require.NoError(t, err)
+		accepted, err := b.apply(key, value)
+		require.NoError(t, err)
+		return accepted
+	}
+	alert := func(id, origin string, seq uint64) schema.Alert {
+		return schema.Alert{ContactCenter: center, ID: id, Origin: origin, Seq: seq, State: schema.AlertTriggered, Rule: schema.AlertRule{ID: "r"}, Triggered: 1,
+			Since: schema.NoTime, Active: schema.NoTime, Cleared: schema.NoTime}
+	}
+	first := alert("a", "a", 1)
+	require.NotNil(t, write(first))
+	require.NotNil(t, write(first.ClearedBy(schema.AlertRuleDeleted, 0, 2)))
+	_, err := b.apply(key, nil)
+	require.NoError(t, err)
+	require.Empty(t, b.rules)
+	require.NotNil(t, write(alert("b", "b", 1)))
+	require.Nil(t, write(alert("c", "a", 3)))
+	require.Equal(t, "b", b.rules[key].alert.ID)
+}

@@ -137,10 +137,14 @@ func TestRule_NullFigure_NeitherTriggersNorClears(t *testing.T) {
 	b := newBench(t, w, newMemory())
 	b.rule(t, "r", `{"metric":"service_level","scope":{},"window":"5m","comparison":"<","threshold":0.8,"for_seconds":0,"severity":"warning"}`)
 	require.Empty(t, b.seconds(t, 5))
-	r := b.e.rules[center].good["r"]
-	open := schema.Alert{ContactCenter: center, ID: "x", Origin: "x", Seq: 1, State: schema.AlertActive, Rule: r.AlertRule, Triggered: 1, Active: 2}
-	_, changed := b.e.step("6/r", &entry{alert: open}, r, figure{known: true}, w.clock().UnixMilli())
+	r, err := compile(w.catalogue, b.e.a.deps.Webhooks, schema.AlertRule{ID: "r", Metric: "service_level", Window: "5m", Comparison: ">", Threshold: 0.8, Severity: "info"})
+	require.NoError(t, err)
+	open := &entry{alert: schema.Alert{ContactCenter: center, ID: "x", Origin: "x", Seq: 1, State: schema.AlertActive, Rule: r.AlertRule, Triggered: 1, Active: 2}}
+	now := w.clock().UnixMilli()
+	_, changed := b.e.step("6/r", open, r, figure{known: true}, now)
 	require.False(t, changed)
+	_, changed = b.e.step("6/r", open, r, figure{known: true, ok: true}, now)
+	require.True(t, changed, "0 is a figure")
 }
 
 // Nobody waits: the longest wait is null, and that is news.
@@ -179,6 +183,29 @@ func TestRule_ChangedOrDeleted_ClearedWithTheReason(t *testing.T) {
 				require.Equal(t, []string{"triggered"}, b.seconds(t, 4), "the new rule begins anew")
 			}
 		})
+	}
+}
+
+// A record that does not count, of an evaluator that had been replaced, is followed by the alert as it is: else compaction would keep the wrong one.
+func TestRule_LosingRecordCameLast_AlertWrittenAgain(t *testing.T) {
+	b := newBench(t, newWorld(), newMemory())
+	b.rule(t, "r", tooMany)
+	b.wait(11)
+	b.seconds(t, 5)
+	late := b.topic.told(t)[0]
+	late.ID = "zombie's"
+	value, err := late.Encode()
+	require.NoError(t, err)
+	for name, m := range map[string]Message{"its transition": {schema.AlertKey(center, "r"), value}, "its tombstone": {Key: schema.AlertKey(center, "r")}} {
+		b.topic.records = append(b.topic.records, m)
+		b.back(t)
+		n := len(b.topic.records)
+		require.Empty(t, b.seconds(t, 3), name)
+		require.Len(t, b.topic.records, n+1, name)
+		again, err := schema.DecodeAlert(b.topic.records[n].Value)
+		require.NoError(t, err)
+		require.True(t, again.Confirmed)
+		require.True(t, again.Same(&b.topic.told(t)[1]), name)
 	}
 }
 

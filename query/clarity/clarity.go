@@ -101,13 +101,15 @@ func unauthorized(detail string) error {
 	return problem.New(fiber.StatusUnauthorized, "unauthenticated", detail)
 }
 
+const denied = "Authorization has been denied for this request."
+
 // invisible refuses what the caller may not see, and what does not exist: the answer does not tell one from the other.
-func invisible() error { return unauthorized("Authorization has been denied for this request.") }
+func invisible() error { return unauthorized(denied) }
 
 func (a *API) admit(c *fiber.Ctx) (string, error) {
 	who, err := a.authenticate(c)
 	if err != nil {
-		return "", unauthorized("Authorization has been denied for this request.")
+		return "", invisible()
 	}
 	c.Locals(admittedKey, who)
 	return "clarity/" + who.contactCenter + "/" + who.agent, nil
@@ -146,13 +148,14 @@ func (a *API) handle(absent error, f func(*call) error) fiber.Handler {
 
 // fail answers with a message, as the specification's batch sample does. Nobody gets a 403 here, and failures are all 500.
 func (a *API) fail(c *fiber.Ctx, p *problem.Problem) error {
-	status := p.Status
-	if route.CallOf(c).Operation == nil && status == fiber.StatusNotFound {
+	status, message := p.Status, p.Detail
+	if route.CallOf(c).Operation == nil && (status == fiber.StatusNotFound || status == fiber.StatusMethodNotAllowed) {
 		if _, err := a.authenticate(c); err != nil {
-			status = fiber.StatusUnauthorized // how a client finds the token service
+			// How a client finds the token service, by a GET or a POST of whatever path.
+			status, message = fiber.StatusUnauthorized, denied
+			c.Response().Header.Del(fiber.HeaderAllow)
 		}
 	}
-	message := p.Detail
 	switch {
 	case status == fiber.StatusForbidden, status == fiber.StatusUnauthorized:
 		status = fiber.StatusUnauthorized

@@ -16,11 +16,11 @@ type Provider interface {
 	Scheme() string
 	// Challenge is what WWW-Authenticate says of it where there is no such credential, or a wrong one.
 	Challenge() string
-	// Identify tells whose the credential is: a Windows user name, with or without "domain\". contactCenter is where they want to
-	// work; empty where the client is not known, and the credential is only to be judged. reply, where not empty, goes back in
-	// WWW-Authenticate whether it is right or not. Errors are auth.ErrInvalid, which may be wrapped in a reason that the caller
-	// is told, auth.ErrBusy and failures.
-	Identify(ctx context.Context, contactCenter, credential string) (user, reply string, err error)
+	// Identify tells whose the credential is: Windows user names of one and the same user, with or without "domain\", the one that
+	// a login most likely is first. contactCenter is where they want to work; empty where the client is not known, and the
+	// credential is only to be judged. reply, where not empty, goes back in WWW-Authenticate whether it is right or not. Errors are
+	// auth.ErrInvalid, which may be wrapped in a reason that the caller is told, auth.ErrBusy and failures.
+	Identify(ctx context.Context, contactCenter, credential string) (names []string, reply string, err error)
 }
 
 // PasswordChecker knows the passwords of accounts by AccountID.
@@ -54,11 +54,11 @@ func (p *Passwords) Scheme() string { return "Basic" }
 // Challenge implements Provider.
 func (p *Passwords) Challenge() string { return `Basic realm="connect", charset="UTF-8"` }
 
-// Identify implements Provider. The user's name is that of the configuration.
-func (p *Passwords) Identify(ctx context.Context, contactCenter, credential string) (user, reply string, err error) {
+// Identify implements Provider. The name is that of the configuration.
+func (p *Passwords) Identify(ctx context.Context, contactCenter, credential string) (names []string, reply string, err error) {
 	raw, err := base64.StdEncoding.DecodeString(credential)
 	if err != nil {
-		return "", "", auth.ErrInvalid
+		return nil, "", auth.ErrInvalid
 	}
 	name, password, _ := strings.Cut(string(raw), ":")
 	centers := p.centers
@@ -73,14 +73,14 @@ func (p *Passwords) Identify(ctx context.Context, contactCenter, credential stri
 		}
 		asked = true
 		if _, err := p.check.Password(ctx, AccountID(id, login), password); !errors.Is(err, auth.ErrInvalid) {
-			return login, "", err
+			return []string{login}, "", err
 		}
 	}
 	if !asked {
 		// So that an unknown user costs as much as a wrong password.
 		if _, err := p.check.Password(ctx, "", password); err != nil && !errors.Is(err, auth.ErrInvalid) {
-			return "", "", err
+			return nil, "", err
 		}
 	}
-	return "", "", auth.ErrInvalid
+	return nil, "", auth.ErrInvalid
 }

@@ -372,7 +372,7 @@ func (b *board) writeAggregate(e *encode.Encoder, all []*floor.Agent) {
 func (b *board) writeUnit(e *encode.Encoder, u *grouped) {
 	var sum tally
 	if b.p.metrics {
-		ofTeams := teamTalliesOf(b.v, b.figures)
+		ofTeams := teamTalliesOf(b.v.Directory, b.figures)
 		for _, team := range u.teams {
 			if known := ofTeams[team]; known != nil {
 				sum.add(known)

@@ -1,6 +1,7 @@
 package clarity
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -133,7 +134,11 @@ type recordingStatus struct {
 // refused the answer is 401; where some are, it says which.
 func recordSessions(active bool) func(*call) error {
 	return func(c *call) error {
-		a, err := c.agent(c.segment("agentId"))
+		id := cmp.Or(c.segment("agentId"), c.args.text("agentId"))
+		if id == "" {
+			return noIDs()
+		}
+		a, err := c.agent(id)
 		if err != nil {
 			return err
 		}

@@ -33,12 +33,13 @@ func sessionEndpoints() []endpoint {
 		parameters: []route.Parameter{id, moment("start", "begun from here on"), moment("end", "begun up to here"), query("limit", "most records, up to 50; goes with start (oldest first) or end", route.Int())},
 		responses:  []route.Response{route.JSON(200, "newest first, but with start and limit", listSchema(route.Of[sessionBase]()))}, handler: customerHistoryOf,
 	}}
-	agent := pathID("agentId", "the agent who takes part")
+	agent := route.InPath("agentId", "the agent who takes part; a parameter where the path does not name one", route.String())
 	for _, r := range []struct {
 		name, id, summary string
 		active            bool
 	}{{"startRecordingSessions", "clarityStartRecording", "Start recording an agent's sessions", true}, {"stopRecordingSessions", "clarityStopRecording", "Stop recording an agent's sessions", false}} {
 		out = append(out, endpoint{method: "POST", path: "/v2/sessions/callcontrol/" + r.name + "/{agentId}", id: r.id, summary: r.summary, parameters: []route.Parameter{agent},
+			aliases:   []string{"/v2/sessions/callcontrol/" + r.name},
 			responses: []route.Response{route.JSON(200, "the sessions as they were; the platform has been asked", listSchema(route.Of[recordingStatus]()))}, handler: recordSessions(r.active)})
 	}
 	text := func() *route.Schema { return route.AnyOf(route.String(), route.Int(), route.Null()) }

@@ -144,11 +144,11 @@ func (t *tally) add(o *tally) {
 	t.loggedIn = t.loggedIn || o.loggedIn
 }
 
-// tallies are those of all agents, made once of the same figures.
+// tallies are those of all agents, made of figures before they are shown.
 type tallies struct{}
 
 func talliesOf(f *floor.Figures) map[string]*tally {
-	return f.Once(tallies{}, func() any {
+	return f.Carried(tallies{}, func(f *floor.Figures) any {
 		rows, times := make([]tally, 0, len(f.Days)), newStatusTimes()
 		out := make(map[string]*tally, len(f.Days))
 		of := func(agent string) *tally {
@@ -178,12 +178,12 @@ func talliesOf(f *floor.Figures) map[string]*tally {
 // byTeam are tallies of all agents of a team, as a directory has them.
 type byTeam struct{ directory *directory.Directory }
 
-func teamTalliesOf(v *floor.View, f *floor.Figures) map[string]*tally {
-	return f.Once(byTeam{v.Directory}, func() any {
-		all, out := talliesOf(f), make(map[string]*tally, len(v.Directory.Teams))
-		for team := range v.Directory.Teams {
+func teamTalliesOf(d *directory.Directory, f *floor.Figures) map[string]*tally {
+	return f.Carried(byTeam{d}, func(f *floor.Figures) any {
+		all, out := talliesOf(f), make(map[string]*tally, len(d.Teams))
+		for team := range d.Teams {
 			sum := &tally{}
-			for _, agent := range v.Directory.AgentsOfTeam(team) {
+			for _, agent := range d.AgentsOfTeam(team) {
 				if t := all[agent]; t != nil {
 					sum.add(t)
 				}

@@ -151,7 +151,7 @@ func (a *API) token(c *fiber.Ctx) error {
 	if center != nil {
 		contactCenter = center.ContactCenter
 	}
-	user, err := a.identify(c, contactCenter)
+	names, err := a.identify(c, contactCenter)
 	if err != nil {
 		return err
 	}
@@ -159,7 +159,7 @@ func (a *API) token(c *fiber.Ctx) error {
 		return problem.New(fiber.StatusBadRequest, "invalid_clientId", "client_id is not valid")
 	}
 	v := a.Source.View(contactCenter)
-	agent, ok := agentOf(v, user)
+	agent, ok := agentOfAny(v, names)
 	if !ok {
 		return unauthorized("the user is no agent")
 	}
@@ -173,29 +173,39 @@ func (a *API) token(c *fiber.Ctx) error {
 }
 
 // identify asks the provider that reads the request's credential.
-func (a *API) identify(c *fiber.Ctx, contactCenter string) (string, error) {
+func (a *API) identify(c *fiber.Ctx, contactCenter string) ([]string, error) {
 	scheme, credential, _ := strings.Cut(utils.CopyString(c.Get(fiber.HeaderAuthorization)), " ")
 	for _, p := range a.Providers {
 		if !strings.EqualFold(p.Scheme(), scheme) {
 			continue
 		}
-		user, reply, err := p.Identify(c.UserContext(), contactCenter, strings.TrimSpace(credential))
+		names, reply, err := p.Identify(c.UserContext(), contactCenter, strings.TrimSpace(credential))
 		if reply != "" {
 			c.Set(fiber.HeaderWWWAuthenticate, p.Scheme()+" "+reply)
 		}
 		switch {
 		case errors.Is(err, auth.ErrBusy):
-			return "", problem.Unavailable("temporarily_unavailable", "too many are signing in at this moment", 1)
+			return nil, problem.Unavailable("temporarily_unavailable", "too many are signing in at this moment", 1)
 		case err == auth.ErrInvalid:
-			return "", unauthorized("the credentials are not valid")
+			return nil, unauthorized("the credentials are not valid")
 		case errors.Is(err, auth.ErrInvalid):
-			return "", unauthorized(err.Error())
+			return nil, unauthorized(err.Error())
 		case err != nil:
-			return "", problem.Internal(err)
+			return nil, problem.Internal(err)
 		}
-		return user, nil
+		return names, nil
 	}
-	return "", unauthorized("credentials are needed")
+	return nil, unauthorized("credentials are needed")
+}
+
+// agentOfAny is the agent of the first of one user's names that is a login.
+func agentOfAny(v *floor.View, names []string) (string, bool) {
+	for _, name := range names {
+		if agent, ok := agentOf(v, name); ok {
+			return agent, true
+		}
+	}
+	return "", false
 }
 
 // agentOf is the agent of the directory whose login a Windows user name means.

@@ -94,6 +94,9 @@ func (s *Source) ask(k *kept, contactCenter string, now time.Time, from, to int6
 	if m, ok := s.live.Metrics(contactCenter, from, to); ok {
 		fresh.figures = &Figures{LiveMetrics: m}
 		fresh.figures.agents()
+		if old := k.shown.Load(); old != nil && old.figures != nil {
+			fresh.figures.carry(old.figures)
+		}
 	}
 	k.shown.Store(fresh)
 	return fresh.figures
@@ -159,6 +162,7 @@ type Figures struct {
 	schema.LiveMetrics
 	once    sync.Once
 	kept    sync.Map
+	carried sync.Map // *carried by key
 	byAgent map[string]*agentFigures
 }
 

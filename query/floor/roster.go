@@ -201,9 +201,34 @@ type Selection struct {
 	Agent  func(*Agent) bool
 }
 
-// Test is the selection for single agents of any view.
-func (s Selection) Test(a *Agent) bool {
-	return (s.Status == nil || s.Status[a.Live.Status]) && (s.Place == nil || s.Place(a.Place)) && (s.Agent == nil || s.Agent(a))
+// Tester is a selection for single agents of any view of one directory. One goroutine uses it at a time.
+type Tester struct {
+	Selection
+	judged []judgement // of shared places, by their n
+}
+
+type judgement struct {
+	place *Place
+	fits  bool
+}
+
+// Test reports whether an agent is wanted. It costs some nanoseconds where the status or a place that came before decides.
+func (t *Tester) Test(a *Agent) bool {
+	return (t.Status == nil || t.Status[a.Live.Status]) && (t.Place == nil || t.fits(a.Place)) && (t.Agent == nil || t.Agent(a))
+}
+
+func (t *Tester) fits(p *Place) bool {
+	if p.n < 0 {
+		return t.Place(p)
+	}
+	if p.n < len(t.judged) && t.judged[p.n].place == p {
+		return t.judged[p.n].fits
+	}
+	if p.n >= len(t.judged) {
+		t.judged = append(t.judged, make([]judgement, p.n+1-len(t.judged))...)
+	}
+	t.judged[p.n] = judgement{p, t.Place(p)}
+	return t.judged[p.n].fits
 }
 
 // Select calls f with each agent that is wanted, in order of id.

@@ -84,21 +84,13 @@ func length(b string) (n uint64, rest string, ok bool) {
 	return 0, b, false
 }
 
-// u32s adds the state of groupArray of UInt32, as a String. It is handed over as it lies in the row, four bytes of each number.
-func (d *rowBinary) u32s(to *string) {
-	d.add(func(b string) (string, bool) {
-		size, b, ok := length(b)
-		if !ok || size > uint64(len(b)) {
-			return b, false
-		}
-		rest := b[size:]
-		n, b, ok := length(b[:size])
-		if !ok || n > 1<<60 || uint64(len(b)) != 4*n {
-			return rest, false
-		}
-		*to = b
-		return rest, true
-	})
+// u32s takes the state of groupArray of UInt32 apart: what it returns is four bytes of each number.
+func u32s(state string) (numbers string, err error) {
+	n, b, ok := length(state)
+	if !ok || n > 1<<60 || uint64(len(b)) != 4*n {
+		return "", errRow
+	}
+	return b, nil
 }
 
 // bins adds a Map(UInt16, UInt64), in order of the keys and without zeros; the slice is used again for the next row.

@@ -701,6 +701,31 @@ func TestProgress(t *testing.T) {
 	}
 }
 
+// A reader that has answered before sees that a contact centre has moved to another partition, at the very next question.
+func TestProgress_CenterMoves(t *testing.T) {
+	f := newFloor(t)
+	ctx := context.Background()
+	flush := func(epoch uint16, partition int, offset, newest int64) {
+		b := clickhouse.NewProgress()
+		for _, cc := range []string{center, ""} {
+			b.Append(clickhouse.Stamp{Topic: "cc.events", Partition: partition, Epoch: epoch, Position: offset},
+				clickhouse.ProgressRow{ContactCenter: cc, NewestEvent: newest, CompleteUntil: newest - 100, CaughtUp: true})
+		}
+		require.NoError(t, b.Send(ctx, f.conn, newest+100))
+	}
+	for _, step := range []struct {
+		epoch     uint16
+		partition int
+		offset    int64
+		newest    int64
+	}{{1, 5, 70, 500}, {1, 5, 80, 600}, {2, 3, 1, 700}, {2, 3, 2, 800}, {3, 5, 3, 900}} {
+		flush(step.epoch, step.partition, step.offset, step.newest)
+		got, err := f.reader.Progress(ctx, center)
+		require.NoError(t, err)
+		require.Equal(t, Progress{step.newest + 100, step.newest - 100, step.newest + 100}, got)
+	}
+}
+
 // Rows with nothing are left out; fill has every interval of every group that is named, known or met.
 func TestMetrics_Fill(t *testing.T) {
 	f := newFloor(t)

@@ -2,6 +2,7 @@ package history
 
 import (
 	"context"
+	"errors"
 	"math/bits"
 	"slices"
 	"sort"
@@ -50,8 +51,8 @@ type windowRow struct {
 	sum    [schema.NumMeasures]int64
 	max    [schema.NumMeasures]int64
 	log    [schema.NumMeasures][]metric.Bin
-	// Histograms of the single windows, one after the other: each bin is 4 bytes, key·2²⁰ + the lower 20 bits of its count. packedHigh
-	// has the other bits, of windows that count so many.
+	// Histograms of the single windows, one after the other, as states of groupArray: each bin is key·2²⁰ + the lower 20 bits of its
+	// count. packedHigh has the other bits, of windows that count so many.
 	packed, packedHigh [schema.NumMeasures]string
 
 	histogram histogram
@@ -85,14 +86,24 @@ func (r *Reader) readWindows(ctx context.Context, p *plan, family metric.Family,
 			in.i64(&row.sum[m])
 			in.i64(&row.max[m])
 		}
-		if needs.Log(m) {
-			selectLog(s, &in, p, m, row)
+		if needs.Log(m) && p.summed() {
+			s.add(", sumMap(", m.String(), "_log)")
+			in.bins(&row.log[m])
 		}
 	}
 	if thresholds {
 		selectThresholds(s, &in, p.Thresholds, row)
 	}
-	s.add(")\nFROM (")
+	s.add(")")
+	var line string
+	dest := []any{&line}
+	for m := range schema.NumMeasures {
+		if needs.Log(m) && !p.summed() {
+			selectPacked(s, m)
+			dest = append(dest, &row.packed[m], &row.packedHigh[m])
+		}
+	}
+	s.add("\nFROM (")
 	for i, part := range stretches(p.edges) {
 		if i > 0 {
 			s.add("\nUNION ALL")
@@ -100,17 +111,18 @@ func (r *Reader) readWindows(ctx context.Context, p *plan, family metric.Family,
 		selectWindows(s, p, family, needs, part)
 	}
 	s.add("\n) GROUP BY ", columnList(p.columns), "begin", settings)
-	if needs.Logs != 0 {
+	if len(dest) > 1 {
 		s.add(smallBlocks)
 	}
 
-	var line string
-	return r.each(ctx, s, []any{&line}, func() error {
+	return r.each(ctx, s, dest, func() error {
 		if err := in.read(line); err != nil {
 			return err
 		}
 		totals := t.totals(family)
-		row.fill(totals, needs, thresholds)
+		if err := row.fill(totals, needs, thresholds); err != nil {
+			return err
+		}
 		return t.add(family, &row.key, int64(row.begin)*1000, totals)
 	})
 }
@@ -126,37 +138,37 @@ const (
 	maxKeys   = 1 << (32 - countBits)
 )
 
-// selectLog reads a measure's histogram. ClickHouse's sumMap costs several times as much as handing the windows' histograms over as
-// they are and adding them up here, but long ranges would be too much to hand over. The state of groupArray is that array's memory,
-// while an array itself is written number by number.
-func selectLog(s *statement, in *rowBinary, p *plan, m schema.Measure, row *windowRow) {
-	name := m.String()
-	if p.To-p.From > p.packed {
-		s.add(", sumMap(", name, "_log)")
-		in.bins(&row.log[m])
-		return
-	}
-	bins := ", mapKeys(" + name + "_log), mapValues(" + name + "_log))"
+// summed reports whether ClickHouse is to add histograms up. Its sumMap costs several times as much as handing the windows' histograms
+// over as they are and adding them up here, but long ranges would be too much to hand over.
+func (p *plan) summed() bool { return p.To-p.From > p.packed }
+
+// selectPacked reads a measure's histograms as they are. They come beside the row and as a state, which is the array's memory: arrays are
+// written number by number.
+func selectPacked(s *statement, m schema.Measure) {
+	bins := ", mapKeys(" + m.String() + "_log), mapValues(" + m.String() + "_log))"
 	s.add(", CAST(groupArrayArrayState(arrayMap((k, n) -> bitOr(bitShiftLeft(toUInt32(k), 20), bitAnd(n, 1048575))", bins, "), 'String')")
-	s.add(", CAST(groupArrayArrayStateIf(arrayMap((k, n) -> bitOr(bitShiftLeft(toUInt32(k), 20), bitShiftRight(n, 20))", bins, ", ", name, "_count > 1048575), 'String')")
-	in.u32s(&row.packed[m])
-	in.u32s(&row.packedHigh[m])
+	s.add(", CAST(groupArrayArrayStateIf(arrayMap((k, n) -> bitOr(bitShiftLeft(toUInt32(k), 20), bitShiftRight(n, 20))", bins, ", ", m.String(), "_count > 1048575), 'String')")
 }
 
-// histogram adds up what selectLog hands over. Keys are few and lie close together, so counting in place beats sorting by far.
+// histogram adds up what selectPacked hands over. Keys are few and lie close together, so counting in place beats sorting by far.
 type histogram struct {
 	counts [maxKeys]uint64
 	met    [maxKeys / 64]uint64 // one bit for each key
 }
 
-// add sums bins in, whose counts lack so many lower bits.
-func (h *histogram) add(packed string, shift uint) {
+// add sums packed bins in, whose counts lack so many lower bits.
+func (h *histogram) add(state string, shift uint) error {
+	packed, err := u32s(state)
+	if err != nil {
+		return err
+	}
 	for ; len(packed) >= 4; packed = packed[4:] {
 		bin := uint32(packed[0]) | uint32(packed[1])<<8 | uint32(packed[2])<<16 | uint32(packed[3])<<24
 		key := bin >> countBits
 		h.met[key>>6] |= 1 << (key & 63)
 		h.counts[key] += uint64(bin&countMask) << shift
 	}
+	return nil
 }
 
 // bins returns what was added, in order and without zeros, and empties the histogram.
@@ -293,15 +305,16 @@ func selectWindows(s *statement, p *plan, family metric.Family, needs metric.Nee
 	s.where(p.allowed)
 }
 
-func (w *windowRow) fill(t *metric.Totals, needs metric.Needs, thresholds bool) {
+func (w *windowRow) fill(t *metric.Totals, needs metric.Needs, thresholds bool) error {
 	t.Counts = w.counts
 	for m := range schema.NumMeasures {
 		if needs.Duration(m) {
 			t.Measures[m] = metric.Distribution{Count: w.number[m], Sum: w.sum[m], Max: w.max[m], Log: slices.Clone(w.log[m])}
 		}
-		if len(w.packed[m]) > 0 {
-			w.histogram.add(w.packed[m], 0)
-			w.histogram.add(w.packedHigh[m], countBits)
+		if w.packed[m] != "" {
+			if err := errors.Join(w.histogram.add(w.packed[m], 0), w.histogram.add(w.packedHigh[m], countBits)); err != nil {
+				return err
+			}
 			t.Measures[m].Log = w.histogram.bins()
 		}
 	}
@@ -312,4 +325,5 @@ func (w *windowRow) fill(t *metric.Totals, needs metric.Needs, thresholds bool) 
 			t.ServiceLevel.ShortSeconds = metric.Agree(int(w.shortLeast), int(w.shortMost))
 		}
 	}
+	return nil
 }

@@ -20,6 +20,7 @@ type Change struct {
 	// Agents and Interactions are the ids of those that changed, or whose rows show something of what changed, in order; not of Whole.
 	Agents, Interactions []string
 
+	before    *floor.View // of the look before
 	source    Source
 	since     uint64
 	changedAt [2]map[string]uint64
@@ -43,6 +44,28 @@ func (c *Change) InteractionChanged(id string) bool {
 // LiveWindow is a live window of the view, as floor.Source has it.
 func (c *Change) LiveWindow(window string) *floor.Figures { return c.source.Figures(c.View, window) }
 
+// ChangedAgent is one of Agents, and what it was at the look before: nil where it was not there, as it is now where only what its row
+// shows of others changed.
+type ChangedAgent struct{ Before, Now *floor.Agent }
+
+// ChangedAgents are the rows of Agents.
+func (c *Change) ChangedAgents() []ChangedAgent {
+	return c.Once(changedAgents{}, func() any {
+		out := make([]ChangedAgent, 0, len(c.Agents))
+		for _, id := range c.Agents {
+			now, ok := c.View.Row(id)
+			if !ok {
+				continue // an interaction's agent that nobody knows
+			}
+			before, _ := c.before.Row(id)
+			out = append(out, ChangedAgent{before, now})
+		}
+		return out
+	}).([]ChangedAgent)
+}
+
+type changedAgents struct{}
+
 // Once returns what make made when it was first asked for under the key in this look: feeds share what they have in common, such as
 // encoded rows.
 func (c *Change) Once(key any, make func() any) any {
@@ -63,6 +86,8 @@ func (c *Change) Row(key any, make func() []byte) []byte {
 type differences struct {
 	anew bool
 	ids  [2]map[string]struct{}
+
+	followed map[string]struct{} // agents with a change of their own
 }
 
 // compare follows the chain of changes from the older view to the newer.
@@ -75,7 +100,7 @@ func compare(old, new *floor.View) differences {
 	case old.Floor.Changes == nil || new.Floor.Changes == nil:
 		return differences{anew: true}
 	}
-	d := differences{ids: [2]map[string]struct{}{{}, {}}}
+	d := differences{ids: [2]map[string]struct{}{{}, {}}, followed: map[string]struct{}{}}
 	for link := old.Floor.Changes; link != new.Floor.Changes; {
 		if link = link.Next(); link == nil {
 			return differences{anew: true}
@@ -99,10 +124,10 @@ func (d *differences) add(link *schema.Change, old, new *floor.View) bool {
 		return true
 	}
 	id := link.Agent.ID
-	if _, seen := d.ids[agents][id]; seen {
+	if _, seen := d.followed[id]; seen {
 		return true
 	}
-	d.ids[agents][id] = struct{}{}
+	d.followed[id], d.ids[agents][id] = struct{}{}, struct{}{}
 	before, known := old.Floor.Agents.Get(id)
 	now, _ := new.Floor.Agents.Get(id)
 	// An interaction's row shows what of a declined or failed part its agent still shows.

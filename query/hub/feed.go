@@ -139,7 +139,7 @@ func (f *feed) run(c *Change, now time.Time) {
 	f.bury(now)
 	if err != nil {
 		was := f.err
-		f.err = problem.Of(err)
+		f.err, f.ready = problem.Of(err), false // the next build is of the whole
 		if was == nil {
 			f.tell()
 		}

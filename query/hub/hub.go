@@ -74,7 +74,7 @@ func (l Limits) withDefaults() Limits {
 type Config struct {
 	Source  Source
 	Limits  Limits
-	Look    time.Duration // between two looks at the live view; 10 ms
+	Look    time.Duration // between two looks at the live view; 5 ms
 	Metrics *metrics.Set  // nil: what it does is not counted
 	Log     *slog.Logger
 	Now     func() time.Time // the clock of intervals; time.Now
@@ -104,7 +104,7 @@ func New(c Config) (*Hub, error) {
 		return nil, fmt.Errorf("hub: looking every %s; a duration that is not negative is allowed", c.Look)
 	}
 	if c.Look == 0 {
-		c.Look = 10 * time.Millisecond
+		c.Look = 5 * time.Millisecond
 	}
 	if c.Now == nil {
 		c.Now = time.Now

@@ -122,7 +122,7 @@ type client struct {
 	every   time.Duration
 	rows    map[string]bool
 	cursor  string
-	left    time.Time
+	heard   time.Time
 	resets  int
 	broken  string
 }
@@ -143,6 +143,7 @@ func over() context.Context {
 }
 
 func (c *client) next() *hub.Message {
+	c.heard = c.w.now()
 	m, err := c.session.Next(over())
 	if err != nil {
 		return nil
@@ -266,19 +267,19 @@ func TestClient_HasTheListWhateverHappens(t *testing.T) {
 				if c.session != nil {
 					return
 				}
-				late, resets := w.now().Sub(c.left) > hub.KeepFor, c.resets
+				late, resets := w.now().Sub(c.heard) > hub.KeepFor, c.resets
 				known := c.cursor != ""
 				w.connect(t, c)
 				w.hub.Look("6")
 				c.next()
 				if known && !late && c.resets != resets && !strings.HasSuffix(c.cursor, ".-") {
-					t.Fatalf("came back after %s and got the state again", w.now().Sub(c.left))
+					t.Fatalf("came back after %s and got the state again", w.now().Sub(c.heard))
 				}
 			},
 			"go": func(t *rapid.T) {
 				if c := pick(t); c.session != nil {
 					c.session.Close()
-					c.session, c.left = nil, w.now()
+					c.session = nil
 				}
 			},
 			"read": func(t *rapid.T) {

@@ -151,9 +151,9 @@ func (l *lane) look() bool {
 	now := l.hub.cfg.Now()
 	view := l.hub.cfg.Source.View(l.contactCenter)
 	d := compare(l.last, view)
-	l.last = view
 	l.note(&d)
-	c := Change{View: view, source: l.hub.cfg.Source, changedAt: l.changedAt, once: map[any]any{}}
+	c := Change{View: view, before: l.last, source: l.hub.cfg.Source, changedAt: l.changedAt, once: map[any]any{}}
+	l.last = view
 	if !d.anew {
 		c.Agents, c.Interactions = ordered(d.ids[agents]), ordered(d.ids[interactions])
 	}

@@ -62,63 +62,63 @@ func (n *Negotiator) Scheme() string { return "Negotiate" }
 // Challenge asks a client for a ticket.
 func (n *Negotiator) Challenge() string { return "Negotiate" }
 
-// Identify opens a ticket. The user is domain\name, the domain being the realm's Windows name. reply proves this server to the
-// client. An empty contact centre means any: the ticket is only to be judged. Errors wrap auth.ErrInvalid; their texts may be
+// Identify opens a ticket. The names are domain\name, the domain being the realm's Windows name, and name@realm. reply proves this
+// server to the client. An empty contact centre means any: the ticket is only to be judged. Errors wrap auth.ErrInvalid; their texts may be
 // shown to the client.
-func (n *Negotiator) Identify(_ context.Context, contactCenter, credential string) (user, reply string, err error) {
-	user, reply, err = n.identify(contactCenter, credential)
+func (n *Negotiator) Identify(_ context.Context, contactCenter, credential string) (names []string, reply string, err error) {
+	names, reply, err = n.identify(contactCenter, credential)
 	if err != nil {
 		n.log.Warn("kerberos ticket refused", "contact_center", contactCenter, "reason", err)
 	}
-	return user, reply, err
+	return names, reply, err
 }
 
-func (n *Negotiator) identify(contactCenter, credential string) (user, reply string, err error) {
+func (n *Negotiator) identify(contactCenter, credential string) (names []string, reply string, err error) {
 	raw, err := base64.StdEncoding.DecodeString(credential)
 	if err != nil {
-		return "", "", invalid("not base64")
+		return nil, "", invalid("not base64")
 	}
 	err = invalid("the contact centre has no domain")
 	for id, c := range n.centers {
 		if contactCenter != "" && contactCenter != id {
 			continue
 		}
-		if user, reply, err = n.open(c, raw); err == nil {
-			return user, reply, nil
+		if names, reply, err = n.open(c, raw); err == nil {
+			return names, reply, nil
 		}
 	}
-	return "", "", err
+	return nil, "", err
 }
 
 func invalid(reason string) error { return fmt.Errorf("%w: %s", auth.ErrInvalid, reason) }
 
 // open judges a token with a contact centre's key.
-func (n *Negotiator) open(c *Center, raw []byte) (user, reply string, err error) {
+func (n *Negotiator) open(c *Center, raw []byte) (names []string, reply string, err error) {
 	defer func() {
 		// What comes here is anybody's bytes, and the library below indexes into some of them unasked.
 		if r := recover(); r != nil {
-			user, reply, err = "", "", invalid("malformed")
+			names, reply, err = nil, "", invalid("malformed")
 		}
 	}()
 	t, err := readToken(raw)
 	if err != nil {
-		return "", "", err
+		return nil, "", err
 	}
 	if err := c.verify(&t.request); err != nil {
-		return "", "", err
+		return nil, "", err
 	}
 	// Of the ticket and not of the authenticator, which the client has written: its realm is anybody's word.
 	part := &t.request.Ticket.DecryptedEncPart
-	if user, err = c.user(part.CName, part.CRealm); err != nil {
-		return "", "", err
+	if names, err = c.names(part.CName, part.CRealm); err != nil {
+		return nil, "", err
 	}
 	if n.replays.seen(t.request.EncryptedAuthenticator.Cipher) {
-		return "", "", invalid("this ticket has been shown before (replay)")
+		return nil, "", invalid("this ticket has been shown before (replay)")
 	}
 	if reply, err = t.answer(); err != nil {
-		return "", "", invalid("malformed")
+		return nil, "", invalid("malformed")
 	}
-	return user, reply, nil
+	return names, reply, nil
 }
 
 func (c *Center) verify(request *messages.APReq) error {
@@ -159,17 +159,17 @@ func reasonOf(err error) string {
 	return "the ticket is not valid"
 }
 
-// user is the Windows name of a principal of one of the contact centre's realms.
-func (c *Center) user(name types.PrincipalName, realm string) (string, error) {
+// names are those of a principal of one of the contact centre's realms.
+func (c *Center) names(name types.PrincipalName, realm string) ([]string, error) {
 	domain, known := c.Realms[realm]
 	if !known {
-		return "", invalid("the ticket's realm is none of the contact centre's")
+		return nil, invalid("the ticket's realm is none of the contact centre's")
 	}
 	// Users have one component; host/name is a machine, and a name with a separator could pass for one of another domain.
 	if len(name.NameString) != 1 || name.NameString[0] == "" || strings.ContainsAny(name.NameString[0], `\/@`) {
-		return "", invalid("the ticket is not a user's")
+		return nil, invalid("the ticket is not a user's")
 	}
-	return domain + `\` + name.NameString[0], nil
+	return []string{domain + `\` + name.NameString[0], name.NameString[0] + "@" + realm}, nil
 }
 
 // Domain is the Windows name that a realm has where nothing else is configured: its first label.

@@ -6,9 +6,13 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
+	"sync"
 
 	"github.com/gofiber/fiber/v2"
 )
+
+// encoders are those that no answer is being written with.
+var encoders = sync.Pool{New: func() any { return &Encoder{} }}
 
 // Metadata of a list. Write appends fields of the list's own, Name and value each.
 type Metadata struct {
@@ -18,13 +22,30 @@ type Metadata struct {
 	Write    func(e *Encoder)
 }
 
-// Answer arranges, cuts and writes rows in the page's form. It keeps rows until a stream has been sent.
+// Answer arranges, cuts and writes rows in the page's form. It keeps rows until a stream has been sent; those of a page may be
+// given out by t.Room again.
 func Answer[T any](c *fiber.Ctx, t *Table[T], rows []T, p Page, m Metadata) error {
 	if p.Format != JSON {
 		t.Arrange(rows, p)
 		return Stream(c, t, Rows(rows), p, m)
 	}
+	defer t.giveBack(rows)
 	return AnswerPage(c, t, t.Page(rows, p), len(rows), p, m)
+}
+
+// Room is an empty slice for the rows of an answer, which takes it back: collecting 10,000 rows anew for every page would keep the
+// garbage collector busier than the page itself.
+func (t *Table[T]) Room() []T {
+	if room, ok := t.rooms.Get().(*[]T); ok {
+		return *room
+	}
+	return nil
+}
+
+func (t *Table[T]) giveBack(rows []T) {
+	clear(rows)
+	rows = rows[:0]
+	t.rooms.Put(&rows)
 }
 
 // AnswerPage writes rows that have been arranged and cut already, of total that there are, as JSON.
@@ -33,10 +54,12 @@ func AnswerPage[T any](c *fiber.Ctx, t *Table[T], page []T, total int, p Page, m
 	if err != nil {
 		return err
 	}
-	e := Encoder{B: make([]byte, 0, 512+len(page)*64*len(columns))}
+	e := encoders.Get().(*Encoder)
+	defer encoders.Put(e)
+	e.reset()
 	e.Object()
 	e.Name("data")
-	writeRows(&e, columns, page)
+	writeRows(e, columns, page)
 	if Unchanged(c, e.Tag()) {
 		return nil
 	}
@@ -57,7 +80,7 @@ func AnswerPage[T any](c *fiber.Ctx, t *Table[T], page []T, total int, p Page, m
 		e.String(m.Snapshot)
 	}
 	if m.Write != nil {
-		m.Write(&e)
+		m.Write(e)
 	}
 	e.End()
 	e.End()
@@ -66,8 +89,10 @@ func AnswerPage[T any](c *fiber.Ctx, t *Table[T], page []T, total int, p Page, m
 
 // One writes a single entity as an object of its own.
 func One(c *fiber.Ctx, write func(e *Encoder)) error {
-	e := Encoder{B: make([]byte, 0, 4<<10)}
-	write(&e)
+	e := encoders.Get().(*Encoder)
+	defer encoders.Put(e)
+	e.reset()
+	write(e)
 	if Unchanged(c, e.Tag()) {
 		return nil
 	}
@@ -96,7 +121,7 @@ func writeRow[T any](e *Encoder, columns []Column[T], row T) {
 
 func sendJSON(c *fiber.Ctx, body []byte) error {
 	c.Set(fiber.HeaderContentType, "application/json")
-	c.Response().SetBodyRaw(body) // nobody else keeps it
+	c.Response().SetBody(body)
 	return nil
 }
 

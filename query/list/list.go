@@ -5,6 +5,7 @@ package list
 import (
 	"slices"
 	"strings"
+	"sync"
 
 	"floorwalker/query/problem"
 	"floorwalker/query/route"
@@ -111,6 +112,8 @@ type Table[T any] struct {
 	Columns []Column[T]
 	Order   map[string]func(row T) Key
 	ID      func(row T) string
+
+	rooms sync.Pool
 }
 
 // Key is a value to sort by. Texts come after numbers, which do not mix in one column; nulls are last in either direction.

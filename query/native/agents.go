@@ -79,7 +79,7 @@ func (a *API) listAgents(r *request) error {
 	}
 	f.resolve(v)
 	s := a.agentState(v, p.Wants("today"))
-	var rows []agentRow
+	rows := a.agentTable.Room()
 	v.Select(f.selection(), func(agent *floor.Agent) { rows = append(rows, agentRow{agent, s}) })
 	return list.Answer(r.Ctx, a.agentTable, rows, p, m)
 }

@@ -59,7 +59,7 @@ func (a *API) listInteractions(r *request) error {
 		return err
 	}
 	f.resolve(v)
-	var rows []interactionRow
+	rows := a.interactions.Room()
 	for _, i := range v.Interactions() {
 		if f.match(i) {
 			rows = append(rows, interactionRow{i, v})

@@ -62,12 +62,12 @@ func (a *API) agentFeed(q *list.Query, _ *floor.View) (hub.Feed, error) {
 		feed.Windows = []string{"today"}
 	}
 	var resolved agentFilter
-	var selection floor.Selection
+	var wanted floor.Tester
 	feed.Build = func(c *hub.Change, rows *hub.Rows) error {
 		if c.Anew {
 			resolved = *filter
 			resolved.resolve(c.View)
-			selection = resolved.selection()
+			wanted = floor.Tester{Selection: resolved.selection()}
 		}
 		resolved.v = c.View
 		s := c.Once(todayWanted(today), func() any { return a.agentState(c.View, today) }).(*agentState)
@@ -75,18 +75,19 @@ func (a *API) agentFeed(q *list.Query, _ *floor.View) (hub.Feed, error) {
 			rows.Put(agent.ID, c.Row(encoded{"agents", shared, agent.ID}, func() []byte { return row.Row(agentRow{agent, s}) }))
 		}
 		if c.Whole {
-			c.View.Select(selection, func(agent *floor.Agent) {
+			c.View.Select(wanted.Selection, func(agent *floor.Agent) {
 				if c.Figures || c.AgentChanged(agent.ID) || !rows.Keep(agent.ID) {
 					encode(agent)
 				}
 			})
 			return nil
 		}
-		for _, id := range c.Agents {
-			if agent, ok := c.View.Row(id); ok && selection.Test(agent) {
-				encode(agent)
-			} else {
-				rows.Remove(id)
+		for _, agent := range c.ChangedAgents() {
+			switch {
+			case wanted.Test(agent.Now):
+				encode(agent.Now)
+			case agent.Before == nil || wanted.Test(agent.Before):
+				rows.Remove(agent.Now.ID)
 			}
 		}
 		return nil

@@ -24,6 +24,9 @@ const project = "testdata/clients"
 
 func modules(t *testing.T) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("the real SignalR clients take seconds; they run without -short")
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	dir, err := nodeclients.Fetch(ctx, project)
@@ -36,6 +39,7 @@ func modules(t *testing.T) string {
 
 // lossy is a handler whose clients can ask for the loss of their connection. Each principal comes through a proxy of its own.
 type lossy struct {
+	over    context.Context // of the script
 	mu      sync.Mutex
 	proxies map[string]*proxy.Proxy
 	events  map[string][]string
@@ -80,10 +84,31 @@ func (h *lossy) Invoked(c *signalr.Conn, method string, arguments []byte) ([]byt
 	h.cuts.Go(func() { // not here: what cuts the connection waits for this call
 		between := (at[0] + at[1]) / 2
 		tell(c, at[0], between)
-		h.proxies[c.Principal().ID].Cut()
-		tell(c, between, at[1])
+		for again := time.Duration(0); !h.wasBack(c, again); again = 2 * time.Second {
+			h.proxies[c.Principal().ID].Cut() // between two polls there is nothing to cut
+			tell(c, between, at[1])
+			between = at[1]
+		}
 	})
 	return nil, nil
+}
+
+// wasBack waits until the client has come back once, or its time is over.
+func (h *lossy) wasBack(c *signalr.Conn, patience time.Duration) bool {
+	look := time.NewTicker(5 * time.Millisecond)
+	defer look.Stop()
+	for until := time.Now().Add(patience); ; <-look.C {
+		h.mu.Lock()
+		events := slices.Clone(h.events[c.Principal().ID])
+		h.mu.Unlock()
+		back := slices.ContainsFunc(events[1:], func(e string) bool { return e == "connected" || strings.HasPrefix(e, "reconnected") })
+		if back || h.over.Err() != nil {
+			return true
+		}
+		if time.Now().After(until) {
+			return false
+		}
+	}
 }
 
 type scenario struct {
@@ -106,7 +131,9 @@ type outcome struct {
 func play(t *testing.T, script, path string, scenarios []scenario) (*lossy, []outcome) {
 	t.Helper()
 	dir := modules(t)
-	h := &lossy{proxies: map[string]*proxy.Proxy{}, events: map[string][]string{}, ids: map[string]string{}}
+	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	defer cancel()
+	h := &lossy{over: ctx, proxies: map[string]*proxy.Proxy{}, events: map[string][]string{}, ids: map[string]string{}}
 	s := startWith(t, h, timing(signalr.Timing{KeepAlive: 500 * time.Millisecond, Silence: 20 * time.Second, Disconnect: 15 * time.Second, Poll: 700 * time.Millisecond}))
 	for i := range scenarios {
 		p, err := proxy.New()
@@ -118,9 +145,10 @@ func play(t *testing.T, script, path string, scenarios []scenario) (*lossy, []ou
 	}
 	input, err := json.Marshal(map[string]any{"scenarios": scenarios})
 	require.NoError(t, err)
-	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
-	defer cancel()
 	out, err := nodeclients.Run(ctx, dir, project+"/"+script, input)
+	if err != nil {
+		cancel()
+	}
 	h.cuts.Wait()
 	require.NoError(t, err, "%s; the server saw %v", out, h.events)
 	var outcomes []outcome

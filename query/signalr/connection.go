@@ -41,6 +41,7 @@ type Conn struct {
 	calls sync.Mutex // held while the handler is called
 
 	mu     sync.Mutex
+	ends   time.Time // when the credential does; zero for never
 	state  state
 	out    outbox
 	missed bool // messages were lost while nobody was there to take them
@@ -56,14 +57,14 @@ type Conn struct {
 
 func (s *Server) newConn(id uuid.UUID, who Principal, p protocol) *Conn {
 	now := s.config.Clock()
-	return &Conn{server: s, id: id.String(), principal: who, protocol: p, hub: true, since: now, heard: now, told: now,
+	return &Conn{server: s, id: id.String(), principal: who, ends: who.Expires, protocol: p, hub: true, since: now, heard: now, told: now,
 		out: outbox{limits: &s.config.Limits, resume: p.name() == classicName}}
 }
 
 // ID is the connection's id, a GUID.
 func (c *Conn) ID() string { return c.id }
 
-// Principal is whose connection it is.
+// Principal is whose connection it is, as it came when it negotiated.
 func (c *Conn) Principal() Principal { return c.principal }
 
 // Invoke sends a call of a method of the client's hub. It never blocks. arguments is a JSON array, not changed afterwards. Where key
@@ -258,7 +259,7 @@ func (c *Conn) overdue(now time.Time) Reason {
 	switch {
 	case c.state == closed:
 		return ""
-	case !c.principal.Expires.IsZero() && !now.Before(c.principal.Expires):
+	case !c.ends.IsZero() && !now.Before(c.ends):
 		return Expired
 	case c.state < open && now.Sub(c.since) >= t.Open:
 		return Unopened
@@ -279,8 +280,8 @@ func (c *Conn) listens() bool {
 func (c *Conn) renew(who Principal) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if who.Expires.IsZero() || who.Expires.After(c.principal.Expires) && !c.principal.Expires.IsZero() {
-		c.principal.Expires = who.Expires
+	if who.Expires.IsZero() || who.Expires.After(c.ends) && !c.ends.IsZero() {
+		c.ends = who.Expires
 	}
 }
 

@@ -3,6 +3,7 @@ package signalr
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/fasthttp/websocket"
@@ -140,7 +141,7 @@ func (s *Server) corePoll(c *fiber.Ctx, conn *Conn) error {
 		return c.SendStatus(fiber.StatusNoContent)
 	case data:
 		c.Set(fiber.HeaderContentType, fiber.MIMETextPlainCharsetUTF8)
-		return c.Send(answer.frame)
+		return c.Send(slices.Clone(answer.frame)) // it is written after this, and the buffer is used again
 	}
 	return nil
 }

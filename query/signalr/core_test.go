@@ -2,13 +2,16 @@ package signalr_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/fasthttp/websocket"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"floorwalker/query/signalr"
@@ -157,6 +160,34 @@ func TestCorePoll_OfAnEndedOrSupersededConnectionIs204(t *testing.T) {
 	require.Equal(t, 204, <-statuses)
 	s.get(t, "DELETE", path, "ann")
 	require.Equal(t, 204, <-statuses)
+}
+
+// Answers to many clients at a time are each one's own.
+func TestCorePolls_AreNotMixed(t *testing.T) {
+	s := start(t)
+	var clients sync.WaitGroup
+	for i := range 8 {
+		clients.Go(func() {
+			who := fmt.Sprint("client-", i)
+			_, token := s.coreNegotiate(t, who)
+			path := corePath + "?id=" + token
+			say := func(text string) {
+				req := s.request("POST", path, who, nil)
+				req.Body = io.NopCloser(strings.NewReader(text))
+				do(t, req)
+			}
+			s.get(t, "GET", path, who)
+			say(handshake)
+			s.get(t, "GET", path, who)
+			const times = 4000 // too large to be written at once
+			for range 20 {
+				say(`{"type":1,"invocationId":"1","target":"Echo","arguments":["` + strings.Repeat(who, times) + `"]}` + "\x1e")
+				_, body := s.get(t, "GET", path, who)
+				assert.Equal(t, times, strings.Count(body, who))
+			}
+		})
+	}
+	clients.Wait()
 }
 
 // A Core client says something now and then; one that does not is gone.

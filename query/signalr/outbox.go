@@ -167,11 +167,6 @@ func (o *outbox) trim(unwanted func(oldest *message) bool) {
 // no longer known; the outbox is empty then.
 func (o *outbox) rewind(cursor uint64) bool {
 	o.trim(func(m *message) bool { return m.seq <= cursor })
-	for i := range o.pending {
-		if m := &o.pending[i]; m.seq != 0 && m.seq <= cursor { // it had arrived before an earlier rewind
-			*m = message{dead: true}
-		}
-	}
 	if cursor > o.last || cursor+uint64(len(o.sent)) < o.known() {
 		o.clear()
 		return false

@@ -61,6 +61,20 @@ func TestClassicComesBack_NothingMissedNothingTwice(t *testing.T) {
 	}
 }
 
+// A client that comes back has given up its old transport, even where that still seems to live.
+func TestClassicComesBack_OldTransportEnds(t *testing.T) {
+	s := start(t)
+	c := s.negotiate(t, "ann")
+	old := c.open(t, "webSockets").(wsReader)
+	r := c.reader(t, "reconnect", "serverSentEvents")
+	_ = old.ws.SetReadDeadline(time.Now().Add(patience))
+	_, _, err := old.ws.ReadMessage()
+	require.ErrorContains(t, err, "EOF")
+	tell(s.hub.conn(t), 0, 2)
+	require.Equal(t, numbers(0, 2), c.told(t, func() string { return r.next(t) }, 2))
+	require.Equal(t, 1, s.Lines())
+}
+
 func TestClassicPoll_EachPollAcknowledgesTheOneBefore(t *testing.T) {
 	s := start(t, timing(signalr.Timing{Poll: 300 * time.Millisecond, KeepAlive: 100 * time.Millisecond}))
 	c := s.negotiate(t, "ann")

@@ -60,7 +60,7 @@ func (c curl) answer(arguments ...string) (status int, body, talk string) {
 // A real domain, a real client: what the specification calls integrated Windows authentication.
 func TestClarity_DomainUser_TicketForToken(t *testing.T) {
 	kdc := kdctest.Start(t, "CORP.TEST")
-	for _, user := range []string{"lead", "pmiller", "stranger"} {
+	for _, user := range []string{"lead", "pmiller", "una", "stranger"} {
 		kdc.AddUser(user, "password-"+user)
 	}
 	keytab := kdc.Keytab("HTTP/localhost")
@@ -70,11 +70,12 @@ func TestClarity_DomainUser_TicketForToken(t *testing.T) {
 	w := supervised(t, "2016-09-02T20:00:00Z", func(s *setup) {
 		s.centers[0].Surfaces.Clarity.Kerberos = config.Kerberos{KeytabFile: keytab, Realms: []config.Realm{{Name: "CORP.TEST"}}}
 	})
+	w.agent("upn", "Una", `{"number":77,"login":"una@corp.test"}`)
 	port := strconv.Itoa(w.serve())
 	as := func(user string) curl {
 		return curl{t, "http://localhost:" + port + "/webauth/token", kdc.SignIn(user, "password-"+user)}
 	}
-	for user, agent := range map[string]string{"lead": "101", "pmiller": "15"} {
+	for user, agent := range map[string]string{"lead": "101", "pmiller": "15", "una": "77"} {
 		status, body, talk := as(user).answer("--negotiate", "-u", ":")
 		require.Equal(t, 200, status, talk)
 		var answer struct {

@@ -363,3 +363,29 @@ func BenchmarkClarity_GroupBy(b *testing.B) {
 		})
 	}
 }
+
+// What is known of a session from an earlier answer is never shown of a later state.
+func TestClarity_SessionsFollowTheirChanges(t *testing.T) {
+	w := supervised(t, "2016-10-14T14:00:00Z")
+	w.event("-1h", "agent.login", "ann", `{}`)
+	w.event("-9m", "interaction.created", "100", `{"channel":"voice","direction":"inbound","customer":{"name":"Before"}}`)
+	w.event("-9m", "interaction.queued", "100", `{"queue_id":"robs"}`)
+	w.event("-8m", "interaction.connected", "100", `{"agent_id":"ann"}`)
+	shown := func() string {
+		w.settle()
+		s := at(t, w.clarity("lead", "GET", "/v2/metrics/agents/5/sessions", "").json(t), "sessions", "audio", "sessions", 0)
+		return fmt.Sprint(at(t, s, "queueId"), at(t, s, "agentId"), " ", at(t, s, "customerName"), " ", at(t, s, "isRecording"), " ", at(t, s, "sessionStatus"), " ", at(t, s, "activeMs"))
+	}
+	require.Equal(t, "5 5 Before false Active 480000", shown())
+	require.Equal(t, "5 5 Before false Active 480000", shown())
+	w.advance(time.Second)
+	require.Equal(t, "5 5 Before false Active 481000", shown())
+	w.event("-2s", "interaction.updated", "100", `{"customer":{"name":"After"}}`)
+	require.Equal(t, "5 5 After false Active 481000", shown())
+	w.event("-1s", "interaction.recording", "100", `{"active":true}`)
+	require.Equal(t, "5 5 After true Active 481000", shown())
+	w.say("queue", "robs", `{"name":"robsQ","number":8,"team_ids":[],"business_unit_id":"unit"}`)
+	require.Equal(t, "8 5 After true Active 481000", shown())
+	w.event("-0s", "interaction.wrap_started", "100", `{"agent_id":"ann"}`)
+	require.Equal(t, "8 5 After true AfterCall 481000", shown())
+}

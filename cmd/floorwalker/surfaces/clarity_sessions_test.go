@@ -352,7 +352,8 @@ func TestClarity_Recording(t *testing.T) {
 	w.event("-20s", "interaction.connected", "101", `{"agent_id":"ann"}`)
 	w.settle()
 	var denied []any
-	for _, i := range at(t, w.clarity("lead", "POST", "/v2/sessions/callcontrol/startRecordingSessions/5", "").json(t), "items").([]any) {
+	// In the form of the list of parameters, which has the agent in the query string.
+	for _, i := range at(t, w.clarity("lead", "POST", "/v2/sessions/callcontrol/startRecordingSessions?agentId=5", "").json(t), "items").([]any) {
 		denied = append(denied, at(t, i, "sessionId"), at(t, i, "requestDenied"))
 	}
 	require.Equal(t, []any{100.0, true, 101.0, false}, denied)

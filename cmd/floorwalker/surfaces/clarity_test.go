@@ -269,6 +269,11 @@ func TestClarity_WithoutValidTokenComesTheChallenge(t *testing.T) {
 		requireClarityFailure(t, a, 401)
 		require.Equal(t, `http://41.ccdev2015.internal/webauth/token,grant_type="urn:connect.auth:windows"`, a.Header.Get("WWW-Authenticate"))
 	}
+	for _, path := range []string{"/webapi/api/v2/profile", "/webapi/api/info", "/webapi/api"} {
+		a := w.do("POST", path, "")
+		requireClarityFailure(t, a, 401)
+		require.Empty(t, a.Header.Get("Allow"))
+	}
 	require.Equal(t, 404, w.clarity("admin", "GET", "/v2/nothing", "").StatusCode)
 	require.Equal(t, 405, w.clarity("admin", "DELETE", "/v2/profile", "").StatusCode)
 	token := w.clarityToken("admin")

@@ -1,0 +1,237 @@
+package query_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"floorwalker/query"
+	"floorwalker/query/auth"
+	"floorwalker/query/floor"
+	"floorwalker/query/hub"
+)
+
+// audience are streams of a crowd's server.
+type audience struct {
+	*crowd
+	b       *testing.B
+	address string
+	mu      sync.Mutex
+	delays  []time.Duration
+	conns   []net.Conn
+	reading sync.WaitGroup
+}
+
+func newAudience(b *testing.B, agents int) *audience {
+	a := &audience{crowd: newCrowd(b, agents), b: b}
+	source := floor.NewSource(a.live, a.directory, nil, time.Now)
+	authenticator, err := auth.New([]auth.Account{{ID: "reader", ContactCenter: "6", Role: auth.Reader, Tokens: []string{token("reader")}}}, auth.Options{})
+	require.NoError(b, err)
+	push, err := hub.New(hub.Config{Source: source, Limits: hub.Limits{Streams: 1 << 20, StreamsPerPrincipal: 1 << 20, Feeds: 1 << 20}, Log: slog.New(slog.DiscardHandler)})
+	require.NoError(b, err)
+	a.app, err = query.New(query.Config{}, query.Deps{Source: source, Authenticator: authenticator, Push: push,
+		Readiness: func(context.Context) query.Readiness { return query.Readiness{} }, Logger: slog.New(slog.DiscardHandler)})
+	require.NoError(b, err)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(b, err)
+	a.address = listener.Addr().String()
+	ctx, stop := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { _ = push.Run(ctx) })
+	running.Go(func() { _ = a.app.Serve(listener) })
+	b.Cleanup(func() {
+		for _, c := range a.conns {
+			c.Close()
+		}
+		a.reading.Wait()
+		stop()
+		_ = a.app.Shutdown(context.Background())
+		running.Wait()
+	})
+	return a
+}
+
+// connect opens a stream and waits for its state.
+func (a *audience) connect(query string) (net.Conn, *bufio.Reader) {
+	conn, err := net.Dial("tcp", a.address)
+	require.NoError(a.b, err)
+	a.conns = append(a.conns, conn)
+	_, err = io.WriteString(conn, "GET /api/v1/contact-centers/6/stream?"+query+" HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "+token("reader")+"\r\n\r\n")
+	require.NoError(a.b, err)
+	in := bufio.NewReaderSize(conn, 4<<10)
+	for {
+		line, err := in.ReadSlice('\n')
+		if err != nil && err != bufio.ErrBufferFull {
+			require.NoError(a.b, err)
+		}
+		if bytes.HasPrefix(line, []byte("data: ")) {
+			return conn, in
+		}
+	}
+}
+
+// measure notes how long each row of a stream was on its way: its agent's status_since is when the change was made.
+func (a *audience) measure(in *bufio.Reader, from time.Time) {
+	const mark = `"status_since":"`
+	in = bufio.NewReaderSize(in, 256<<10)
+	for {
+		line, err := in.ReadSlice('\n')
+		if err != nil && err != bufio.ErrBufferFull {
+			return
+		}
+		now := time.Now()
+		if now.Before(from) {
+			continue
+		}
+		a.mu.Lock()
+		for {
+			_, rest, found := bytes.Cut(line, []byte(mark))
+			if !found || len(rest) < 24 {
+				break
+			}
+			if at, err := time.Parse(time.RFC3339, string(rest[:24])); err == nil && at.After(from) {
+				a.delays = append(a.delays, now.Sub(at))
+			}
+			line = rest
+		}
+		a.mu.Unlock()
+	}
+}
+
+// move changes agents at a rate until stop is closed; what changed says when.
+func (a *audience) move(perSecond int, stop chan struct{}) {
+	ticker := time.NewTicker(time.Millisecond)
+	defer ticker.Stop()
+	began, done := time.Now(), 0
+	for {
+		select {
+		case <-stop:
+			return
+		case <-ticker.C:
+		}
+		now := time.Now().UnixMilli()
+		for due := int(time.Since(began).Seconds() * float64(perSecond)); done < due; done++ {
+			id := a.ids[(done*7919)%len(a.ids)]
+			row := crowdAgent(id, done)
+			row.StatusSince = now
+			a.change(row)
+		}
+	}
+}
+
+func (a *audience) quantile(q float64) float64 {
+	slices.Sort(a.delays)
+	if len(a.delays) == 0 {
+		return 0
+	}
+	return float64(a.delays[int(float64(len(a.delays)-1)*q)].Microseconds()) / 1000
+}
+
+// BenchmarkPush measures the way from a change of the live view to the client's side of a TCP connection: 10,000 agents in 50 teams, 5,000
+// changes a second, and subscribers (FLOORWALKER_STREAMS, 1,000) with different filters at the interval of 50 ms, of which a change waits for
+// what is left since the message before. Clients are in the same process. An operation is a run of 10 s. stopped has one more subscriber, of
+// everything, that takes nothing in.
+func BenchmarkPush(b *testing.B) {
+	for _, stopped := range []bool{false, true} {
+		b.Run(fmt.Sprintf("stopped=%t", stopped), func(b *testing.B) {
+			for b.Loop() {
+				benchmarkPush(b, stopped)
+			}
+		})
+	}
+}
+
+func benchmarkPush(b *testing.B, stopped bool) {
+	a := newAudience(b, 10_000)
+	streams := setting("FLOORWALKER_STREAMS", 1000)
+	const warm, long = 3 * time.Second, 10 * time.Second
+	if stopped {
+		a.connect("topics=agents&interval_ms=50")
+	}
+	from := time.Now().Add(time.Hour)
+	readers := make([]*bufio.Reader, streams)
+	for n := range readers {
+		// Ten agents each, or so: a part of a team in one status.
+		query := fmt.Sprintf("topics=agents&interval_ms=50&agents.team=t%d", n%50)
+		if k := n / 50; k > 0 {
+			query += "&agents.status=" + []string{"available", "on_call", "break", "wrap", "lunch"}[k%5] + "&agents.name=" + strconv.Itoa(k/5+1)
+		}
+		_, readers[n] = a.connect(query)
+	}
+	from = time.Now().Add(warm)
+	for n, in := range readers {
+		a.reading.Go(func() {
+			if n%20 == 0 {
+				a.measure(in, from)
+				return
+			}
+			_, _ = io.Copy(io.Discard, in)
+		})
+	}
+	stop := make(chan struct{})
+	var moving sync.WaitGroup
+	moving.Go(func() { a.move(5000, stop) })
+	time.Sleep(warm)
+	used := cpu()
+	time.Sleep(long)
+	used = cpu() - used
+	close(stop)
+	moving.Wait()
+	a.mu.Lock()
+	b.ReportMetric(a.quantile(0.5), "p50-ms")
+	b.ReportMetric(a.quantile(0.99), "p99-ms")
+	b.ReportMetric(float64(len(a.delays)), "rows")
+	a.mu.Unlock()
+	b.ReportMetric(used.Seconds()/long.Seconds(), "cpus")
+}
+
+// BenchmarkIdleStreams measures the resident memory of connections (FLOORWALKER_STREAMS, 9,500: each needs two files) on which nothing
+// comes, the clients' side with 4 KiB each included.
+func BenchmarkIdleStreams(b *testing.B) {
+	for b.Loop() {
+		a := newAudience(b, 1000)
+		streams := setting("FLOORWALKER_STREAMS", 9500)
+		before := resident(b)
+		for range streams {
+			a.connect("topics=agents&agents.team=t1")
+		}
+		time.Sleep(time.Second)
+		b.ReportMetric(float64(resident(b)-before)/float64(streams)/1024, "KiB/stream")
+		b.ReportMetric(float64(resident(b))/(1<<20), "MiB")
+	}
+}
+
+func setting(name string, standard int) int {
+	if n, err := strconv.Atoi(os.Getenv(name)); err == nil {
+		return n
+	}
+	return standard
+}
+
+// resident is the process's resident memory in bytes.
+func resident(b *testing.B) int64 {
+	raw, err := os.ReadFile("/proc/self/status")
+	require.NoError(b, err)
+	for line := range strings.Lines(string(raw)) {
+		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+			kib, err := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
+			require.NoError(b, err)
+			return kib << 10
+		}
+	}
+	b.Fatal("no VmRSS")
+	return 0
+}
