@@ -181,7 +181,8 @@ type TopicReport struct {
 
 // CheckTopics reads the topics' settings and returns everything that does not do: a topic that does not exist, cc.events with
 // another timestamp type than CreateTime, a larger message.timestamp.after.max.ms than five minutes, less than seven days of
-// retention, compaction, or another number of partitions than expected (0: any number).
+// retention, compaction, or another number of partitions than expected (0: any number); cc.alerts without compaction, or with one that is
+// not held off for as long.
 func (c *Client) CheckTopics(ctx context.Context, partitions int) (TopicReport, error) {
 	r := TopicReport{Partitions: map[string]int{}}
 	t := c.cfg.Topics
@@ -208,6 +209,13 @@ func (c *Client) CheckTopics(ctx context.Context, partitions int) (TopicReport, 
 		return r, err
 	}
 	r.judgeEvents(t.Events, settings)
+	if _, exists := r.Partitions[t.Alerts]; exists {
+		settings, err := c.topicSettings(ctx, t.Alerts)
+		if err != nil {
+			return r, err
+		}
+		r.judgeAlerts(t.Alerts, settings)
+	}
 	if r.EnforcesTimestamps {
 		// The embedded broker keeps and tells any setting that a topic was created with. One that knows this setting tells it, as
 		// a default, of a topic that was created without it too.
@@ -250,11 +258,23 @@ func (r *TopicReport) judgeEvents(topic string, settings map[string]string) {
 	}
 }
 
+// judgeAlerts wants what keeps open alerts for ever, and the others until history has them.
+func (r *TopicReport) judgeAlerts(topic string, settings map[string]string) {
+	if v, told := settings[cfgCleanup]; told && v != "compact" {
+		r.Faults = append(r.Faults, TopicFault{topic, cfgCleanup, v, "compact"})
+	}
+	if v, told := settings[cfgCompactionLag]; told {
+		if ms, err := strconv.ParseInt(v, 10, 64); err != nil || ms < MinRetention.Milliseconds() {
+			r.Faults = append(r.Faults, TopicFault{topic, cfgCompactionLag, v, "at least " + strconv.FormatInt(MinRetention.Milliseconds(), 10)})
+		}
+	}
+}
+
 // topicSettings returns what the broker tells of a topic; empty where it does not answer that question.
 func (c *Client) topicSettings(ctx context.Context, topic string) (map[string]string, error) {
 	res, err := c.kafka.DescribeConfigs(ctx, &kafka.DescribeConfigsRequest{Resources: []kafka.DescribeConfigRequestResource{{
 		ResourceType: kafka.ResourceTypeTopic, ResourceName: topic,
-		ConfigNames: []string{cfgTimestampType, cfgTimestampAfter, cfgRetention, cfgCleanup},
+		ConfigNames: []string{cfgTimestampType, cfgTimestampAfter, cfgRetention, cfgCleanup, cfgCompactionLag},
 	}}})
 	if err != nil {
 		return nil, fmt.Errorf("%w: settings of %s: %w", ErrUnavailable, topic, err)

@@ -73,6 +73,27 @@ func TestTopics_WrongSettings_AllNamed(t *testing.T) {
 	}
 }
 
+// A topic of alerts that would lose open ones, or cleared ones before history has them, is told.
+func TestTopics_AlertsNotKept_Named(t *testing.T) {
+	for name, tc := range map[string]struct {
+		settings map[string]string
+		faults   []string
+	}{
+		"right":        {map[string]string{cfgCleanup: "compact", cfgCompactionLag: "604800000"}, nil},
+		"nothing told": {nil, nil},
+		"deleted":      {map[string]string{cfgCleanup: "delete"}, []string{cfgCleanup}},
+		"both":         {map[string]string{cfgCleanup: "compact,delete", cfgCompactionLag: "0"}, []string{cfgCleanup, cfgCompactionLag}},
+	} {
+		var r TopicReport
+		r.judgeAlerts("cc.alerts", tc.settings)
+		var names []string
+		for _, f := range r.Faults {
+			names = append(names, f.Setting)
+		}
+		require.Equal(t, tc.faults, names, name)
+	}
+}
+
 // A number of partitions other than expected is a fault; topics may not be created where that is switched off.
 func TestTopics_CreationOff_AndOtherPartitionCount(t *testing.T) {
 	c := newClient(t, testConfig(startEmbedded(t)))

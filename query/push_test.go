@@ -308,8 +308,9 @@ func TestStream_HeadSaysWhatGetWould(t *testing.T) {
 }
 
 func TestStream_IsNeitherKeptNorCompressedNorLogged(t *testing.T) {
-	p := newPushed(t, hub.Limits{})
-	s := p.listen("topics=agents&access_token="+token("reader"), "Authorization", "", "Accept-Encoding", "gzip, br, zstd")
+	p := newPushed(t, hub.Limits{}, func(c *query.Config, _ *query.Deps) { c.Origins = []string{"https://wallboard.example"} })
+	s := p.listen("topics=agents&access_token="+token("reader"), "Authorization", "", "Accept-Encoding", "gzip, br, zstd", "Origin", "https://wallboard.example")
+	require.Equal(t, "https://wallboard.example", s.resp.Header.Get("Access-Control-Allow-Origin"))
 	require.Equal(t, "no-store", s.resp.Header.Get("Cache-Control"))
 	require.Equal(t, "no", s.resp.Header.Get("X-Accel-Buffering"))
 	require.Empty(t, s.resp.Header.Get("Content-Encoding"))

@@ -101,22 +101,6 @@ func AlertKey(contactCenter, rule string) string {
 	return string(appendPercent(b, rule))
 }
 
-// ParseAlertKey takes apart a key of the alerts' topic. Errors are *Violation.
-func ParseAlertKey(key string) (contactCenter, rule string, err error) {
-	for i := range len(key) {
-		if key[i] != '/' {
-			continue
-		}
-		cc, ok := unpercent(key[:i])
-		id, ok2 := unpercent(key[i+1:])
-		if ok && ok2 && cc != "" && id != "" {
-			return cc, id, nil
-		}
-		break
-	}
-	return "", "", &Violation{CodeMalformedKey, "key", quote(key) + ", contactcenter/rule is needed"}
-}
-
 // alertRecord is an alert as JSON.
 type alertRecord struct {
 	ContactCenter string     `json:"contact_center"`

@@ -71,13 +71,13 @@ func (e *evaluation) propose(now time.Time) ([]Message, error) {
 	for _, cc := range e.a.contactCenters(e.book) {
 		v := e.a.deps.Source.View(cc)
 		set := e.rulesOf(cc, v.Directory)
-		known := v.Floor.NewestEvent != schema.NoTime && now.UnixMilli()-v.AsOf <= freshWithin.Milliseconds()
+		found := e.figures(v, set, now)
 		for _, id := range slices.Sorted(maps.Keys(set.good)) {
 			key := schema.AlertKey(cc, id)
 			if !e.owns(key) {
 				continue
 			}
-			if m, err := e.proposeFor(key, cc, set.good[id], v, known, now.UnixMilli()); err != nil {
+			if m, err := e.proposeFor(key, cc, set.good[id], found[set.good[id]], now.UnixMilli()); err != nil {
 				return out, err
 			} else if m != nil {
 				out = append(out, *m)
@@ -93,6 +93,20 @@ func (e *evaluation) propose(now time.Time) ([]Message, error) {
 	}
 	e.tell()
 	return out, nil
+}
+
+// figures finds the figures of the rules that this node owns, none while the live view is catching up.
+func (e *evaluation) figures(v *floor.View, set *ruleSet, now time.Time) map[*rule]figure {
+	if v.Floor.NewestEvent == schema.NoTime || now.UnixMilli()-v.AsOf > freshWithin.Milliseconds() {
+		return nil
+	}
+	var own []*rule
+	for id, r := range set.good {
+		if e.owns(schema.AlertKey(v.ContactCenter, id)) {
+			own = append(own, r)
+		}
+	}
+	return figures(e.a.deps.Catalogue, e.a.deps.Source, v, own)
 }
 
 // entries are the keys that the book knows, by contact centre.
@@ -168,18 +182,13 @@ func (e *evaluation) tell() {
 	e.a.mu.Unlock()
 }
 
-// proposeFor evaluates one rule.
-func (e *evaluation) proposeFor(key, cc string, r *rule, v *floor.View, known bool, now int64) (*Message, error) {
-	var value float64
-	var ok bool
-	if known {
-		value, ok, known = r.figure(e.a.deps.Source, v)
-	}
-	if !known {
+// proposeFor takes one rule further.
+func (e *evaluation) proposeFor(key, cc string, r *rule, f figure, now int64) (*Message, error) {
+	if !f.known {
 		e.a.counts.unknown.Inc()
 	}
 	entry := e.book.rules[key]
-	next, changed := e.step(key, entry, r, figure{value, ok, known}, now)
+	next, changed := e.step(key, entry, r, f, now)
 	if !changed {
 		return e.confirm(key, entry)
 	}
@@ -187,12 +196,6 @@ func (e *evaluation) proposeFor(key, cc string, r *rule, v *floor.View, known bo
 		next.ContactCenter = cc
 	}
 	return e.message(key, next)
-}
-
-// figure is what a rule found: unknown figures change nothing, null (not ok) neither triggers nor clears.
-type figure struct {
-	value     float64
-	ok, known bool
 }
 
 // step is the state machine of one rule: what its next transition is, if there is one.

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"floorwalker/query/floor"
 	"floorwalker/schema"
 	"floorwalker/schema/metric"
 )
@@ -224,6 +225,37 @@ func TestRule_LongGone_Forgotten(t *testing.T) {
 	b.seconds(t, 2)
 	require.Empty(t, b.e.book.rules)
 	require.Nil(t, b.topic.records[len(b.topic.records)-1].Value)
+}
+
+// Rules that go together find what each of them finds alone, whatever they watch.
+func TestFigures_TogetherAsAlone(t *testing.T) {
+	w := newWorld()
+	n := newNode(t, w, newMemory(), nil, WebhookConfig{})
+	live := newLarge(w.now)
+	for i, win := range live.metrics.Windows {
+		for c := range win.Counts {
+			win.Counts[c] = uint32((i + c) % 7)
+		}
+	}
+	source := floor.NewSource(live, w.directory, []string{center}, w.clock)
+	v := source.View(center)
+	var rules []*rule
+	for _, m := range w.catalogue.All() {
+		for _, scope := range []map[string][]string{{"queue": {"q1"}}, {"queue": {"q2"}}, {"queue": {"nobody's"}}, {"queue": {"nor this"}}, {"queue": {"q3"}}, {"campaign": {"c"}}, {"queue": {"q1", "q2"}}, {}} {
+			r, err := compile(w.catalogue, n.deps.Webhooks, schema.AlertRule{ID: "r", Metric: m.Key, Scope: scope, Window: "5m", Comparison: ">", Severity: "info"})
+			if err == nil {
+				rules = append(rules, r)
+			}
+		}
+	}
+	grouped, counted := figures(w.catalogue, source, v, rules), 0
+	for _, r := range rules {
+		require.Equal(t, r.figure(source, v), grouped[r], "%s %v", r.Metric, r.Scope)
+		if _, _, ok := r.group(w.catalogue, v); ok && grouped[r].ok && grouped[r].value != 0 {
+			counted++
+		}
+	}
+	require.Greater(t, counted, 30)
 }
 
 // Rules of the configuration are watched too; one of the directory with the same id goes first.

@@ -157,12 +157,17 @@ func (r *rule) readMetric(c *metric.Catalogue) error {
 	return nil
 }
 
-// figure is the rule's figure of now. known is false while the live view is catching up or the window is not known; ok is false where the
-// figure is null.
-func (r *rule) figure(s *floor.Source, v *floor.View) (value float64, ok, known bool) {
+// figure is what a rule found: one that is not known changes nothing, null (not ok) neither triggers nor clears.
+type figure struct {
+	value     float64
+	ok, known bool // not known: the live view is catching up or the window is not known
+}
+
+// figure is the rule's figure of now.
+func (r *rule) figure(s *floor.Source, v *floor.View) figure {
 	figures := s.Figures(v, r.Window)
 	if figures == nil {
-		return 0, false, false
+		return figure{}
 	}
 	q := floor.Query{By: r.by, Filters: map[metric.Dimension]map[string]bool{}, Fields: []metric.Field{r.field}, Thresholds: v.Thresholds(0),
 		AsOf: figures.AsOf, Fill: len(r.by) > 0}
@@ -178,17 +183,111 @@ func (r *rule) figure(s *floor.Source, v *floor.View) (value float64, ok, known 
 	}
 	rows, err := v.Rows(q, figures, hour)
 	if err != nil || len(rows) == 0 {
-		return 0, false, true
+		return figure{known: true}
 	}
-	o := metric.Options{Formula: v.Formula(), Threshold: q.Thresholds.Fallback()}
-	if len(r.by) > 0 && r.by[0] == metric.DimQueue {
-		o.Threshold = q.Thresholds.Of(rows[0].Group[0])
-	}
-	value, ok = r.field.Number(rows[0].Totals(r.field), o)
+	return r.of(rows[0], v, q.Thresholds)
+}
+
+// of reads the figure of a row.
+func (r *rule) of(row *floor.Row, v *floor.View, t metric.Thresholds) figure {
+	value, ok := r.field.Number(row.Totals(r.field), metric.Options{Formula: v.Formula(), Threshold: t.Fallback()})
 	if !ok && !math.IsNaN(r.nothing) {
-		return r.nothing, true, true
+		return figure{r.nothing, true, true}
 	}
-	return value, ok, true
+	return figure{value, ok, true}
+}
+
+// together are rules of one window whose scope is one queue or campaign each: one pass over the floor finds the figures of all.
+type together struct {
+	window string
+	by     metric.Dimension
+}
+
+// group tells with which rules a rule goes together, and which id is its own; false where it goes alone.
+func (r *rule) group(c *metric.Catalogue, v *floor.View) (g together, id string, ok bool) {
+	if len(r.by) > 0 || len(r.scope) != 1 {
+		return g, "", false
+	}
+	for d, values := range r.scope {
+		if d != metric.DimQueue && d != metric.DimCampaign {
+			return g, "", false
+		}
+		// Grouped, the same figure has to be taken from the same side.
+		fields, err := c.Resolve([]string{r.Metric}, metric.Grouping{By: metric.Set(d), Filters: metric.Set(d)}, true)
+		resolved := v.IDs(kindOf(d), values)
+		if err != nil || fields[0].Family != r.field.Family || len(resolved) != 1 {
+			return g, "", false
+		}
+		for id := range resolved {
+			return together{r.Window, d}, id, true
+		}
+	}
+	return g, "", false
+}
+
+// figures are the figures of all the rules, by rule.
+func figures(c *metric.Catalogue, s *floor.Source, v *floor.View, rules []*rule) map[*rule]figure {
+	out := make(map[*rule]figure, len(rules))
+	groups := map[together]map[string][]*rule{}
+	for _, r := range rules {
+		g, id, ok := r.group(c, v)
+		if !ok {
+			out[r] = r.figure(s, v)
+			continue
+		}
+		if groups[g] == nil {
+			groups[g] = map[string][]*rule{}
+		}
+		groups[g][id] = append(groups[g][id], r)
+	}
+	for g, members := range groups {
+		if len(members) == 1 { // one row, as of a rule alone
+			for _, rules := range members {
+				for _, r := range rules {
+					out[r] = r.figure(s, v)
+				}
+			}
+			continue
+		}
+		g.figures(s, v, members, out)
+	}
+	return out
+}
+
+func (g together) figures(s *floor.Source, v *floor.View, members map[string][]*rule, out map[*rule]figure) {
+	figures := s.Figures(v, g.window)
+	if figures == nil {
+		return // not known
+	}
+	wanted := make(map[string]bool, len(members))
+	q := floor.Query{By: []metric.Dimension{g.by}, Filters: map[metric.Dimension]map[string]bool{g.by: wanted}, Thresholds: v.Thresholds(0), AsOf: figures.AsOf}
+	for id, rules := range members {
+		wanted[id] = true
+		for _, r := range rules {
+			q.Fields = append(q.Fields, r.field)
+		}
+	}
+	rows, err := v.Rows(q, figures, nil)
+	if err != nil {
+		return // too many rows, which these are not
+	}
+	for _, row := range rows {
+		for _, r := range members[row.Group[0]] {
+			out[r] = r.of(row, v, q.Thresholds)
+		}
+		delete(members, row.Group[0])
+	}
+	empty := map[string]figure{} // where there is nothing there is no row: it is the same nothing for all
+	for _, rules := range members {
+		for _, r := range rules {
+			f, seen := empty[r.Metric]
+			if !seen {
+				f = r.figure(s, v)
+				empty[r.Metric] = f
+			}
+			out[r] = f
+		}
+	}
 }
 
 // kindOf is the directory's kind of a dimension's ids.

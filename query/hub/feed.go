@@ -136,6 +136,7 @@ func (f *feed) run(c *Change, now time.Time) {
 	err := f.Build(c, rows)
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.asOf.Store(c.View.AsOf) // before anybody is told
 	f.bury(now)
 	if err != nil {
 		was := f.err

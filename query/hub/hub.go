@@ -25,6 +25,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -135,15 +137,20 @@ func (h *Hub) Run(ctx context.Context) error {
 	}
 	h.mu.Unlock()
 	<-ctx.Done()
-	h.mu.Lock()
-	h.ended = true
-	for s := range h.sessions {
+	for _, s := range h.end() {
 		s.End(ShuttingDown)
 	}
-	h.mu.Unlock()
 	h.open.Wait()
 	h.lanes.Wait()
 	return nil
+}
+
+// end refuses new sessions and returns those that are open.
+func (h *Hub) end() []*Session {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.ended = true
+	return slices.Collect(maps.Keys(h.sessions))
 }
 
 // Look takes over what changed in a contact centre since the last look, as Run does all the time by itself: for tests whose clock
@@ -213,6 +220,16 @@ const (
 	sumsLane
 )
 
+// room reports whether there may be one more feed; those that nobody is subscribed to give way.
+func (c *center) room(most int) bool {
+	for c.lanes[rowsLane].size()+c.lanes[sumsLane].size() >= most {
+		if !c.lanes[rowsLane].giveWay() && !c.lanes[sumsLane].giveWay() {
+			return false
+		}
+	}
+	return true
+}
+
 // attach adds a subscription to its feed, which is made where nobody has asked for it yet.
 func (h *Hub) attach(contactCenter string, sub *subscription, of Feed) error {
 	h.mu.Lock()
@@ -229,7 +246,7 @@ func (h *Hub) attach(contactCenter string, sub *subscription, of Feed) error {
 	if of.sums() {
 		l = c.lanes[sumsLane]
 	}
-	if _, known := l.find(of.Key); !known && c.lanes[rowsLane].size()+c.lanes[sumsLane].size() >= h.cfg.Limits.Feeds {
+	if _, known := l.find(of.Key); !known && !c.room(h.cfg.Limits.Feeds) {
 		h.counts.refused.Inc()
 		return problem.Unavailable("too_many_feeds", fmt.Sprintf("%d different subscriptions of this contact centre are open, which is all that there may be",
 			h.cfg.Limits.Feeds), 10)

@@ -408,6 +408,28 @@ func TestLimits_AreHeldAndGivenBack(t *testing.T) {
 	a.Close()
 	_, err = open("x")
 	require.NoError(t, err)
+	b.Close()
+	c, err := open("y")
+	require.NoError(t, err)
+	require.NoError(t, c.Subscribe(hub.Subscription{ID: "1", Feed: feed(schema.Lunch)}), "a feed that nobody is subscribed to gives way")
+}
+
+func TestAsOf_IsOfWhatWasSent(t *testing.T) {
+	w := newWorld(t, hub.Limits{})
+	c := &client{status: schema.Break, every: time.Minute}
+	w.connect(t, c)
+	require.Zero(t, c.session.AsOf())
+	w.hub.Look("6")
+	first := c.next().AsOf
+	require.Equal(t, w.now().UnixMilli(), first)
+	w.advance(time.Second)
+	w.hub.Look("6")
+	require.Equal(t, first+1000, c.session.AsOf(), "nothing was to be said")
+	w.say("a", schema.Break)
+	w.hub.Look("6")
+	require.Equal(t, first, c.session.AsOf(), "something is to be said, but not yet")
+	w.advance(time.Minute)
+	require.Equal(t, first+1000, c.next().AsOf)
 }
 
 func TestCredentialThatExpires_EndsTheSession(t *testing.T) {

@@ -48,6 +48,22 @@ func (l *lane) size() int {
 	return len(l.feeds)
 }
 
+// giveWay drops a feed without subscribers, and reports whether there was one.
+func (l *lane) giveWay() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for key, f := range l.feeds {
+		f.mu.Lock()
+		idle := len(f.subs) == 0
+		f.mu.Unlock()
+		if idle {
+			delete(l.feeds, key)
+			return true
+		}
+	}
+	return false
+}
+
 // attach finds or makes the feed of a subscription and adds it there.
 func (l *lane) attach(sub *subscription, of Feed) error {
 	l.mu.Lock()

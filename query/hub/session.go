@@ -68,6 +68,7 @@ type subscription struct {
 	reset    bool   // the state is to come
 	failing  bool   // the client knows that the feed cannot be built
 	next     time.Time
+	asOf     int64 // of the last message
 }
 
 // Message is what a subscriber gets: rows as they now are and ids of those that are gone.
@@ -271,7 +272,7 @@ func (sub *subscription) message(now time.Time) *Message {
 	}
 	m.Reset, m.More, m.Rows, m.Removed, m.Entries = sub.reset, b.more, b.rows, b.removed, b.entries
 	sub.session.hub.counts.sent(m, b, from, now)
-	sub.position, sub.reset, sub.failing = b.to, false, false
+	sub.position, sub.reset, sub.failing, sub.asOf = b.to, false, false, m.AsOf
 	if b.more {
 		sub.tell()
 	} else {
@@ -299,11 +300,21 @@ func (s *Session) AsOf() int64 {
 	defer s.mu.Unlock()
 	var oldest int64
 	for n, sub := range s.subs {
-		if at := sub.feed.asOf.Load(); n == 0 || at < oldest {
+		if at := sub.current(); n == 0 || at < oldest {
 			oldest = at
 		}
 	}
 	return oldest
+}
+
+// current is the feed's moment, or that of the last message while the feed has more to say.
+func (sub *subscription) current() int64 {
+	sub.feed.mu.Lock()
+	defer sub.feed.mu.Unlock()
+	if sub.reset || sub.position != sub.feed.seq {
+		return sub.asOf
+	}
+	return sub.feed.asOf.Load()
 }
 
 // End makes Next return. The first reason stays.
