@@ -61,14 +61,13 @@ type assignment struct {
 
 // openPart is an agent's part as its timeline sees it.
 type openPart struct {
-	Handle       uint32
-	Ord          uint16
-	State        schema.PartState
-	Channel      schema.Channel
-	Role         schema.Role
-	Conf         bool // two or more agents speak
-	WrapSince    int64
-	Began, Since int64 // of the part, of its state
+	Handle    uint32
+	Ord       uint16
+	State     schema.PartState
+	Channel   schema.Channel
+	Role      schema.Role
+	Conf      bool // two or more agents speak
+	WrapSince int64
 }
 
 func (p *openPart) talking() bool {
@@ -82,24 +81,19 @@ type mark struct {
 	At     int64
 }
 
-// intervalKey is what must stay the same inside an interval.
-type intervalKey struct {
-	Status    schema.Status
-	Load      [3]uint16
-	Suspended bool
-	Off       bool // no rows: logged out
-	Tag       *tag
-}
-
-func (k *intervalKey) same(o *intervalKey) bool {
-	return k.Status == o.Status && k.Load == o.Load && k.Suspended == o.Suspended && k.Off == o.Off && sameTag(k.Tag, o.Tag)
-}
-
-// stretch is an interval that goes on.
+// stretch is an interval that goes on. All but Start and Continued must stay the same inside it.
 type stretch struct {
 	Start     int64
-	Key       intervalKey
+	Tag       *tag
+	Load      [3]uint16
+	Status    schema.Status
+	Suspended bool
+	Off       bool // no rows: logged out
 	Continued bool
+}
+
+func (x *stretch) same(y *stretch) bool {
+	return x.Status == y.Status && x.Load == y.Load && x.Suspended == y.Suspended && x.Off == y.Off && sameTag(x.Tag, y.Tag)
 }
 
 // The three kinds of intervals, as indices.
@@ -116,24 +110,22 @@ var intervalKinds = [numKinds]schema.IntervalKind{schema.IntervalStatus, schema.
 type agentState struct {
 	Now           int64 // NoTime before the first input
 	Session       *session
-	Presence      schema.Status // zero: no event has named the agent
+	Assign        *assignment
 	PresenceSince int64
 	Tag           *tag // of the presence
-	Activity      schema.Status
 	ActivityTag   *tag
+	Parts         []openPart // open ones, in order of their beginning
+	Marks         []mark
+	StatusSince   int64
+	LoadSince     int64
+	Load          [3]uint16
+	Status        schema.Status // effective
+	Presence      schema.Status // zero: no event has named the agent
+	Activity      schema.Status
 	HadPart       bool // a part was open during the activity
 	Suspended     bool
 	Rona          bool
-	Assign        *assignment
-	Parts         []openPart // open ones, in order of Began
-	Marks         []mark
-
-	Status      schema.Status // effective
-	StatusSince int64
-	Load        [3]uint16
-	LoadSince   int64
-	Current     [numKinds]stretch // in force before Now
-	Key         [numKinds]intervalKey
+	Current       [numKinds]stretch // in force before Now
 }
 
 // closedInterval is an interval that ended, not yet cut at midnights.
@@ -160,7 +152,7 @@ func (a *agent) clone(into, s *agentState) *agentState {
 	return into
 }
 
-func (a *agent) every() int { return 16 }
+func (a *agent) every() int { return 8 }
 
 func (a *agent) equal(x, y *agentState) bool {
 	if x.Now != y.Now || !sameSession(x.Session, y.Session) || x.Presence != y.Presence || x.PresenceSince != y.PresenceSince ||
@@ -170,8 +162,7 @@ func (a *agent) equal(x, y *agentState) bool {
 		return false
 	}
 	for k := range x.Current {
-		if x.Current[k].Start != y.Current[k].Start || x.Current[k].Continued != y.Current[k].Continued ||
-			!x.Current[k].Key.same(&y.Current[k].Key) {
+		if x, y := &x.Current[k], &y.Current[k]; x.Start != y.Start || x.Continued != y.Continued || !x.same(y) {
 			return false
 		}
 	}
@@ -256,8 +247,7 @@ func (s *agentState) begin(t int64) {
 	s.Now, s.Presence, s.Status = t, schema.LoggedOut, schema.LoggedOut
 	s.PresenceSince, s.StatusSince, s.LoadSince = schema.NoTime, schema.NoTime, schema.NoTime
 	for k := range s.Current {
-		s.Key[k] = intervalKey{Status: schema.LoggedOut, Off: true}
-		s.Current[k] = stretch{Start: t, Key: s.Key[k]}
+		s.Current[k] = stretch{Start: t, Status: schema.LoggedOut, Off: true}
 	}
 }
 
@@ -286,33 +276,29 @@ func (s *agentState) advance(t int64, out *outputs) {
 	}
 	for k := range s.Current {
 		cur := &s.Current[k]
-		if cur.Key.same(&s.Key[k]) {
+		next, fresh := s.open(k)
+		if !fresh {
 			continue
 		}
-		if cur.Start < s.Now && !cur.Key.Off {
+		if cur.Start < s.Now && !cur.Off {
 			out.closed = append(out.closed, closedInterval{kind: k, end: s.Now, piece: *cur})
 		}
-		*cur = s.next(k)
+		*cur = next
 	}
 	s.Now = t
 }
 
-// next is the stretch that begins at Now.
-func (s *agentState) next(k int) stretch {
-	was, key := &s.Current[k], s.Key[k]
-	cont := !was.Key.Off && !key.Off && was.Key.Status == key.Status && was.Key.Load == key.Load
-	if k == ofPresence && cont {
-		cont = sameReason(was.Key.Tag, key.Tag) // a new reason is a new presence
-	}
-	return stretch{Start: s.Now, Key: key, Continued: cont}
-}
-
 // open returns the stretch of kind k that goes on now, and whether it begins at Now, its predecessor ending there.
 func (s *agentState) open(k int) (stretch, bool) {
-	if s.Current[k].Key.same(&s.Key[k]) {
-		return s.Current[k], false
+	was, now := &s.Current[k], s.present(k)
+	if was.same(&now) {
+		return *was, false
 	}
-	return s.next(k), true
+	now.Continued = !was.Off && !now.Off && was.Status == now.Status && was.Load == now.Load
+	if k == ofPresence && now.Continued {
+		now.Continued = sameReason(was.Tag, now.Tag) // a new reason is a new presence
+	}
+	return now, true
 }
 
 func (s *agentState) login(t int64, l *session) {
@@ -412,7 +398,7 @@ func (s *agentState) transition(t int64, in *input, out *outputs) {
 		if tr.state != schema.StateWrap {
 			s.Rona = false // an offer or an interaction
 		}
-		s.Parts = append(s.Parts, openPart{Handle: tr.handle, Ord: tr.ord, Began: t})
+		s.Parts = append(s.Parts, openPart{Handle: tr.handle, Ord: tr.ord})
 		i = len(s.Parts) - 1
 		s.HadPart = true
 	}
@@ -422,7 +408,7 @@ func (s *agentState) transition(t int64, in *input, out *outputs) {
 	if was == tr.state {
 		return
 	}
-	p.State, p.Since = tr.state, t
+	p.State = tr.state
 	switch {
 	case tr.state == schema.StateWrap:
 		p.WrapSince = t

@@ -370,11 +370,11 @@ func (c *center) undoBegun(a *agent, began *[numKinds]bool) {
 	s := &a.line.head
 	for k := range began {
 		st, fresh := s.open(k)
-		if !began[k] || fresh && !st.Key.Off {
+		if !began[k] || fresh && !st.Off {
 			continue
 		}
 		c.facts.removeInterval(a, k, s.Now)
-		if cur := &s.Current[k]; !fresh && !cur.Key.Off && cur.Start < s.Now {
+		if cur := &s.Current[k]; !fresh && !cur.Off && cur.Start < s.Now {
 			c.pieces(&closedInterval{kind: k, end: s.Now, piece: *cur}, func(piece stretch, _ int64) {
 				c.facts.removeInterval(a, k, piece.Start) // the first is written again as the one that goes on
 			})

@@ -105,7 +105,7 @@ func (c *center) closeInterval(a *agent, iv *closedInterval) {
 // pieces cuts an interval at midnights.
 func (c *center) pieces(iv *closedInterval, add func(piece stretch, end int64)) {
 	piece := iv.piece
-	if iv.kind == ofPresence && piece.Key.Status == schema.LoggedOut {
+	if iv.kind == ofPresence && piece.Status == schema.LoggedOut {
 		add(piece, iv.end)
 		return
 	}
@@ -118,9 +118,9 @@ func (c *center) pieces(iv *closedInterval, add func(piece stretch, end int64)) 
 
 // interval makes a row without contact centre and agent.
 func interval(kind int, s *stretch, end int64) schema.Interval {
-	row := schema.Interval{Kind: intervalKinds[kind], Start: s.Start, End: end, Status: s.Key.Status, Live: s.Key.Load[0],
-		SemiLive: s.Key.Load[1], NonLive: s.Key.Load[2], Suspended: s.Key.Suspended, Continued: s.Continued}
-	if t := s.Key.Tag; t != nil {
+	row := schema.Interval{Kind: intervalKinds[kind], Start: s.Start, End: end, Status: s.Status, Live: s.Load[0],
+		SemiLive: s.Load[1], NonLive: s.Load[2], Suspended: s.Suspended, Continued: s.Continued}
+	if t := s.Tag; t != nil {
 		row.ReasonID, row.ReasonName, row.Description = t.ID, t.Name, t.Description
 	}
 	return row
@@ -133,10 +133,10 @@ func (c *center) openRows(s *agentState, add func(kind int, piece stretch, end i
 	}
 	for k := range s.Current {
 		st, fresh := s.open(k)
-		if cur := &s.Current[k]; fresh && !cur.Key.Off && cur.Start < s.Now {
+		if cur := &s.Current[k]; fresh && !cur.Off && cur.Start < s.Now {
 			c.pieces(&closedInterval{kind: k, end: s.Now, piece: *cur}, func(piece stretch, end int64) { add(k, piece, end) })
 		}
-		if !st.Key.Off {
+		if !st.Off {
 			add(k, st, schema.Open)
 		}
 	}

@@ -137,7 +137,7 @@ func (c *center) liveAgent(a *agent) *schema.LiveAgent {
 	if t := s.Tag; t != nil {
 		row.Presence.ReasonID, row.Presence.ReasonName, row.Presence.Description = t.ID, t.Name, t.Description
 	}
-	if t := s.Key[ofStatus].Tag; t != nil {
+	if _, t := s.effective(); t != nil {
 		row.StatusReason = [2]string{t.ID, t.Name}
 	}
 	if l := s.Session; l != nil {

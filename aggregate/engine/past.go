@@ -6,67 +6,68 @@ type stretchOf[S any] struct {
 	packed cold
 	more   *pastMore[S] // nil where there is neither
 	last   uint32       // dt of the last input
+	ref1   uint32       // of the last input
 	n      uint16
-	known  bool // the state before the first input is known
 	told   bool // some are transitions
 }
 
 type pastMore[S any] struct {
-	state  *S // before the first input, if it is known; nil for the zero state
+	state  *S // before the first input; nil for the zero state
 	extras []*extra
 }
 
-// stateEvery is how many inputs lie between two known states, hence the most that a refold goes back before the change itself, but for a
-// stretch.
-const stateEvery = 64
+// stretchInputs is from how many inputs on a stretch is full: so many lie between two known states, hence no refold goes back further
+// before the change itself.
+const stretchInputs = 64
 
-// pack packs the inputs up to the first snapshot, unless too few would be left. It returns a state that is not needed any more, or nil.
+// pack packs the inputs up to a snapshot, as long as enough are left. It returns a state that is not needed any more, or nil.
 func (l *timeline[S]) pack(f fold[S]) (unused *S) {
-	if len(l.snaps) == 0 {
-		return nil
+	for len(l.snaps) > 0 {
+		n := l.snaps[0].at
+		if n == 0 || n > 1<<15 || len(l.in)-n < max(l.reach, f.every()) {
+			break
+		}
+		if k := len(l.past); k > 0 && l.past[k-1].n < stretchInputs {
+			unused = l.first
+		} else {
+			l.beginStretch()
+		}
+		l.packInputs(&l.past[len(l.past)-1], l.in[:n])
+		l.first = l.snaps[0].state
+		l.cutInputs(n, 1)
 	}
-	n := l.snaps[0].at
-	if n == 0 || n > 1<<16-1 || len(l.in)-n < max(l.reach, f.every()) {
-		return nil
+	return unused
+}
+
+// beginStretch begins one before which the first state is that of the inputs at hand.
+func (l *timeline[S]) beginStretch() {
+	n := len(l.past)
+	if n == cap(l.past) { // there are many timelines, of one or two stretches: not doubled
+		l.past = append(make([]stretchOf[S], 0, n+1+n/4), l.past...)
 	}
-	p := stretchOf[S]{last: l.in[n-1].dt, n: uint16(n), known: l.inputsSinceState() >= stateEvery}
-	var extras []*extra
-	var buf [16 * 24]byte
-	text, before := buf[:0], &input{}
-	for k := range l.in[:n] {
-		in := &l.in[k]
+	l.past = append(l.past, stretchOf[S]{})
+	if l.first != nil {
+		l.past[n].more = &pastMore[S]{state: l.first}
+	}
+}
+
+// packInputs appends inputs to a stretch.
+func (l *timeline[S]) packInputs(p *stretchOf[S], list []input) {
+	var buf [(stretchInputs + 16) * 10]byte // mostly enough
+	text, before := append(buf[:0], p.packed...), &input{dt: p.last, ref1: p.ref1}
+	for k := range list {
+		in := &list[k]
 		text = packInput(text, in, before)
 		if in.x != 0 {
-			extras = append(extras, l.extras[in.x-1])
+			if p.more == nil {
+				p.more = &pastMore[S]{}
+			}
+			p.more.extras = append(p.more.extras, l.extras[in.x-1])
 		}
 		p.told = p.told || in.kind == kindTransition
 		before = in
 	}
-	p.packed = cold(text)
-	if p.known && l.first != nil || extras != nil {
-		p.more = &pastMore[S]{extras: extras}
-	}
-	if !p.known {
-		unused = l.first
-	} else if l.first != nil {
-		p.more.state = l.first
-	}
-	l.past = append(l.past, p)
-	l.first = l.snaps[0].state
-	l.cutInputs(n, 1)
-	return unused
-}
-
-// inputsSinceState counts the packed inputs behind the last known state; where nothing is packed, it is as if there were many.
-func (l *timeline[S]) inputsSinceState() int {
-	n := 0
-	for k := len(l.past) - 1; k >= 0; k-- {
-		n += int(l.past[k].n)
-		if l.past[k].known {
-			return n
-		}
-	}
-	return stateEvery
+	p.packed, p.last, p.ref1, p.n = cold(text), before.dt, before.ref1, p.n+uint16(len(list))
 }
 
 // unpackTo makes sure that inputs of that moment are at hand, and that one can be put before them.
@@ -89,18 +90,11 @@ func (l *timeline[S]) keepSome() {
 	}
 }
 
-// unpackLast unpacks inputs from the last known state on.
+// unpackLast unpacks the last stretch.
 func (l *timeline[S]) unpackLast() {
-	k, n := len(l.past)-1, int(l.past[len(l.past)-1].n)
-	for !l.past[k].known {
-		k--
-		n += int(l.past[k].n)
-	}
-	in := make([]input, 0, n+len(l.in)+16)
-	for p := range l.past[k:] {
-		in = l.unpack(in, &l.past[k+p])
-	}
-	l.in = append(in, l.in...)
+	k := len(l.past) - 1
+	n := int(l.past[k].n)
+	l.in = append(l.unpack(make([]input, 0, n+len(l.in)+16), &l.past[k]), l.in...)
 	for s := range l.snaps {
 		l.snaps[s].at += n
 	}
@@ -109,7 +103,7 @@ func (l *timeline[S]) unpackLast() {
 	if more := l.past[k].more; more != nil {
 		l.first = more.state
 	}
-	clear(l.past[k:])
+	l.past[k] = stretchOf[S]{}
 	l.past = l.past[:k]
 	l.reach = max(l.reach, len(l.in))
 }
@@ -149,17 +143,11 @@ func (l *timeline[S]) transitions(visit func(in *input)) {
 	}
 }
 
-// trimPast forgets packed inputs that nothing can come before any more: those before a known state whose predecessors all lie at or before
-// until.
+// trimPast forgets stretches that nothing can come before the end of any more, because it lies at or before until.
 func (l *timeline[S]) trimPast(until int64) {
 	cut := 0
-	for k := range l.past {
-		if l.base+int64(l.past[k].last) > until {
-			break
-		}
-		if k+1 == len(l.past) || l.past[k+1].known {
-			cut = k + 1
-		}
+	for cut < len(l.past) && l.base+int64(l.past[cut].last) <= until {
+		cut++
 	}
 	if cut > 0 {
 		n := copy(l.past, l.past[cut:])

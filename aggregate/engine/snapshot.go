@@ -18,7 +18,7 @@ import (
 // A snapshot is the engine's whole state: what Restore makes of it goes on exactly as the engine that wrote it. Its form is a
 // magic word, the engine's number, the length and the checksum of the body, and the body: gob, compressed with zstd.
 
-const snapshotMagic = 0x46574533 // "FWE3"
+const snapshotMagic = 0x46574534 // "FWE4"
 
 // ErrSnapshot is what all snapshots that cannot be read have in common.
 var ErrSnapshot = errors.New("snapshot cannot be read")
@@ -381,6 +381,7 @@ func loadLine[S any](l *timeline[S], f fold[S], d *dumpTimeline[S], scratch *out
 		scratch.reset()
 	}
 	l.head = *s
+	l.pack(f)
 }
 
 func dumpOf(x *extra) dumpExtra {

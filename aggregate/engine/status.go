@@ -6,10 +6,9 @@ import (
 	"floorwalker/schema"
 )
 
-// derive brings effective status, workload and interval keys up to date after an input at t.
+// derive brings effective status and workload up to date after an input at t.
 func (s *agentState) derive(t int64) {
-	status, tg := s.effective()
-	if status != s.Status {
+	if status, _ := s.effective(); status != s.Status {
 		s.Status, s.StatusSince = status, t
 		s.dropMarks(t)
 	}
@@ -20,14 +19,23 @@ func (s *agentState) derive(t int64) {
 	if s.PresenceSince == t {
 		s.dropMarks(t)
 	}
-	off := s.Session == nil
-	s.Key[ofStatus] = intervalKey{Status: status, Suspended: s.Suspended, Off: off, Tag: tg}
-	s.Key[ofPresence] = intervalKey{Status: s.Presence, Suspended: s.Suspended, Tag: s.Tag}
-	s.Key[ofWorkload] = intervalKey{Load: s.Load, Suspended: s.Suspended, Off: off, Tag: s.Tag}
-	if off {
-		s.Key[ofPresence].Suspended = false // as a presence, logged-out time is one uncut row
-		s.Key[ofPresence].Off = s.PresenceSince == schema.NoTime
+}
+
+// present is the stretch of kind k that the state at Now calls for, as one that begins there.
+func (s *agentState) present(k int) stretch {
+	x := stretch{Start: s.Now, Suspended: s.Suspended, Off: s.Session == nil, Tag: s.Tag}
+	switch k {
+	case ofStatus:
+		x.Status, x.Tag = s.effective()
+	case ofPresence:
+		x.Status = s.Presence
+		if x.Off { // as a presence, logged-out time is one uncut row
+			x.Suspended, x.Off = false, s.PresenceSince == schema.NoTime
+		}
+	case ofWorkload:
+		x.Load = s.Load
 	}
+	return x
 }
 
 func (s *agentState) dropMarks(t int64) {

@@ -112,8 +112,8 @@ func (l *timeline[S]) add(f fold[S], in input, out *outputs) bool {
 	if n > 0 && f.less(&in, &l.in[n-1]) {
 		return false
 	}
-	if n == cap(l.in) { // there are many timelines: not doubled. Two snapshots' inputs and one more are what they mostly hold
-		l.in = append(make([]input, 0, n+max(17, min(n/8, 4096))), l.in...)
+	if n == cap(l.in) { // there are many timelines: not doubled. 17 are what agents' mostly hold
+		l.in = append(make([]input, 0, n|1+max(8, min(n/8, 4096))), l.in...)
 	}
 	l.in = append(l.in, in)
 	if n > 0 && n-l.lastSnapshot() >= f.every() {
