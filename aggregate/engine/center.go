@@ -226,10 +226,10 @@ func (c *center) lookAtSlot(h uint32, at int64) {
 		return
 	}
 	switch p := c.chunks.at(s); {
-	case p.finished() <= c.completeUntil:
-		c.leaveCold(h, p)
+	case p.finished <= c.completeUntil:
+		c.leaveCold(h, &p)
 	case p.look() == at:
-		c.at(p.finished(), h, 0)
+		c.at(p.finished, h, 0)
 	}
 }
 
@@ -288,7 +288,7 @@ func (c *center) lookBy(i *interaction, t int64) {
 
 // drop forgets an interaction that nothing has begun.
 func (c *center) drop(i *interaction) {
-	c.remove(i.id.text, i.handle)
+	c.remove(xxhash.Sum64String(i.id.text), i.handle)
 	i.left = true
 	c.changedInteraction(i)
 }

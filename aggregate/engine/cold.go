@@ -12,9 +12,12 @@ import (
 // A finished interaction goes cold once its rows are out: one text without pointers holds its id and its inputs, from which its
 // course is folded again should anything ask for it. Most never are.
 
-// cold is a packed interaction: flags (a byte), when it was finished (7), how long before that it is to be looked at, id, then what only
-// thaw reads.
-type cold string
+// cold is a packed interaction.
+type cold struct {
+	id       packedID
+	finished int64
+	text     string // flags (a byte), how long before it was finished it is to be looked at, then what only thaw reads
+}
 
 // Flags of a cold interaction.
 const (
@@ -26,23 +29,13 @@ const (
 // coldFirst is the dt of a cold interaction's first input.
 const coldFirst = 1 << 30
 
-func (p cold) finished() int64 { return int64(binary.LittleEndian.Uint64([]byte(p[:8]))) >> 8 }
-
-func (p cold) flags() byte { return p[0] }
-
 // look is the deadline that it had when it went cold. From then on it is looked at when it was finished.
-func (p cold) look() int64 {
-	r := unpacker{p[8:]}
-	return p.finished() - int64(r.uint())
+func (p *cold) look() int64 {
+	r := unpacker{p.text[1:]}
+	return p.finished - int64(r.uint())
 }
 
-func (p cold) expired() bool { return p.flags()&coldExpired != 0 }
-
-func (p cold) id() string {
-	r := unpacker{p[8:]}
-	r.uint()
-	return r.text()
-}
+func (p *cold) expired() bool { return p.text[0]&coldExpired != 0 }
 
 // coolAll lets those of the interactions go cold that may.
 func (c *center) coolAll(list []*interaction) {
@@ -78,7 +71,7 @@ func (c *center) cool(i *interaction) {
 		return
 	}
 	c.vacate(i.handle)
-	c.slab[i.handle] = c.chunks.add(packed)
+	c.slab[i.handle] = c.chunks.add(i.id.text, end, packed)
 	c.recycle(i)
 }
 
@@ -119,7 +112,7 @@ func (c *center) thaw(h uint32) *interaction {
 	packed := c.chunks.at(c.slab[h])
 	i := c.newInteraction()
 	i.handle = h
-	i.unpack(packed)
+	i.unpack(&packed)
 	out := c.take()
 	for k := range i.line.in {
 		i.apply(&i.line.head, &i.line.in[k], out)
@@ -128,22 +121,24 @@ func (c *center) thaw(h uint32) *interaction {
 	c.give(out)
 	c.vacate(h)
 	c.slab[h] = c.seat(i)
-	c.lookBy(i, packed.finished())
+	c.lookBy(i, packed.finished)
 	c.thawed = append(c.thawed, i)
 	return i
 }
 
 // leaveCold is leave for a cold interaction.
-func (c *center) leaveCold(h uint32, p cold) {
+func (c *center) leaveCold(h uint32, p *cold) {
 	if c.live { // it is shown once more
-		c.leave(c.hot(h), p.finished())
+		c.leave(c.hot(h), p.finished)
 		return
 	}
 	if p.expired() {
 		*c.expired++
 	}
-	c.gone.put(xxhash.Sum64String(p.id()), p.finished())
-	c.remove(p.id(), h)
+	var buf [64]byte
+	hash := xxhash.Sum64(p.id.appendTo(buf[:0]))
+	c.gone.put(hash, p.finished)
+	c.remove(hash, h)
 }
 
 // pack appends the interaction's packed form; false where it has none.
@@ -158,9 +153,8 @@ func (i *interaction) pack(b []byte, end int64) ([]byte, bool) {
 	if i.notBefore != schema.NoTime {
 		flags |= coldNotBefore
 	}
-	b = binary.LittleEndian.AppendUint64(b, uint64(end)<<8|uint64(flags))
+	b = append(b, flags)
 	b = binary.AppendUvarint(b, uint64(end-i.look))
-	b = packText(b, i.id.text)
 	b = binary.AppendVarint(b, end-i.own.T)
 	if i.own.HasSeq {
 		b = binary.AppendVarint(b, i.own.Seq)
@@ -175,7 +169,7 @@ func (i *interaction) pack(b []byte, end int64) ([]byte, bool) {
 		in := &i.line.in[k]
 		b, before = packInput(b, in, before), in
 		if x := i.line.extra(in); x != nil {
-			b = packExtra(b, x)
+			b = i.c.packExtra(b, x)
 			if x == i.created.x {
 				from = k + 1
 			}
@@ -188,11 +182,12 @@ func (i *interaction) pack(b []byte, end int64) ([]byte, bool) {
 	return b, i.attrs == i.created.x.attrs && i.created.t == i.line.time(&i.line.in[from-1])
 }
 
-func (i *interaction) unpack(p cold) {
-	end, flags := p.finished(), p.flags()
-	r := unpacker{p[8:]}
+func (i *interaction) unpack(p *cold) {
+	end := p.finished
+	r := unpacker{p.text}
+	flags := r.byte()
 	r.uint()
-	i.id = identOf(strings.Clone(r.text()))
+	i.id = identOf(p.id.text())
 	i.own.T = end - r.int()
 	if flags&coldSequence != 0 {
 		i.own.Seq, i.own.HasSeq = r.int(), true
@@ -207,7 +202,7 @@ func (i *interaction) unpack(p cold) {
 	for range r.uint() {
 		in, hasExtra := r.input(&before)
 		if hasExtra {
-			in.x = l.addExtra(r.extra())
+			in.x = l.addExtra(r.extra(i.c))
 		}
 		l.in, before = append(l.in, in), in
 	}
@@ -289,7 +284,7 @@ const (
 	packedNum
 )
 
-func packExtra(b []byte, x *extra) []byte {
+func (c *center) packExtra(b []byte, x *extra) []byte {
 	var has byte
 	for k, there := range [...]bool{x.hasSeq, x.late != 0, x.attrs != nil, len(x.text) > 0, x.num != 0} {
 		if there {
@@ -309,7 +304,7 @@ func packExtra(b []byte, x *extra) []byte {
 	if len(x.text) > 0 {
 		b = binary.AppendUvarint(b, uint64(len(x.text)))
 		for _, s := range x.text {
-			b = packText(b, s)
+			b = c.packWord(b, s)
 		}
 	}
 	if x.num != 0 {
@@ -340,12 +335,35 @@ func packAttributes(b []byte, a *attributes) []byte {
 	return b
 }
 
+// maxWords bounds the names that words may add to.
+const maxWords = 1 << 12
+
+// packWord writes a text that many interactions share: its number among the centre's names or, where there are many, 0 and itself.
+func (c *center) packWord(b []byte, s string) []byte {
+	n := c.byName[s]
+	if n == 0 && s != "" && len(c.names) < maxWords {
+		n = c.name(s)
+	}
+	b = binary.AppendUvarint(b, uint64(n))
+	if n == 0 {
+		b = packText(b, s)
+	}
+	return b
+}
+
+func (r *unpacker) word(c *center) string {
+	if n := r.uint(); n != 0 {
+		return c.names[n]
+	}
+	return strings.Clone(r.text())
+}
+
 func packText(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
 // unpacker reads what the pack functions wrote. Its strings share the packed form's memory.
-type unpacker struct{ rest cold }
+type unpacker struct{ rest string }
 
 func (r *unpacker) byte() uint8 {
 	v := r.rest[0]
@@ -371,7 +389,7 @@ func (r *unpacker) int() int64 {
 
 func (r *unpacker) text() string {
 	n := r.uint()
-	s := string(r.rest[:n])
+	s := r.rest[:n]
 	r.rest = r.rest[n:]
 	return s
 }
@@ -403,7 +421,7 @@ func (r *unpacker) input(before *input) (in input, hasExtra bool) {
 	return in, has&packedExtra != 0
 }
 
-func (r *unpacker) extra() *extra {
+func (r *unpacker) extra(c *center) *extra {
 	x, has := &extra{}, r.byte()
 	if has&packedSeq != 0 {
 		x.seq, x.hasSeq = r.int(), true
@@ -417,7 +435,7 @@ func (r *unpacker) extra() *extra {
 	if has&packedText != 0 {
 		x.text = make([]string, r.uint())
 		for k := range x.text {
-			x.text[k] = strings.Clone(r.text())
+			x.text[k] = r.word(c)
 		}
 	}
 	if has&packedNum != 0 {

@@ -39,7 +39,7 @@ func packPane(b []byte, p *pane) []byte {
 
 // next splits the first pane off.
 func (p packedPanes) next() (quarter int32, entries, rest packedPanes) {
-	r := unpacker{cold(p)}
+	r := unpacker{string(p)}
 	quarter = int32(uint32(r.uint()))
 	n := r.uint()
 	return quarter, packedPanes(r.rest[:n]), packedPanes(r.rest[n:])
@@ -48,7 +48,7 @@ func (p packedPanes) next() (quarter int32, entries, rest packedPanes) {
 // entries reads those of one pane.
 func (p packedPanes) entries(add func(uint64)) {
 	minute := 0
-	for r := (unpacker{cold(p)}); r.rest != ""; {
+	for r := (unpacker{string(p)}); r.rest != ""; {
 		b := r.byte()
 		metric, step, value := b&metricMask, b>>stepShift, int64(0)
 		if step == farStep {

@@ -3,7 +3,7 @@ package engine
 // stretchOf is a number of inputs that lie before those that a timeline has at hand: packed, a third of the size and, but for the
 // extras of a few, nothing for the collector to look at.
 type stretchOf[S any] struct {
-	packed cold
+	packed string
 	more   *pastMore[S] // nil where there is neither
 	last   uint32       // dt of the last input
 	ref1   uint32       // of the last input
@@ -67,7 +67,7 @@ func (l *timeline[S]) packInputs(p *stretchOf[S], list []input) {
 		p.told = p.told || in.kind == kindTransition
 		before = in
 	}
-	p.packed, p.last, p.ref1, p.n = cold(text), before.dt, before.ref1, p.n+uint16(len(list))
+	p.packed, p.last, p.ref1, p.n = string(text), before.dt, before.ref1, p.n+uint16(len(list))
 }
 
 // unpackTo makes sure that inputs of that moment are at hand, and that one can be put before them.

@@ -2,9 +2,8 @@ package engine
 
 import (
 	"encoding/binary"
+	"strings"
 	"unsafe"
-
-	"github.com/cespare/xxhash/v2"
 )
 
 // slot is what an interaction's handle stands for: none, one of those that are hot (by its seat), or one that is cold (by chunk and
@@ -21,11 +20,14 @@ func (s slot) isHot() bool { return s&hotSlot != 0 }
 
 func (s slot) isCold() bool { return s != 0 && !s.isHot() }
 
-// coldChunk is memory of cold interactions, one after the other, each behind its length. It is dropped whole when the last of them has
-// left or is folded again, at the latest a horizon after it was written.
+// coldChunk is memory of cold interactions, one after the other, each behind its length: its id and when it was finished, both relative
+// to the first one's, and its text. It is dropped whole when the last of them has left or is folded again, at the latest a horizon after it
+// was written.
 type coldChunk struct {
-	text []byte
-	live int
+	text  []byte
+	live  int
+	first string // id
+	from  int64  // when the first was finished
 }
 
 const (
@@ -39,17 +41,22 @@ type coldChunks struct {
 	free    []int // unused ones of the list
 	filling int   // 1 + index, 0 for none
 	bytes   int
+	head    []byte // scratch
 }
 
 // add copies a cold interaction.
-func (l *coldChunks) add(packed []byte) slot {
-	need := len(packed) + binary.MaxVarintLen32
+func (l *coldChunks) add(id string, finished int64, text []byte) slot {
+	need := len(text) + len(id) + 4*binary.MaxVarintLen64
 	if l.filling == 0 || cap(l.list[l.filling-1].text)-len(l.list[l.filling-1].text) < need {
 		l.begin(need)
+		ch := &l.list[l.filling-1]
+		ch.first, ch.from = strings.Clone(id), finished
 	}
 	ch := &l.list[l.filling-1]
 	s := coldSlot(l.filling-1, len(ch.text))
-	ch.text = append(binary.AppendUvarint(ch.text, uint64(len(packed))), packed...)
+	l.head = binary.AppendVarint(packID(l.head[:0], id, ch.first), finished-ch.from)
+	ch.text = binary.AppendUvarint(ch.text, uint64(len(l.head)+len(text)))
+	ch.text = append(append(ch.text, l.head...), text...)
 	ch.live++
 	return s
 }
@@ -79,9 +86,12 @@ func (l *coldChunks) drop(k int) {
 
 // at is a cold interaction. Chunks are only ever appended to, so that it may be kept, but then it keeps its chunk's memory.
 func (l *coldChunks) at(s slot) cold {
-	text := l.list[s>>32-1].text[uint32(s):]
+	ch := &l.list[s>>32-1]
+	text := ch.text[uint32(s):]
 	n, k := binary.Uvarint(text)
-	return cold(unsafe.String(&text[k], int(n)))
+	r := unpacker{unsafe.String(&text[k], int(n))}
+	id := r.id(ch.first)
+	return cold{id, ch.from + r.int(), r.rest}
 }
 
 // remove forgets a cold interaction.
@@ -132,7 +142,8 @@ func (c *center) idOf(h uint32) string {
 	case s.isHot():
 		return c.seats[uint32(s)].id.text
 	case s.isCold():
-		return c.chunks.at(s).id()
+		p := c.chunks.at(s)
+		return p.id.text()
 	}
 	return ""
 }
@@ -143,15 +154,16 @@ func (c *center) find(id string, hash uint64) (uint32, bool) {
 		if s := c.slab[h]; s.isHot() {
 			return c.seats[uint32(s)].id.is(id)
 		}
-		return c.idOf(h) == id
+		p := c.chunks.at(c.slab[h])
+		return p.id.is(id)
 	})
 }
 
-// remove frees a handle and forgets its id.
-func (c *center) remove(id string, h uint32) {
+// remove frees a handle and forgets its hashed id.
+func (c *center) remove(hash uint64, h uint32) {
 	c.vacate(h)
 	c.free = append(c.free, h)
-	c.ids.remove(xxhash.Sum64String(id), h)
+	c.ids.remove(hash, h)
 }
 
 // ident is an id. Ordinary ones lie beside what they name too, so that comparing one looks at no other memory.

@@ -63,6 +63,7 @@ type dumpAgent struct {
 type dumpInteraction struct {
 	Present  bool // false: a free handle
 	Cold     string
+	Finished int64 // if it is cold
 	ID       string
 	Attrs    *attributes
 	CreatedT int64
@@ -237,7 +238,8 @@ func (c *center) dumpOne(s slot) dumpInteraction {
 	case s == 0:
 		return dumpInteraction{}
 	case s.isCold():
-		return dumpInteraction{Present: true, Cold: string(c.chunks.at(s))}
+		p := c.chunks.at(s)
+		return dumpInteraction{Present: true, Cold: p.text, Finished: p.finished, ID: p.id.text()}
 	}
 	i := c.seats[uint32(s)]
 	d := dumpInteraction{Present: true, ID: i.id.text, Attrs: i.attrs, CreatedT: i.created.t, Own: i.own, Line: dumpLine(&i.line)}
@@ -315,9 +317,9 @@ func (c *center) loadInteraction(h uint32, d *dumpInteraction, scratch *outputs)
 		c.slab = append(c.slab, 0)
 		return
 	}
-	if p := cold(d.Cold); p != "" {
-		c.slab = append(c.slab, c.chunks.add([]byte(d.Cold)))
-		c.ids.add(xxhash.Sum64String(p.id()), h)
+	if d.Cold != "" {
+		c.slab = append(c.slab, c.chunks.add(d.ID, d.Finished, []byte(d.Cold)))
+		c.ids.add(xxhash.Sum64String(d.ID), h)
 		return
 	}
 	i := &interaction{id: identOf(d.ID), handle: h, c: c, own: d.Own, look: schema.Open,
