@@ -28,7 +28,7 @@ type center struct {
 	byName    map[string]uint32
 	names     []string // of queues and campaigns; names[0] is ""
 
-	series    map[seriesKey]*series
+	series    seriesTable
 	touched   []*series
 	sums      []*Sums // to be kept up to date
 	expired   *int64  // the engine's count of interactions that expired
@@ -62,7 +62,7 @@ type center struct {
 func newCenter(id string, cfg *Config) *center {
 	return &center{id: strings.Clone(id), horizon: cfg.HorizonMs, keep: cfg.KeepMs, live: cfg.Live, newest: schema.NoTime, completeUntil: schema.NoTime,
 		byAgent: map[string]uint32{}, agents: []*agent{nil},
-		byName: map[string]uint32{"": 0}, names: []string{""}, recent: []*series{nil}, series: map[seriesKey]*series{}, swept: schema.NoTime, packed: schema.NoTime}
+		byName: map[string]uint32{"": 0}, names: []string{""}, recent: []*series{nil}, swept: schema.NoTime, packed: schema.NoTime}
 }
 
 // name gives a queue's or campaign's number.

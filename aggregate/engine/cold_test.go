@@ -109,8 +109,8 @@ func TestPackedPaneIsCorrected(t *testing.T) {
 	f.do(login(20*60, "b")) // the next quarter
 	f.settle()
 	c := f.e.centers["1"]
-	require.NotEmpty(t, c.series)
-	for _, s := range c.series {
+	require.NotZero(t, c.series.n)
+	for s := range c.series.all() {
 		require.Equal(t, int32(noQuarter), s.now.quarter)
 		require.Nil(t, s.others)
 		require.NotEmpty(t, s.closed)

@@ -189,7 +189,7 @@ func (e *Engine) load(g *gob.Decoder) error {
 
 func (c *center) dump(g *gob.Encoder) error {
 	d := dumpCenter{ID: c.id, Newest: c.newest, CompleteUntil: c.completeUntil, Swept: c.swept,
-		Names: c.names, Agents: len(c.agents) - 1, Slab: len(c.slab), Series: len(c.series), Deadlines: c.deadlines.n,
+		Names: c.names, Agents: len(c.agents) - 1, Slab: len(c.slab), Series: c.series.n, Deadlines: c.deadlines.n,
 		Free: c.free}
 	c.gone.each(func(hash uint64, at int64) { d.GoneHashes, d.GoneAt = append(d.GoneHashes, hash), append(d.GoneAt, at) })
 	for m, s := range c.seen.minutes {
@@ -209,7 +209,8 @@ func (c *center) dump(g *gob.Encoder) error {
 			return err
 		}
 	}
-	for k, s := range c.series {
+	for s := range c.series.all() {
+		k := &s.key
 		ds := dumpSeries{Agent: k.agent, Queue: k.queue, Campaign: k.campaign, Channel: uint8(k.channel), Direction: uint8(k.direction)}
 		c.text = append(c.text[:0], s.closed...)
 		for p := &s.now; p != nil; p = p.after(s) {
@@ -343,7 +344,7 @@ func (c *center) loadSeries(g *gob.Decoder, n int) error {
 		s := &series{key: seriesKey{d.Agent, d.Queue, d.Campaign, schema.Channel(d.Channel), schema.Direction(d.Direction)},
 			now: pane{quarter: noQuarter}}
 		s.closed = packedPanes(d.Panes)
-		c.series[s.key] = s
+		c.series.add(s)
 	}
 	return nil
 }

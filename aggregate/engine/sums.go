@@ -58,11 +58,11 @@ func (s *Sums) Close() {
 
 // reset has everything added up anew.
 func (s *Sums) reset() {
-	n := len(s.of.series)
+	n := s.of.series.n
 	s.at, s.list, s.stale = make(map[seriesKey]int, n), make([]sum, 0, n), make(map[seriesKey]int64, n)
 	s.alone = maps.Clone(s.base)
-	for key := range s.of.series {
-		s.stale[key] = math.MinInt64
+	for series := range s.of.series.all() {
+		s.stale[series.key] = math.MinInt64
 	}
 }
 
@@ -150,7 +150,7 @@ func (s *Sums) add(key seriesKey, first int64) {
 // read gives a series' entries of the range, but for those that are settled: the ones to settle, and those that came since.
 func (s *Sums) read(now *sum) (past, recent []uint64) {
 	past, recent = s.of.quarter[:0], s.of.minutes[:0]
-	series, from := s.of.series[now.key], s.from
+	series, from := s.of.series.find(&now.key), s.from
 	if now.settled != nil {
 		from = now.until
 	}

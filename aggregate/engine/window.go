@@ -91,6 +91,9 @@ func (c *center) count(k *contribution) {
 	minute := int((k.t - start) / minuteMs)
 	e := entry(minute, k.metric, k.value)
 	if !k.back {
+		if n := len(p.entries); n == cap(p.entries) { // there are many panes: not doubled
+			p.entries = append(make([]uint64, 0, n+max(8, n/4)), p.entries...)
+		}
 		p.entries = append(p.entries, e)
 	} else {
 		for i := len(p.entries) - 1; i >= 0; i-- {
@@ -116,10 +119,10 @@ func (c *center) seriesOf(k *seriesKey) *series {
 	if s := *recent; s != nil && s.key == *k {
 		return s
 	}
-	s := c.series[*k]
+	s := c.series.find(k)
 	if s == nil {
 		s = &series{key: *k, now: pane{quarter: noQuarter}}
-		c.series[*k] = s
+		c.series.add(s)
 	}
 	*recent = s
 	return s
@@ -292,7 +295,7 @@ func (c *center) sweep() {
 func (c *center) packPanes() {
 	until := int32(floorTo(min(c.newest-c.keep, c.completeUntil-quarterMs), quarterMs) / quarterMs) // dropped up to there
 	now := int32(floorTo(c.newest, quarterMs) / quarterMs)
-	for k, s := range c.series {
+	c.series.drop(func(s *series) bool {
 		c.text = s.closed.since(c.text[:0], until)
 		passed := func(p *pane) bool {
 			if p.quarter >= now || p.touched != 0 {
@@ -316,10 +319,12 @@ func (c *center) packPanes() {
 		if string(s.closed) != string(c.text) {
 			s.closed = packedPanes(c.text)
 		}
-		if s.now.quarter == noQuarter && s.others == nil && s.closed == "" {
-			c.dropSeries(k)
+		if s.now.quarter != noQuarter || s.others != nil || s.closed != "" {
+			return false
 		}
-	}
+		c.forgetRecent(&s.key)
+		return true
+	})
 }
 
 // forget leaves no pane. One that was counted in until now keeps its memory for the next quarter.
@@ -330,8 +335,7 @@ func (p *pane) forget(now int32) {
 	p.entries, p.quarter = p.entries[:0], noQuarter
 }
 
-func (c *center) dropSeries(k seriesKey) {
-	delete(c.series, k)
+func (c *center) forgetRecent(k *seriesKey) {
 	if k.agent != 0 {
 		c.agents[k.agent].recent = nil
 	} else {
