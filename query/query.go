@@ -30,6 +30,7 @@ type Config struct {
 	RequestsPerSecond, Burst int
 	Limits                   native.Limits
 	StreamWriteTimeout       time.Duration // how long a client of a stream may take nothing in; 30 s
+	StreamHeartbeat          time.Duration // between signs of life on streams; 15 s
 	Origins                  []string      // whose pages may call from a browser: scheme://host[:port]
 	TrustedProxies           []string      // addresses or networks whose X-Forwarded-For is believed
 	// MetricsElsewhere leaves /metrics out here, because MetricsApp serves it on a port of its own.
@@ -134,7 +135,7 @@ func New(c Config, d Deps) (*App, error) {
 	a := &App{config: c, proxies: proxies, limiter: newLimiter(c.RequestsPerSecond, c.Burst, d.Now), deps: d, counts: newRequestMetrics(d.Set)}
 	api, err := native.New(native.Deps{Source: d.Source, Catalogue: d.Catalogue, Authenticator: d.Authenticator, Collector: d.Collector,
 		History: d.History, Commands: d.Commands, Alerts: d.Alerts, Push: d.Push, Limits: c.Limits, Now: d.Now,
-		Streams: native.Streams{WriteTimeout: c.StreamWriteTimeout, Origins: c.Origins}})
+		Streams: native.Streams{WriteTimeout: c.StreamWriteTimeout, Heartbeat: c.StreamHeartbeat, Origins: c.Origins}})
 	if err != nil {
 		return nil, err
 	}

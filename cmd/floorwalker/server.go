@@ -25,6 +25,7 @@ import (
 	"floorwalker/query"
 	"floorwalker/query/alert"
 	"floorwalker/query/auth"
+	"floorwalker/query/clarity"
 	"floorwalker/query/command"
 	"floorwalker/query/floor"
 	reader "floorwalker/query/history"
@@ -58,7 +59,8 @@ type server struct {
 	lag           *lag
 	flushed       *flushed
 	push          *hub.Hub // with the role query
-	url           string   // of the API
+	vendors       []query.Surface
+	url           string // of the API
 }
 
 // startServer starts everything in the order of the data's way, after what is among the components already. On an error nothing is left
@@ -357,6 +359,11 @@ func (s *server) startAPI(ctx context.Context) error {
 	}
 	s.components.start("api", func(ctx context.Context) error { return serveApp(ctx, app.Serve, app.Shutdown, listener) })
 	s.components.start("push", s.push.Run) // ends before the api, which waits for what is open
+	for _, of := range s.vendors {
+		if pushes, ok := of.(interface{ Run(context.Context) error }); ok {
+			s.components.start("vendors' push", pushes.Run)
+		}
+	}
 	s.log.Info("serving", "url", s.url)
 	return nil
 }
@@ -377,14 +384,15 @@ func (s *server) newApp() (*query.App, error) {
 	events := s.producer.Collector(s.cfg.Kafka.FutureLimit, 0)
 	log := &commandLog{producer: s.producer, collector: events, topics: kafkaTopics(s.cfg.Kafka), view: s.view, directory: s.directoryRead}
 	commands := command.New(source, log, time.Now)
-	vendors, err := surfaces.New(s.cfg.ContactCenters, surfaces.Deps{Source: source, History: past, Presences: commands, Log: s.log, Now: time.Now,
-		Clarity: surfaces.Clarity{History: past, Commands: commands, URL: s.cfg.PublicURL}})
-	if err != nil {
-		return nil, err
-	}
 	l := s.cfg.Query.Limits
 	s.push, err = hub.New(hub.Config{Source: source, Metrics: s.set, Log: s.log,
 		Limits: hub.Limits{Streams: l.Streams, StreamsPerPrincipal: l.StreamsPerPrincipal, Feeds: l.StreamFeeds}})
+	if err != nil {
+		return nil, err
+	}
+	s.vendors, err = surfaces.New(s.cfg.ContactCenters, surfaces.Deps{Source: source, History: past, Presences: commands, Log: s.log, Now: time.Now,
+		Clarity: surfaces.Clarity{History: past, Commands: commands, URL: s.cfg.PublicURL,
+			Push: clarity.Push{Hub: s.push, Alerts: s.alerts, Origins: s.cfg.Query.CORS.Origins, Metrics: s.set}}})
 	if err != nil {
 		return nil, err
 	}
@@ -396,7 +404,7 @@ func (s *server) newApp() (*query.App, error) {
 			Commands:  commands,
 			Alerts:    s.alerts,
 			Push:      s.push,
-			Surfaces:  vendors,
+			Surfaces:  s.vendors,
 			Readiness: s.readiness, Sets: []*metrics.Set{s.set}, Set: s.set, Logger: s.log,
 		})
 }

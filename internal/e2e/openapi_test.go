@@ -53,7 +53,8 @@ func TestOpenAPI_SchemathesisFindsNoFailure(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	defer cancel()
 	out, err := schemathesis.Run(ctx, modules, dir, f.URL+"/openapi.json", "--phases", "coverage,fuzzing", "--max-time", limit,
-		"--seed", "1", "--rate-limit", "190/s", "--warnings", "off", "--suppress-health-check", "all")
+		"--seed", "1", "--rate-limit", "190/s", "--warnings", "off", "--suppress-health-check", "all",
+		"--exclude-operation-id", "stream") // whose answer does not end
 	require.NoError(t, err, out)
 	require.NotContains(t, out, " 0 generated", "it tested something")
 	t.Log(out[max(0, len(out)-1500):])

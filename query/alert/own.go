@@ -52,6 +52,7 @@ func (a *Alerts) Own(ctx context.Context, gen Generation) error {
 		return context.Cause(ctx)
 	case <-reached:
 	}
+	o.believeCommitted()
 	a.deps.Log.Info("evaluating alert rules", "partitions", gen.Partitions)
 	defer a.forgetRules()
 	return o.evaluate(ctx)
@@ -66,6 +67,18 @@ func (a *Alerts) forgetRules() {
 	a.mu.Unlock()
 }
 
+// believeCommitted drops positions that lie after the partition's end: they are of a topic that was there before this one.
+func (o *owner) believeCommitted() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, p := range o.gen.Partitions {
+		if next := o.gen.Committed[p]; next > o.read[p] {
+			o.a.deps.Log.Warn("the alerts' topic was made anew: posting from here on", "partition", p, "committed", next, "end", o.read[p])
+			o.posts.begin(p)
+		}
+	}
+}
+
 // apply takes what has been read back.
 func (o *owner) apply(ctx context.Context, rec *schema.Record) {
 	o.mu.Lock()
@@ -73,7 +86,7 @@ func (o *owner) apply(ctx context.Context, rec *schema.Record) {
 	accepted, _ := o.book.apply(string(rec.Key), rec.Value) // who lists has told of it
 	o.read[rec.Partition] = rec.Offset + 1
 	o.posts.take(ctx, rec.Partition, rec.Offset, accepted)
-	if accepted != nil && rec.Offset >= o.gen.Committed[rec.Partition] {
+	if accepted != nil && o.posts.due(rec.Partition, rec.Offset) {
 		o.a.counts.transition(accepted.State)
 	}
 	close(o.come)

@@ -26,6 +26,7 @@ type posts struct {
 	open    map[int]map[int64]bool
 	next    map[int]int64
 	stored  map[int]int64
+	from    map[int]int64 // what lies before has been settled by an owner before
 	running sync.WaitGroup
 }
 
@@ -37,7 +38,21 @@ type post struct {
 }
 
 func newPosts(a *Alerts, gen Generation) *posts {
-	return &posts{a: a, gen: gen, queues: map[string][]post{}, open: map[int]map[int64]bool{}, next: map[int]int64{}, stored: map[int]int64{}}
+	return &posts{a: a, gen: gen, queues: map[string][]post{}, open: map[int]map[int64]bool{}, next: map[int]int64{}, stored: map[int]int64{}, from: maps.Clone(gen.Committed)}
+}
+
+// begin takes back what an owner before is said to have settled.
+func (p *posts) begin(partition int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.from, partition)
+}
+
+// due reports whether no owner before has settled a record.
+func (p *posts) due(partition int, offset int64) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return offset >= p.from[partition]
 }
 
 // take notes a record that was read; accepted is nil where it is no transition. It does not wait.
@@ -45,7 +60,7 @@ func (p *posts) take(ctx context.Context, partition int, offset int64, accepted 
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.next[partition] = offset + 1
-	if accepted == nil || accepted.Rule.Webhook == "" || offset < p.gen.Committed[partition] {
+	if accepted == nil || accepted.Rule.Webhook == "" || offset < p.from[partition] {
 		return
 	}
 	hook := accepted.Rule.Webhook

@@ -191,10 +191,10 @@ func (r *rule) figure(s *floor.Source, v *floor.View) figure {
 // of reads the figure of a row.
 func (r *rule) of(row *floor.Row, v *floor.View, t metric.Thresholds) figure {
 	value, ok := r.field.Number(row.Totals(r.field), metric.Options{Formula: v.Formula(), Threshold: t.Fallback()})
-	if !ok && !math.IsNaN(r.nothing) {
+	if !ok && finite(r.nothing) {
 		return figure{r.nothing, true, true}
 	}
-	return figure{value, ok, true}
+	return figure{value, ok && finite(value), true}
 }
 
 // together are rules of one window whose scope is one queue or campaign each: one pass over the floor finds the figures of all.

@@ -199,6 +199,18 @@ func TestWebhook_KnownToTheNextOwnerOnly_Posted(t *testing.T) {
 	eventually(t, func() bool { return len(to.all()) == 2 && c.position() == 2 }, "delivered")
 }
 
+// A position of a topic that was there before this one keeps nothing from being posted.
+func TestWebhook_TopicMadeAnew_Posted(t *testing.T) {
+	to := newReceiver(t, ok)
+	w, topic, c := newWorld(), newMemory(), &commits{at: map[int]int64{0: 1000}}
+	w.rule(t, "r", hooked("pager"))
+	g := c.generation()
+	g.Commit = func(map[int]int64) error { return nil } // of a group, commits only move forward
+	newNode(t, w, topic, nil, hooks(to.URL)).own(t, g)
+	w.wait(10)
+	eventually(t, func() bool { return len(to.all()) == 2 }, "posted")
+}
+
 // A redirect is an answer, not a way.
 func TestWebhook_Redirect_NotFollowed(t *testing.T) {
 	for _, status := range []int{301, 302, 303, 307, 308} {

@@ -58,8 +58,9 @@ type Deps struct {
 	History   History  // nil: only the live view is served
 	Commands  Commands // nil: nothing can be set
 	Centers   []Center
-	Providers []Provider   // of identities; the first that reads a request's Authorization is asked
-	URL       string       // scheme://host of this server; empty: as the request names it
+	Providers []Provider // of identities; the first that reads a request's Authorization is asked
+	URL       string     // scheme://host of this server; empty: as the request names it
+	Push      Push
 	Log       *slog.Logger // takes what clients log
 	Now       func() time.Time
 }
@@ -68,6 +69,7 @@ type Deps struct {
 type API struct {
 	Deps
 	centers map[string]*Center // by client id
+	push    *pusher
 }
 
 // New makes the surface.
@@ -88,6 +90,10 @@ func New(d Deps) (*API, error) {
 			}
 			a.centers[id] = &c
 		}
+	}
+	var err error
+	if a.push, err = newPusher(a); err != nil {
+		return nil, fmt.Errorf("clarity: %w", err)
 	}
 	return a, nil
 }
@@ -112,7 +118,7 @@ func (a *API) admit(c *fiber.Ctx) (string, error) {
 		return "", invisible()
 	}
 	c.Locals(admittedKey, who)
-	return "clarity/" + who.contactCenter + "/" + who.agent, nil
+	return principalID(who), nil
 }
 
 func (a *API) authenticate(c *fiber.Ctx) (caller, error) {

@@ -100,15 +100,27 @@ func (s *sight) agent(text string) (*floor.Agent, error) {
 // queue is a visible queue's id.
 func (s *sight) queue(text string) (string, error) {
 	id := s.entity(directory.KindQueue, text)
-	if _, known := slices.BinarySearch(s.v.QueueIDs(), id); !known || !s.may.queue(id) {
+	if !s.seesQueue(id) {
 		return "", invisible()
 	}
 	return id, nil
 }
 
+func (s *sight) seesQueue(id string) bool {
+	_, known := slices.BinarySearch(s.v.QueueIDs(), id)
+	return known && s.may.queue(id)
+}
+
 // unit is the id of a visible team, group or business unit.
 func (s *sight) unit(kind, text string) (string, error) {
 	id := s.entity(kind, text)
+	if !s.seesUnit(kind, id) {
+		return "", invisible()
+	}
+	return id, nil
+}
+
+func (s *sight) seesUnit(kind, id string) bool {
 	may := s.may.team
 	switch kind {
 	case directory.KindGroup:
@@ -116,8 +128,6 @@ func (s *sight) unit(kind, text string) (string, error) {
 	case directory.KindBusinessUnit:
 		may = s.may.unit
 	}
-	if _, known := s.v.Directory.Raw(kind, id); !known || !may(id) {
-		return "", invisible()
-	}
-	return id, nil
+	_, known := s.v.Directory.Raw(kind, id)
+	return known && may(id)
 }

@@ -13,10 +13,13 @@ import (
 func (a *API) Operations() []route.Operation {
 	s := a.newSurface()
 	out := []route.Operation{a.tokenOperation()}
-	for _, group := range [][]endpoint{profileEndpoints(), statusEndpoints(), metricEndpoints(), sessionEndpoints(), otherEndpoints()} {
+	for _, group := range [][]endpoint{profileEndpoints(), statusEndpoints(), metricEndpoints(), sessionEndpoints(), subscriptionEndpoints(), otherEndpoints()} {
 		for _, e := range group {
 			out = append(out, a.operation(s, e))
 		}
+	}
+	if a.push.server != nil {
+		out = append(out, a.push.server.Operations()...)
 	}
 	return out
 }

@@ -22,6 +22,7 @@ type properties struct {
 	metricSet, sessionSet, statSet map[string]bool
 	modalities                     [numModalities]bool
 	breakdowns, history            bool
+	moments                        bool // of times that run, when they began: pushed rows must not change by the mere passing of time
 }
 
 // Structures of an answer, as the suffixes of paths name them.

@@ -306,6 +306,8 @@ func countOf(c schema.Count) func(*queueBoard, *metric.Totals, *waiting, modalit
 	}
 }
 
+const longestQueuedTime = "longestQueuedTime"
+
 var queueBag = []queueMetric{
 	{"queuedCount", func(_ *queueBoard, _ *metric.Totals, w *waiting, m modality) (float64, bool) {
 		return float64(w.count[m]), true
@@ -319,7 +321,7 @@ var queueBag = []queueMetric{
 	{"abandonedAfterSLACount", func(_ *queueBoard, t *metric.Totals, _ *waiting, _ modality) (float64, bool) {
 		return float64(t.Counts[schema.CountAbandoned] - t.ServiceLevel.AbandonedIn), true
 	}},
-	{"longestQueuedTime", func(b *queueBoard, _ *metric.Totals, w *waiting, m modality) (float64, bool) {
+	{longestQueuedTime, func(b *queueBoard, _ *metric.Totals, w *waiting, m modality) (float64, bool) {
 		return float64(b.v.AsOf - w.oldest[m]), w.oldest[m] != schema.NoTime
 	}},
 	{"averageSpeedOfAnswer", func(_ *queueBoard, t *metric.Totals, _ *waiting, _ modality) (float64, bool) {
@@ -384,6 +386,8 @@ func (q *queueMetric) write(e *encode.Encoder, b *queueBoard, t *metric.Totals, 
 	switch {
 	case !ok:
 		e.Null()
+	case q.name == longestQueuedTime:
+		writeTime(e, int64(v), w.oldest[m], b.p.moments)
 	case v == math.Trunc(v):
 		e.Int(int64(v))
 	default:

@@ -74,10 +74,25 @@ func (s session) status() string {
 
 // queuedMs is how long the session has lasted while it waits (dictionary, Model Session), else 0.
 func (s session) queuedMs() int64 {
-	if s.State != schema.StateWaiting {
+	since, runs := s.queuedSince()
+	if !runs {
 		return 0
 	}
-	return max(0, s.v.AsOf-s.Start)
+	return max(0, s.v.AsOf-since)
+}
+
+// queuedSince is when queuedMs began to run; false where it does not.
+func (s session) queuedSince() (since int64, runs bool) {
+	return s.Start, s.State == schema.StateWaiting
+}
+
+// activeSince is when activeMs began to run; false where it does not.
+func (s session) activeSince() (since int64, runs bool) {
+	switch s.State {
+	case schema.StateConnected, schema.StateHeld, schema.StateParked:
+		return s.Connected, s.Connected != schema.NoTime
+	}
+	return 0, false
 }
 
 // activeMs is the time since the first connect while the session is with agents; up to its end once it is over.
@@ -85,9 +100,10 @@ func (s session) activeMs() int64 {
 	if s.Connected == schema.NoTime {
 		return 0
 	}
+	if since, runs := s.activeSince(); runs {
+		return max(0, s.v.AsOf-since)
+	}
 	switch s.State {
-	case schema.StateConnected, schema.StateHeld, schema.StateParked:
-		return max(0, s.v.AsOf-s.Connected)
 	case schema.StateWrap, schema.StateEnded:
 		if s.Ended != schema.Open {
 			return max(0, s.Ended-s.Connected)
@@ -131,7 +147,8 @@ func (s session) customer(fields ...string) string {
 }
 
 // writeModel appends the realtime Session Model.
-func (s session) writeModel(e *encode.Encoder, set map[string]bool) {
+func (s session) writeModel(e *encode.Encoder, p *properties) {
+	set := p.sessionSet
 	e.Object()
 	if set == nil && s.text != nil {
 		e.B = append(e.B, s.text...)
@@ -140,14 +157,31 @@ func (s session) writeModel(e *encode.Encoder, set map[string]bool) {
 	}
 	if has(set, "queuedMs") {
 		e.Name("queuedMs")
-		e.Int(s.queuedMs())
+		since, runs := s.queuedSince()
+		writeTime(e, s.queuedMs(), since, runs && p.moments)
 	}
 	if has(set, "activeMs") {
 		e.Name("activeMs")
-		e.Int(s.activeMs())
+		since, runs := s.activeSince()
+		writeTime(e, s.activeMs(), since, runs && p.moments)
 	}
 	e.End()
 }
+
+// writeTime appends a time in ms; in place of one that runs the moment that it began, as whoever pushes it reads it.
+func writeTime(e *encode.Encoder, ms, since int64, runs bool) {
+	if !runs {
+		e.Int(ms)
+		return
+	}
+	e.Object()
+	e.Name(sinceField)
+	e.Int(since)
+	e.End()
+}
+
+// sinceField stands for a time that runs in rows of which properties.moments was asked.
+const sinceField = "since"
 
 // writeLasting appends the fields that stay as they are while neither the interaction nor the directory changes.
 func (s session) writeLasting(e *encode.Encoder, set map[string]bool) {
@@ -227,7 +261,7 @@ func writeSessions(e *encode.Encoder, all []session, p *properties) {
 				e.Name("sessions")
 				e.Array()
 			}
-			s.writeModel(e, p.sessionSet)
+			s.writeModel(e, p)
 		}
 		if of.open {
 			e.EndArray()

@@ -100,12 +100,18 @@ func (a *API) sign(center *Center, client, issuer string, v *floor.View, agent s
 
 // verify finds out whose a token is. The client named in it is only used to look the keys up.
 func (a *API) verify(token string) (caller, error) {
+	who, _, err := a.verifyUntil(token)
+	return who, err
+}
+
+// verifyUntil also tells when the token expires.
+func (a *API) verifyUntil(token string) (who caller, until time.Time, err error) {
 	// The algorithm is ours, never the token's.
 	parser := jwt.NewParser(jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg()}), jwt.WithExpirationRequired(), jwt.WithStrictDecoding(),
 		jwt.WithTimeFunc(a.Now))
 	claims := jwt.MapClaims{}
 	var center *Center
-	_, err := parser.ParseWithClaims(token, claims, func(t *jwt.Token) (any, error) {
+	_, err = parser.ParseWithClaims(token, claims, func(t *jwt.Token) (any, error) {
 		client, _ := claims["aud"].(string)
 		if center = a.centers[client]; center == nil {
 			return nil, errors.New("there is no such client")
@@ -117,14 +123,18 @@ func (a *API) verify(token string) (caller, error) {
 		return nil, errors.New("there is no such key")
 	})
 	if err != nil {
-		return caller{}, err
+		return caller{}, until, err
 	}
 	issuer, _ := claims["iss"].(string)
 	agent, _ := claims["sub"].(string)
 	if _, has := claims["nbf"]; !has || agent == "" || !strings.HasSuffix(issuer, tokenPath) {
-		return caller{}, errors.New("a claim is missing")
+		return caller{}, until, errors.New("a claim is missing")
 	}
-	return caller{center.ContactCenter, agent}, nil
+	exp, err := claims.GetExpirationTime()
+	if err != nil || exp == nil {
+		return caller{}, until, errors.New("a claim is missing")
+	}
+	return caller{center.ContactCenter, agent}, exp.Time, nil
 }
 
 type tokenAnswer struct {

@@ -50,6 +50,7 @@ func TestRoster_AdvancedIsAsJoinedAnew(t *testing.T) {
 		}
 		live := &changing{schema.Floor{ContactCenter: "6", Agents: &btree.Map[string, *schema.LiveAgent]{}, Interactions: &btree.Map[string, *schema.LiveInteraction]{}}}
 		source := floor.NewSource(live, store, nil, time.Now)
+		tester := &floor.Tester{Selection: floor.Selection{Place: inQueue}}
 		var old []*floor.View
 		var oldRows [][]*floor.Agent
 		for range rapid.IntRange(1, 6).Draw(t, "versions") {
@@ -68,6 +69,12 @@ func TestRoster_AdvancedIsAsJoinedAnew(t *testing.T) {
 			v := source.View("6")
 			anew := floor.NewView("6", v.Floor, v.Directory, 0)
 			requireSame(t, anew, v)
+			for _, a := range v.Agents() {
+				row, ok := v.Row(a.ID)
+				require.True(t, ok)
+				require.Same(t, a, row)
+				require.Equal(t, inQueue(a.Place), tester.Test(a), a.ID)
+			}
 			old, oldRows = append(old, v), append(oldRows, v.Agents())
 		}
 		for i, v := range old {
@@ -76,6 +83,8 @@ func TestRoster_AdvancedIsAsJoinedAnew(t *testing.T) {
 		}
 	})
 }
+
+func inQueue(p *floor.Place) bool { return len(p.QueueIDs) > 0 && p.QueueIDs[0] == "q1" }
 
 func requireSame(t *rapid.T, want, got *floor.View) {
 	rows := func(agents []*floor.Agent) []string {
@@ -88,7 +97,6 @@ func requireSame(t *rapid.T, want, got *floor.View) {
 	require.Equal(t, rows(want.Agents()), rows(got.Agents()))
 	wanted := [schema.NumStatuses]bool{}
 	wanted[schema.Available], wanted[schema.Break] = true, true
-	inQueue := func(p *floor.Place) bool { return len(p.QueueIDs) > 0 && p.QueueIDs[0] == "q1" }
 	var simple, selected []*floor.Agent
 	for _, a := range want.Agents() {
 		if wanted[a.Live.Status] && inQueue(a.Place) && a.LoggedIn() && !a.Live.Suspended {

@@ -76,7 +76,7 @@ func (l Limits) withDefaults() Limits {
 type Config struct {
 	Source  Source
 	Limits  Limits
-	Look    time.Duration // between two looks at the live view; 5 ms
+	Look    time.Duration // between two looks at the live view for rows; for sums four times as long; 5 ms
 	Metrics *metrics.Set  // nil: what it does is not counted
 	Log     *slog.Logger
 	Now     func() time.Time // the clock of intervals; time.Now
@@ -236,10 +236,7 @@ func (h *Hub) attach(contactCenter string, sub *subscription, of Feed) error {
 	defer h.mu.Unlock()
 	c := h.centers[contactCenter]
 	if c == nil {
-		c = &center{}
-		for n := range c.lanes {
-			c.lanes[n] = newLane(h, contactCenter)
-		}
+		c = &center{lanes: [2]*lane{rowsLane: newLane(h, contactCenter, h.cfg.Look), sumsLane: newLane(h, contactCenter, 4*h.cfg.Look)}}
 		h.centers[contactCenter] = c
 	}
 	l := c.lanes[rowsLane]

@@ -14,6 +14,7 @@ import (
 type lane struct {
 	hub           *Hub
 	contactCenter string
+	pace          time.Duration // between two looks
 	kick          chan struct{} // there is a new subscriber
 
 	mu      sync.Mutex
@@ -30,8 +31,8 @@ type lane struct {
 	changed    uint64 // the newest look that saw anything
 }
 
-func newLane(h *Hub, contactCenter string) *lane {
-	return &lane{hub: h, contactCenter: contactCenter, kick: make(chan struct{}, 1), feeds: map[string]*feed{},
+func newLane(h *Hub, contactCenter string, pace time.Duration) *lane {
+	return &lane{hub: h, contactCenter: contactCenter, pace: pace, kick: make(chan struct{}, 1), feeds: map[string]*feed{},
 		changedAt: [2]map[string]uint64{{}, {}}}
 }
 
@@ -101,7 +102,7 @@ func (l *lane) start(h *Hub) {
 }
 
 func (l *lane) run(ctx context.Context) {
-	ticker := time.NewTicker(l.hub.cfg.Look)
+	ticker := time.NewTicker(l.pace)
 	defer ticker.Stop()
 	for {
 		awake := l.look()

@@ -37,8 +37,8 @@ func alertFilters() []route.Parameter {
 		ids("queue", "only alerts whose scope names one of these queues"), ids("agent", "likewise agents"), ids("campaign", "likewise campaigns"),
 		words("channel", "likewise channels", schema.ChannelNames()), words("direction", "likewise directions", schema.DirectionNames()),
 		ids("team", "likewise teams"), ids("group", "likewise groups"), ids("business_unit", "likewise business units"),
-		moment("from", "alerts that were triggered from here on; of history, 7 days back without it"),
-		moment("to", "alerts that were triggered before; of history"),
+		moment("from", "alerts that were triggered from here on; of history 7 days back without it"),
+		moment("to", "alerts that were triggered before"),
 	}
 }
 
@@ -53,6 +53,8 @@ func (a *API) alertOperations() []route.Operation {
 type alertFilter struct {
 	id, rule, severity, metric map[string]bool
 	scope                      map[string]map[string]bool
+	hasFrom, hasTo             bool
+	from, to                   int64 // of the triggering
 }
 
 func readAlertFilter(q *list.Query, v *floor.View) *alertFilter {
@@ -74,7 +76,9 @@ func (f *alertFilter) match(a *schema.Alert) bool {
 	case f.id != nil && !f.id[a.ID],
 		f.rule != nil && !f.rule[a.Rule.ID],
 		f.severity != nil && !f.severity[a.Rule.Severity],
-		f.metric != nil && !f.metric[a.Rule.Metric]:
+		f.metric != nil && !f.metric[a.Rule.Metric],
+		f.hasFrom && a.Triggered < f.from,
+		f.hasTo && a.Triggered >= f.to:
 		return false
 	}
 	for name, wanted := range f.scope {
@@ -90,13 +94,8 @@ func (a *API) listAlerts(r *request) error {
 	f := readAlertFilter(r.q, a.Source.View(r.contactCenter))
 	past := r.q.Choice("state", "active", []string{"active", "history"}) == "history"
 	now := a.Now().UnixMilli()
-	to, hasTo := r.q.Time("to", now)
-	from, hasFrom := r.q.Time("from", now)
-	for name, given := range map[string]bool{"from": hasFrom, "to": hasTo} {
-		if given && !past {
-			r.q.Fail(problem.Parameter(name, name+" goes with state=history"))
-		}
-	}
+	f.from, f.hasFrom = r.q.Time("from", now)
+	f.to, f.hasTo = r.q.Time("to", now)
 	if err := r.q.Err(); err != nil {
 		return err
 	}
@@ -106,13 +105,13 @@ func (a *API) listAlerts(r *request) error {
 	if !past {
 		return a.listActiveAlerts(r, f, p, now)
 	}
-	if !hasTo {
-		to = now + 1
+	if !f.hasTo {
+		f.to = max(now, f.from) + 1
 	}
-	if !hasFrom {
-		from = to - alertsBack
+	if !f.hasFrom {
+		f.from = f.to - alertsBack
 	}
-	return a.listPastAlerts(r, f, p, from, to)
+	return a.listPastAlerts(r, f, p)
 }
 
 func (a *API) listActiveAlerts(r *request, f *alertFilter, p list.Page, now int64) error {
@@ -124,15 +123,15 @@ func (a *API) listActiveAlerts(r *request, f *alertFilter, p list.Page, now int6
 	return list.Answer(r.Ctx, a.alertTable, rows, p, list.Metadata{AsOf: now, Tag: a.Now().String()})
 }
 
-func (a *API) listPastAlerts(r *request, f *alertFilter, p list.Page, from, to int64) error {
+func (a *API) listPastAlerts(r *request, f *alertFilter, p list.Page) error {
 	if a.History == nil {
 		return noHistory()
 	}
-	if err := a.Limits.checkRange(from, to); err != nil {
+	if err := a.Limits.checkRange(f.from, f.to); err != nil {
 		return err
 	}
 	set := func(s map[string]bool) []string { return slices.Sorted(maps.Keys(s)) }
-	q := history.AlertFilter{ContactCenter: r.contactCenter, From: from, To: to, IDs: set(f.id), Rules: set(f.rule), Metrics: set(f.metric),
+	q := history.AlertFilter{ContactCenter: r.contactCenter, From: f.from, To: f.to, IDs: set(f.id), Rules: set(f.rule), Metrics: set(f.metric),
 		Severities: set(f.severity), Scope: map[string][]string{}}
 	for name, wanted := range f.scope {
 		q.Scope[name] = set(wanted)
@@ -145,8 +144,8 @@ func (a *API) listPastAlerts(r *request, f *alertFilter, p list.Page, from, to i
 	}
 	return list.Answer(r.Ctx, a.alertTable, rows, p, list.Metadata{AsOf: a.Now().UnixMilli(), Tag: a.Now().String(), Write: func(e *list.Encoder) {
 		e.Name("from")
-		e.Time(from)
+		e.Time(f.from)
 		e.Name("to")
-		e.Time(to)
+		e.Time(f.to)
 	}})
 }

@@ -102,7 +102,7 @@ func New(d Deps) (*API, error) {
 	a.timelines, a.exports = timelineTable(), semaphore.NewWeighted(maxExports)
 	a.alertTable = alert.Table()
 	var err error
-	a.stream, err = stream.New(stream.Config{Hub: d.Push, Topics: a.Topics(), WriteTimeout: d.Streams.WriteTimeout, Origins: d.Streams.Origins})
+	a.stream, err = stream.New(stream.Config{Hub: d.Push, Topics: a.Topics(), WriteTimeout: d.Streams.WriteTimeout, Heartbeat: d.Streams.Heartbeat, Origins: d.Streams.Origins})
 	if err != nil {
 		return nil, err
 	}

@@ -15,6 +15,7 @@ import (
 // Streams say how the API pushes. Zero fields take the default.
 type Streams struct {
 	WriteTimeout time.Duration // how long a client may take nothing in before it is cut off; 30 s
+	Heartbeat    time.Duration // after so long a silence there is a sign of life; 15 s
 	Origins      []string      // whose pages may open a WebSocket from a browser, beside the server's own
 }
 

@@ -49,12 +49,17 @@ type socket struct {
 	by       Subscriber
 
 	writing sync.Mutex // replies come from the reader
+	pinged  time.Time
+
+	patience sync.Mutex // of the deadline for reading
+	ended    bool
 }
 
 // run sends until the session ends.
 func (s *socket) run() {
 	var reader sync.WaitGroup
 	reader.Go(s.read)
+	s.pinged = time.Now()
 	var err error
 	for err == nil {
 		err = s.next()
@@ -64,11 +69,32 @@ func (s *socket) run() {
 		s.session.End(why(err))
 		ended = &hub.EndedError{Reason: why(err)}
 	}
+	until := time.Now()
 	if code, ok := closeCodes[ended.Reason]; ok {
-		_ = s.conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, string(ended.Reason)), time.Now().Add(farewell)) // the client may be gone
+		until = until.Add(farewell)
+		_ = s.conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, string(ended.Reason)), until) // the client may be gone
 	}
-	_ = s.conn.SetReadDeadline(time.Unix(1, 0)) // the reader shall end; a connection that is broken has ended it
+	s.readUntil(until)
 	reader.Wait()
+}
+
+// alive gives the client time until its next sign of life.
+func (s *socket) alive() error {
+	s.patience.Lock()
+	defer s.patience.Unlock()
+	if s.ended {
+		return nil
+	}
+	return s.conn.SetReadDeadline(time.Now().Add(4 * s.endpoint.Heartbeat))
+}
+
+// readUntil ends the reader when the client has closed its side, too: closing the connection on what it still sends would take from it what
+// it has not read yet.
+func (s *socket) readUntil(at time.Time) {
+	s.patience.Lock()
+	defer s.patience.Unlock()
+	s.ended = true
+	_ = s.conn.SetReadDeadline(at) // of a connection that is broken, where the reader has ended
 }
 
 // closeCodes of reasons that the client is told (RFC 6455, section 7.4.1).
@@ -77,7 +103,6 @@ var closeCodes = map[hub.Reason]int{
 	hub.SlowReader:        websocket.ClosePolicyViolation,
 	hub.CredentialExpired: websocket.ClosePolicyViolation,
 	hub.ProtocolError:     websocket.CloseUnsupportedData,
-	hub.ClientGone:        websocket.CloseNormalClosure,
 }
 
 // next sends a message, or a sign of life.
@@ -85,19 +110,30 @@ func (s *socket) next() error {
 	ctx, cancel := context.WithTimeout(context.Background(), s.endpoint.Heartbeat)
 	m, err := s.session.Next(ctx)
 	cancel()
-	if errors.Is(err, context.DeadlineExceeded) {
-		if err := s.conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(s.endpoint.WriteTimeout)); err != nil {
-			return err
-		}
-		return s.write(heartbeat(s.session))
-	}
-	if err != nil {
+	silent := errors.Is(err, context.DeadlineExceeded)
+	if err != nil && !silent {
 		return err
+	}
+	if err := s.ping(); err != nil {
+		return err
+	}
+	if silent {
+		return s.write(heartbeat(s.session))
 	}
 	memory := buffers.Get().(*[]byte)
 	defer buffers.Put(memory)
 	*memory = m.JSON(*memory)
 	return s.write(*memory)
+}
+
+// ping asks from time to time whether the client is there: one that has nothing to say answers.
+func (s *socket) ping() error {
+	now := time.Now()
+	if now.Sub(s.pinged) < s.endpoint.Heartbeat {
+		return nil
+	}
+	s.pinged = now
+	return s.conn.WriteControl(websocket.PingMessage, nil, now.Add(s.endpoint.WriteTimeout))
 }
 
 func (s *socket) write(raw []byte) error {
@@ -157,9 +193,8 @@ type reply struct {
 // read answers requests until the client is gone, silent for too long, or not understood.
 func (s *socket) read() {
 	s.conn.SetReadLimit(maxRequest)
-	alive := func() error { return s.conn.SetReadDeadline(time.Now().Add(4 * s.endpoint.Heartbeat)) }
-	s.conn.SetPongHandler(func(string) error { return alive() })
-	for alive() == nil {
+	s.conn.SetPongHandler(func(string) error { return s.alive() })
+	for s.alive() == nil {
 		kind, raw, err := s.conn.ReadMessage()
 		if err != nil {
 			s.session.End(unread(err))
@@ -169,8 +204,9 @@ func (s *socket) read() {
 			s.session.End(hub.ProtocolError)
 			return
 		}
-		if s.answer(raw) != nil {
-			return // the writer notices, too
+		if err := s.answer(raw); err != nil {
+			s.session.End(why(err))
+			return
 		}
 	}
 }

@@ -38,6 +38,7 @@ type Clarity struct {
 	Commands  clarity.Commands
 	Providers []clarity.Provider // of identities, asked before the configured users
 	URL       string             // scheme://host of this server; empty: as each request names it
+	Push      clarity.Push       // a surface that pushes has a method Run
 }
 
 // New makes all surfaces; those without credentials are there too and answer nobody.
@@ -166,7 +167,7 @@ func newClarity(centers []config.ContactCenter, d Deps) (query.Surface, error) {
 	providers := append(slices.Clone(d.Clarity.Providers), domains...)
 	providers = append(providers, clarity.NewPasswords(authenticator, logins))
 	return clarity.New(clarity.Deps{Source: d.Source, History: d.Clarity.History, Commands: d.Clarity.Commands, Centers: configured, Providers: providers,
-		URL: d.Clarity.URL, Log: d.Log, Now: d.Now})
+		URL: d.Clarity.URL, Push: d.Clarity.Push, Log: d.Log, Now: d.Now})
 }
 
 // newKerberos knows the users of the configured domains; there is none of it where no domain is.

@@ -184,7 +184,8 @@ func TestTenancy_NoAnswerDependsOnAnotherContactCentre(t *testing.T) {
 			"convosoToken": func(r *drawn) { r.path += "&auth_token=" + convosoToken },
 		}
 	}
-	operations := crowded.app.Registry().Operations()
+	// A stream does not end; it has a test of its own, TestStream_HoldsNothingOfAnotherContactCentre.
+	operations := slices.DeleteFunc(slices.Clone(crowded.app.Registry().Operations()), func(op *route.Operation) bool { return op.ID == "stream" })
 	answered := map[string]int{}
 	rapid.Check(t, func(t *rapid.T) {
 		for _, op := range operations {

@@ -26,6 +26,7 @@ import (
 	"floorwalker/query/auth"
 	"floorwalker/query/command"
 	"floorwalker/query/floor"
+	"floorwalker/query/hub"
 	"floorwalker/query/vonage"
 	"floorwalker/schema"
 	"floorwalker/schema/directory"
@@ -154,7 +155,8 @@ type setup struct {
 	centers []config.ContactCenter
 	history vonage.History
 	clarity surfaces.Clarity
-	burst   int // of the limit of requests
+	push    bool // by a hub of its own, whose clock goes on
+	burst   int  // of the limit of requests
 }
 
 // newWorld has contact centre 6 and, with credentials of its own, "other".
@@ -174,6 +176,14 @@ func newWorld(t testing.TB, clock string, changes ...change) *world {
 	w.source = floor.NewSource(w.view, w.directory, []string{"6", "other"}, w.now)
 	commands := command.New(w.source, producer{w}, w.now)
 	s.clarity.Commands = commands
+	runs := []func(context.Context) error{func(ctx context.Context) error {
+		return w.view.Run(ctx, func(context.Context) ([]view.Partition, error) { return []view.Partition{w.topic}, nil })
+	}}
+	if s.push {
+		s.clarity.Push.Hub, err = hub.New(hub.Config{Source: w.source, Log: logger})
+		require.NoError(t, err)
+		runs = append(runs, s.clarity.Push.Hub.Run)
+	}
 	vendors, err := surfaces.New(s.centers, surfaces.Deps{Source: w.source, History: s.history, Presences: commands, Clarity: s.clarity, Log: logger, Now: w.now})
 	require.NoError(t, err)
 	authenticator, err := auth.New([]auth.Account{{ID: "native", ContactCenter: "6", Role: auth.Admin, Tokens: []string{nativeToken}}}, auth.Options{})
@@ -183,13 +193,17 @@ func newWorld(t testing.TB, clock string, changes ...change) *world {
 		Authenticator: authenticator, Commands: commands, Surfaces: vendors, Set: set, Sets: []*metrics.Set{set}, Logger: logger, Now: w.now,
 		Readiness: func(context.Context) query.Readiness { return query.Readiness{} }})
 	require.NoError(t, err)
+	for _, v := range vendors {
+		if r, ok := v.(interface{ Run(context.Context) error }); ok {
+			runs = append(runs, r.Run)
+		}
+	}
 	ctx, stop := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_ = w.view.Run(ctx, func(context.Context) ([]view.Partition, error) { return []view.Partition{w.topic}, nil })
-	}()
-	t.Cleanup(func() { stop(); <-done })
+	var running sync.WaitGroup
+	for _, run := range runs {
+		running.Go(func() { _ = run(ctx) })
+	}
+	t.Cleanup(func() { stop(); running.Wait() })
 	return w
 }
 
