@@ -52,8 +52,9 @@ type center struct {
 	changedAgents       []*agent // for the live view
 	changedInteractions []*interaction
 
-	spare            []*outputs   // scratch
-	quarter, minutes []uint64     // entries of windows, scratch
+	spare            []*outputs // scratch
+	quarter, minutes []uint64   // entries of windows, scratch
+	window           schema.Window
 	slack            []schema.Bin // room for histograms of rows
 	slackSegments    []schema.Segment
 	recent           []*series // by queue: its windows counted in last

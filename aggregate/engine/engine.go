@@ -60,7 +60,8 @@ type Rows struct {
 	Parts        []schema.Part
 	Interactions []schema.Interaction
 	Windows      []schema.Window
-	Centers      []Center // contact centres that were touched
+	Window       func(w *schema.Window) // where it is set, it gets each window instead of Windows, valid until it returns: they are large
+	Centers      []Center               // contact centres that were touched
 }
 
 // Center is how far a contact centre has come.

@@ -268,7 +268,7 @@ func (c *center) drain(rows *Rows) {
 	clear(c.dirtyInteractions) // they may have left
 	c.dirtyInteractions = c.dirtyInteractions[:0]
 	c.tombstones(rows, written)
-	rows.Windows = c.windowRows(rows.Windows)
+	c.windowRows(rows)
 	c.sweep()
 	rows.Centers = append(rows.Centers, Center{ContactCenter: c.id, NewestEvent: c.newest, CompleteUntil: c.completeUntil})
 }

@@ -164,12 +164,12 @@ func (s *series) pane(quarter int32) *pane {
 }
 
 // windowRows makes the rows of the windows that changed.
-func (c *center) windowRows(dst []schema.Window) []schema.Window {
+func (c *center) windowRows(rows *Rows) {
 	for _, s := range c.touched {
 		dims := c.dims(&s.key)
 		for p := &s.now; p != nil; p = p.after(s) {
 			if p.touched != 0 {
-				dst = c.paneRows(dst, &dims, p)
+				c.paneRows(rows, &dims, p)
 				p.touched = 0
 			}
 		}
@@ -177,7 +177,6 @@ func (c *center) windowRows(dst []schema.Window) []schema.Window {
 	}
 	clear(c.touched)
 	c.touched = c.touched[:0]
-	return dst
 }
 
 // after is the next of the series' panes that are not packed.
@@ -189,7 +188,7 @@ func (p *pane) after(s *series) *pane {
 }
 
 // paneRows makes the row of a quarter and those of its minutes that changed.
-func (c *center) paneRows(dst []schema.Window, dims *schema.Dims, p *pane) []schema.Window {
+func (c *center) paneRows(rows *Rows, dims *schema.Dims, p *pane) {
 	c.quarter, c.minutes = c.quarter[:0], c.minutes[:0]
 	for _, e := range p.entries {
 		c.quarter = append(c.quarter, e&(1<<minuteShift-1))
@@ -197,7 +196,7 @@ func (c *center) paneRows(dst []schema.Window, dims *schema.Dims, p *pane) []sch
 			c.minutes = append(c.minutes, e)
 		}
 	}
-	dst = c.row(dst, dims, p.start(), schema.WindowQuarter, c.quarter)
+	c.row(rows, dims, p.start(), schema.WindowQuarter, c.quarter)
 	slices.Sort(c.minutes)
 	rest := c.minutes
 	for m := range uint64(15) {
@@ -208,21 +207,35 @@ func (c *center) paneRows(dst []schema.Window, dims *schema.Dims, p *pane) []sch
 		for n < len(rest) && rest[n]>>minuteShift == m {
 			n++
 		}
-		dst = c.row(dst, dims, p.start()+int64(m)*minuteMs, schema.WindowMinute, rest[:n])
+		c.row(rows, dims, p.start()+int64(m)*minuteMs, schema.WindowMinute, rest[:n])
 		rest = rest[n:]
 	}
-	return dst
 }
 
-// row appends what entries add up to. They are sorted by it.
-func (c *center) row(dst []schema.Window, dims *schema.Dims, start int64, minutes int, entries []uint64) []schema.Window {
-	n := len(dst)
-	dst = slices.Grow(dst, 1)[:n+1]
-	w := &dst[n]
+// row makes what entries add up to. They are sorted by it.
+func (c *center) row(rows *Rows, dims *schema.Dims, start int64, minutes int, entries []uint64) {
+	w := &c.window
+	if rows.Window == nil {
+		n := len(rows.Windows)
+		rows.Windows = slices.Grow(rows.Windows, 1)[:n+1]
+		w = &rows.Windows[n]
+	}
 	*w = schema.Window{}
 	w.Dims, w.Start, w.Minutes = *dims, start, minutes
+	c.slacken(entries)
+	from := len(c.slack)
 	c.fill(w, entries)
-	return dst
+	if rows.Window != nil {
+		rows.Window(w)
+		c.slack = c.slack[:from]
+	}
+}
+
+// slacken makes room for the histograms of so many entries.
+func (c *center) slacken(entries []uint64) {
+	if cap(c.slack)-len(c.slack) < 2*len(entries) {
+		c.slack = make([]schema.Bin, 0, max(512, 2*len(entries))) // many histograms share it
+	}
 }
 
 func (c *center) dims(k *seriesKey) schema.Dims {
@@ -236,9 +249,7 @@ func (c *center) dims(k *seriesKey) schema.Dims {
 // fill adds up entries, whatever their minutes, and leaves them sorted. They have no minutes or the same one.
 func (c *center) fill(w *schema.Window, entries []uint64) {
 	slices.Sort(entries)
-	if cap(c.slack)-len(c.slack) < 2*len(entries) {
-		c.slack = make([]schema.Bin, 0, max(512, 2*len(entries))) // many histograms share it
-	}
+	c.slacken(entries)
 	for len(entries) > 0 {
 		metric, n := metricOf(entries[0]), 1
 		for n < len(entries) && metricOf(entries[n]) == metric {
@@ -293,7 +304,7 @@ func (c *center) sweep() {
 // packPanes packs the panes of quarters that have passed, and forgets those that no rolling window and no correction can reach any
 // more. Those that are still to be written stay.
 func (c *center) packPanes() {
-	until := int32(floorTo(min(c.newest-c.keep, c.completeUntil-quarterMs), quarterMs) / quarterMs) // dropped up to there
+	until := int32(floorTo(min(c.newest-c.keep, c.completeUntil), quarterMs) / quarterMs) // those before it have ended by then
 	now := int32(floorTo(c.newest, quarterMs) / quarterMs)
 	c.series.drop(func(s *series) bool {
 		c.text = s.closed.since(c.text[:0], until)

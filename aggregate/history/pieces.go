@@ -66,12 +66,16 @@ func (s *Sink) Gather(stamp clickhouse.Stamp, rows *engine.Rows) {
 	gather(&s.parts, rows.Parts, func(w *clickhouse.InteractionParts, r []schema.Part) { w.Append(stamp, r) })
 	gather(&s.interactions, rows.Interactions, func(w *clickhouse.Interactions, r []schema.Interaction) { w.Append(stamp, r) })
 	for i := range rows.Windows {
-		w := &rows.Windows[i]
-		if w.Minutes == schema.WindowMinute {
-			s.minutes.writer().Append(stamp, w)
-		} else {
-			s.quarters.writer().Append(stamp, w)
-		}
+		s.GatherWindow(stamp, &rows.Windows[i])
+	}
+}
+
+// GatherWindow is Gather for one window.
+func (s *Sink) GatherWindow(stamp clickhouse.Stamp, w *schema.Window) {
+	if w.Minutes == schema.WindowMinute {
+		s.minutes.writer().Append(stamp, w)
+	} else {
+		s.quarters.writer().Append(stamp, w)
 	}
 }
 

@@ -218,6 +218,8 @@ func (m *memory) Gather(_ clickhouse.Stamp, rows *engine.Rows) {
 	m.with(func() { m.gathered = append(m.gathered, rows.Interactions...) })
 }
 
+func (m *memory) GatherWindow(clickhouse.Stamp, *schema.Window) {}
+
 func (m *memory) Flush(ctx context.Context, all []history.Flushed) error {
 	return history.Retry(ctx, time.Millisecond, time.Millisecond, func() error { return m.flush(all) }, func(error) {})
 }

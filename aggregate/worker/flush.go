@@ -134,6 +134,11 @@ func (f *flusher) take(due bool) (all []taken, flushed []history.Flushed, packin
 		var out history.Flushed
 		t.pending, out.Stamp = p.take()
 		f.expect(t.pending.events)
+		f.rows.Window = func(w *schema.Window) {
+			if p.resume == nil || !p.resume.spares(w.ContactCenter, w.Start) {
+				f.w.parts.Sink.GatherWindow(out.Stamp, w)
+			}
+		}
 		p.eng.Drain(&f.rows)
 		if due {
 			began := f.w.cfg.Now()
@@ -159,10 +164,9 @@ func (f *flusher) take(due bool) (all []taken, flushed []history.Flushed, packin
 	return all, flushed, packing, err
 }
 
-// expect makes room for the rows that so many events usually change, the most numerous ones: growing their slices step by step would
-// take more of a first flush than filling them.
+// expect makes room for the rows that so many events usually change, the most numerous ones: growing their slice step by step would
+// take more of a first flush than filling it.
 func (f *flusher) expect(events int) {
-	f.rows.Windows = slices.Grow(f.rows.Windows, events*3/4)
 	f.rows.Intervals = slices.Grow(f.rows.Intervals, events)
 }
 
@@ -189,10 +193,9 @@ func (f *flusher) forget() {
 	clear(r.Visits)
 	clear(r.Parts)
 	clear(r.Interactions)
-	clear(r.Windows)
 	clear(r.Centers)
 	*r = engine.Rows{Intervals: r.Intervals[:0], Visits: r.Visits[:0], Parts: r.Parts[:0], Interactions: r.Interactions[:0],
-		Windows: r.Windows[:0], Centers: r.Centers[:0]}
+		Centers: r.Centers[:0]}
 }
 
 func (p *partition) advance(centers []engine.Center) {

@@ -170,20 +170,12 @@ func (r *resume) spares(contactCenter string, start int64) bool {
 	return ok && start < from
 }
 
-// keep takes out of rows what is left as it was.
+// keep takes facts out of rows that are left as they were.
 func (r *resume) keep(rows *engine.Rows) {
 	rows.Intervals = slices.DeleteFunc(rows.Intervals, func(x schema.Interval) bool { return r.spares(x.ContactCenter, x.Start) })
 	rows.Visits = slices.DeleteFunc(rows.Visits, func(x schema.Visit) bool { return r.spares(x.ContactCenter, x.Start) })
 	rows.Parts = slices.DeleteFunc(rows.Parts, func(x schema.Part) bool { return r.spares(x.ContactCenter, x.Start) })
 	rows.Interactions = slices.DeleteFunc(rows.Interactions, func(x schema.Interaction) bool { return r.spares(x.ContactCenter, x.Start) })
-	windows := rows.Windows[:0] // they are large: none is copied to be looked at
-	for i := range rows.Windows {
-		if !r.spares(rows.Windows[i].ContactCenter, rows.Windows[i].Start) {
-			windows = append(windows, rows.Windows[i])
-		}
-	}
-	clear(rows.Windows[len(windows):])
-	rows.Windows = windows
 }
 
 // gapSink is the part of a Sink that knows of offsets without a record; see history.Sink.

@@ -75,8 +75,10 @@ func restored(e *engine.Engine, err error) (Engine, error) {
 // Sink takes the rows and knows which raw events are stored.
 type Sink interface {
 	gapSink
-	// Gather takes facts and windows for the next Flush; it copies them.
+	// Gather takes facts for the next Flush; it copies them.
 	Gather(stamp clickhouse.Stamp, rows *engine.Rows)
+	// GatherWindow takes a window for the next Flush; it copies it.
+	GatherWindow(stamp clickhouse.Stamp, w *schema.Window)
 	// Flush returns when all is stored, trying until ctx ends.
 	Flush(ctx context.Context, partitions []history.Flushed) error
 	// Stored is the highest offset from `from` on whose raw event is stored in the log, or -1.
