@@ -65,30 +65,30 @@ func (p *part) conversing() bool {
 
 // course is the state of an interaction's fold.
 type course struct {
-	Born          bool
-	Created       bool // a created was folded in
 	Start         int64
 	Last          int64 // newest own input
-	Campaign      uint32
 	Visits        []visit
-	Waiting       int32 // 1 + index of the open visit, 0 for none
 	Parts         []part
-	TransferTo    uint32 // queue that a transferred event named, until queued
-	AnsweredVisit int32  // 1 + index of the visit last answered
 	Queued        int64
 	Connected     int64
-	Kind          schema.Kind // decided at the first connect
-	Primary       int32       // 1 + index of the part last connected as agent or transfer
 	PrimarySince  int64
-	FirstAgent    uint32
 	Ended         int64
-	EndReason     schema.EndReason
-	EndedBy       schema.EndedBy
-	EndCause      schema.EndCause
-	State         schema.PartState
 	StateSince    int64
 	Skills        []string
 	Priority      int64
+	Waiting       int32  // 1 + index of the open visit, 0 for none
+	AnsweredVisit int32  // 1 + index of the visit last answered
+	TransferTo    uint32 // queue that a transferred event named, until queued
+	Campaign      uint32
+	Primary       int32 // 1 + index of the part last connected as agent or transfer
+	FirstAgent    uint32
+	Kind          schema.Kind // decided at the first connect
+	State         schema.PartState
+	EndReason     schema.EndReason
+	EndedBy       schema.EndedBy
+	EndCause      schema.EndCause
+	Born          bool
+	Created       bool // a created was folded in
 }
 
 func (i *interaction) every() int { return 64 }

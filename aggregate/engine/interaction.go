@@ -1,6 +1,10 @@
 package engine
 
-import "floorwalker/schema"
+import (
+	"unsafe"
+
+	"floorwalker/schema"
+)
 
 const (
 	wrapAfterMs = 60_000              // a wrap may begin that long after the end of its part
@@ -36,6 +40,9 @@ type interaction struct {
 		segments [5]segment // of the part
 	}
 }
+
+// Go rounds what is larger up by an eighth, and there are as many as interactions that go on.
+var _ [1024 - unsafe.Sizeof(interaction{})]struct{}
 
 // created is the place of a created event in its interaction's order.
 type created struct {
