@@ -39,6 +39,12 @@ require (
 )
 
 require (
+	github.com/gdamore/encoding v1.0.1 // indirect
+	github.com/gdamore/tcell/v2 v2.13.10 // indirect
+	github.com/lucasb-eyer/go-colorful v1.3.0 // indirect
+)
+
+require (
 	github.com/KimMachineGun/automemlimit v1.0.1 // indirect
 	github.com/fasthttp/websocket v1.5.7
 	github.com/hashicorp/go-uuid v1.0.3 // indirect

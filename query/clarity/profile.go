@@ -251,7 +251,7 @@ func dashboardSettings(c *call) error {
 		integer(board.ConsoleTemplateRevision), object(board.ConsoleDefinition), anyOf(d.ContactCenter.Clarity.AttendantURIs)})
 }
 
-// unregister asks the platform to forget endpoints of agents and to end sessions. sip and gruu that name no agent mean the caller.
+// unregister asks the platform to forget endpoints of agents and to end sessions; the agent whose endpoint is forgotten is sent nothing more. sip and gruu that name no agent mean the caller.
 func unregister(c *call) error {
 	sip, gruu := c.args.text("sip"), c.args.text("gruu")
 	agent, err := c.endpoint(sip, gruu)
@@ -278,6 +278,7 @@ func unregister(c *call) error {
 		if err := c.api.Commands.Unregister(ctx, cc, agent, sip, gruu); err != nil {
 			return err
 		}
+		c.api.push.hangUp(caller{cc, agent})
 	}
 	for _, i := range sessions {
 		if err := c.api.Commands.End(ctx, cc, i.ID, c.me.ID); err != nil {

@@ -76,9 +76,7 @@ func (w *watch) buildAgents(c *hub.Change, rows *hub.Rows, members *map[string]b
 		}
 		return nil
 	}
-	anew := w.anew(c)
-	if !anew {
-		// Who belongs to it depends on the directory alone.
+	if !c.Anew { // who belongs to it depends on the directory alone
 		for id := range *members {
 			if !c.Figures && !c.AgentChanged(id) && rows.Keep(id) {
 				continue
@@ -104,7 +102,7 @@ func (w *watch) agentRow(c *hub.Change, b *board, a *floor.Agent) []byte {
 	if w.p.breakdowns {
 		k.eyes = w.eyes
 	}
-	make := func() []byte {
+	write := func() []byte {
 		if w.p.metrics || w.p.breakdowns {
 			b.know(a.ID, w.times)
 		}
@@ -116,9 +114,9 @@ func (w *watch) agentRow(c *hub.Change, b *board, a *floor.Agent) []byte {
 		return row(a.ID, e.B)
 	}
 	if w.past != nil {
-		return make() // each feed has its own memory of the past
+		return write() // each feed has its own memory of the past
 	}
-	return c.Row(k, make)
+	return c.Row(k, write)
 }
 
 // board is what rows are made of; figures of agents come when they are known.
@@ -159,8 +157,8 @@ func (b *board) know(agent string, times *statusTimes) {
 }
 
 // unchanged reports whether what several agents come to is as it was.
-func (w *watch) unchanged(c *hub.Change, all []*floor.Agent) bool {
-	if w.anew(c) || c.Figures {
+func unchanged(c *hub.Change, all []*floor.Agent) bool {
+	if c.Anew || c.Figures {
 		return false
 	}
 	for _, a := range all {
@@ -177,7 +175,7 @@ func (w *watch) buildAgentsTogether(c *hub.Change, rows *hub.Rows) error {
 		return nil
 	}
 	all := s.agentsOf(&w.subject)
-	if len(all) == 0 || w.unchanged(c, all) && rows.Keep(togetherKey) {
+	if len(all) == 0 || unchanged(c, all) && rows.Keep(togetherKey) {
 		return nil
 	}
 	b, err := w.board(s, c)
@@ -214,7 +212,7 @@ func (w *watch) buildAgentUnits(c *hub.Change, rows *hub.Rows) error {
 	for i := range units {
 		u := &units[i]
 		key := unitKey(u)
-		if w.unchanged(c, u.agents) && rows.Keep(key) {
+		if unchanged(c, u.agents) && rows.Keep(key) {
 			continue
 		}
 		if w.p.breakdowns {
@@ -271,7 +269,9 @@ func (p *pastStatuses) of(s *sight, a *floor.Agent) []schema.Interval {
 			delete(seen, since)
 		}
 	}
-	seen[a.Live.StatusSince] = a.Live.StatusReason
+	if _, known := seen[a.Live.StatusSince]; !known {
+		seen[a.Live.StatusSince] = a.Live.StatusReason
+	}
 	out := append([]schema.Interval(nil), p.base[a.ID]...)
 	for _, iv := range live {
 		n := len(out)

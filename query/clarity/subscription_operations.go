@@ -2,6 +2,7 @@ package clarity
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -77,8 +78,14 @@ func subscriptionBody(k subscriptionKind, create bool) []route.Body {
 		route.May("statusProperties", names))
 }
 
+// maxAsked bounds in bytes what is kept of a request while its subscription lasts.
+const maxAsked = 64 << 10
+
 // connectionID reads the body: the connection that it names, empty for none, and the rest.
 func (c *call) connectionID() (connection string, q asked, err error) {
+	if len(c.Body()) > maxAsked {
+		return "", asked{}, problem.New(fiber.StatusBadRequest, "bad_body", fmt.Sprintf("the body has %d bytes; at most %d are allowed", len(c.Body()), maxAsked))
+	}
 	fields, _, err := c.object()
 	if err != nil {
 		return "", asked{}, err

@@ -253,11 +253,6 @@ func (w *watch) sight(c *hub.Change) *sight {
 	return s
 }
 
-// anew reports whether nothing may be kept: what the eyes see may be something else.
-func (w *watch) anew(c *hub.Change) bool {
-	return c.Anew || w.eyes != everything && c.AgentChanged(w.eyes)
-}
-
 func notKnownToday() error {
 	return problem.Unavailable("history_unavailable", "what happened earlier today is not known at this moment", 1)
 }

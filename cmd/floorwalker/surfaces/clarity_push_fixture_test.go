@@ -48,17 +48,17 @@ func (w *world) listen(t testing.TB) (address string) {
 
 // dashboard is a classic SignalR client over Server-Sent Events that rebuilds what it is told.
 type dashboard struct {
-	t                  testing.TB
-	base, token        string
-	id, connection     string // the connection's id and token
-	cancel             context.CancelFunc
-	done               chan struct{}
-	mu                 sync.Mutex
-	cursor             string
-	messages           []told // all
-	states             map[string]*state
-	problems           []string
-	connectionsEndWith string
+	t              testing.TB
+	base, token    string
+	id, connection string // the connection's id and token
+	cancel         context.CancelFunc
+	done           chan struct{}
+	mu             sync.Mutex
+	cursor         string
+	messages       []told // all
+	states         map[string]*state
+	problems       []string
+	endedWith      string
 }
 
 // told is one call of the client.
@@ -166,7 +166,7 @@ func (d *dashboard) read(text string) {
 		d.cursor = frame.C
 	}
 	if frame.E != "" {
-		d.connectionsEndWith = frame.E
+		d.endedWith = frame.E
 	}
 	for _, m := range frame.M {
 		one := told{method: m.M}

@@ -20,6 +20,7 @@ type following struct {
 	flags string
 	body  map[string]any
 	id    string
+	login string
 }
 
 var someBodies = []map[string]any{
@@ -52,14 +53,14 @@ func drawFollowing(t *rapid.T) *following {
 }
 
 // readings are what the answers of the same name say, by what identifies a row. What cannot be seen is not there.
-func (w *world) readings(t *rapid.T, login string, f *following) (rows map[string]any, ok bool) {
+func (w *world) readings(t *rapid.T, f *following) (rows map[string]any, ok bool) {
 	rows = map[string]any{}
 	body, _ := json.Marshal(f.body)
 	if f.body == nil {
 		body = []byte("{}")
 	}
 	ask := func(ids string) (a answer) {
-		return w.clarity(login, "POST", "/v2/metrics/"+f.form+"?"+ids+f.flags, string(body))
+		return w.clarity(f.login, "POST", "/v2/metrics/"+f.form+"?"+ids+f.flags, string(body))
 	}
 	if strings.HasSuffix(f.form, "aggregateBy") {
 		a := ask(f.ids)
@@ -139,7 +140,7 @@ func ordered(list []any, by ...string) []any {
 }
 
 // agree waits until a client shows what the readings say.
-func (w *world) agree(t *rapid.T, login string, d *dashboard, f *following) {
+func (w *world) agree(t *rapid.T, d *dashboard, f *following) {
 	var want, got map[string]any
 	same := func() bool {
 		raw, _ := json.Marshal(want)
@@ -147,7 +148,7 @@ func (w *world) agree(t *rapid.T, login string, d *dashboard, f *following) {
 		return string(raw) == string(have)
 	}
 	for until := time.Now().Add(5 * time.Second); time.Now().Before(until); time.Sleep(5 * time.Millisecond) {
-		read, ok := w.readings(t, login, f)
+		read, ok := w.readings(t, f)
 		if !ok {
 			return
 		}
@@ -215,8 +216,9 @@ func (w *world) somethingIsSaid(t *rapid.T) {
 	case 2:
 		w.say("team", "one", fmt.Sprintf(`{"name":"One","number":1,"business_unit_id":"unit","queue_ids":[%q]}`, []string{"robs", "own"}[n-1]))
 	default:
-		w.agent("lead", "Lead", fmt.Sprintf(`{"number":101,"login":"corp\\lead","role":%q,"sip":"sip:lead@x","permissions":{"team_ids":["one","two"],"group_ids":["all"],"business_unit_ids":["unit"]},"queue_ids":["own","robs"]}`,
-			[]string{"supervisor", "admin"}[n-1]))
+		teams := rapid.SampledFrom([]string{`"team_ids":["one"]`, `"team_ids":["one","two"],"business_unit_ids":["unit"]`}).Draw(t, "rights")
+		w.agent("lead", "Lead", fmt.Sprintf(`{"number":101,"login":"corp\\lead","role":%q,"sip":"sip:lead@x","permissions":{%s},"queue_ids":["own","robs"]}`,
+			[]string{"supervisor", "admin"}[n-1], teams))
 	}
 }
 
@@ -238,12 +240,11 @@ func TestClarityPush_ClientHasWhatTheReadingsSay(t *testing.T) {
 		for n := 1; n <= 3; n++ { // all begin where everything can be seen
 			w.agent(fmt.Sprint("a", n), fmt.Sprint("Agent ", n), fmt.Sprintf(`{"number":%d,"login":"a%d","sip":"sip:a%d@x","team_id":%q}`, n, n, n, []string{"one", "two"}[n%2]))
 		}
-		login := rapid.SampledFrom([]string{"lead", "lead", "admin"}).Draw(t, "login")
-		d := dashboards[login]
 		var all []*following
 		for range rapid.IntRange(1, 3).Draw(t, "subscriptions") {
 			f := drawFollowing(t)
-			f.id = w.subscribe(t, login, d, f.form+"?"+f.ids+f.flags, f.body)
+			f.login = rapid.SampledFrom([]string{"lead", "lead", "admin"}).Draw(t, "login")
+			f.id = w.subscribe(t, f.login, dashboards[f.login], f.form+"?"+f.ids+f.flags, f.body)
 			all = append(all, f)
 		}
 		for range rapid.IntRange(1, 4).Draw(t, "rounds") {
@@ -256,11 +257,11 @@ func TestClarityPush_ClientHasWhatTheReadingsSay(t *testing.T) {
 			w.settle()
 			w.advance(time.Duration(rapid.SampledFrom([]int{1000, 1700, 60_000}).Draw(t, "ms")) * time.Millisecond)
 			for _, f := range all {
-				w.agree(t, login, d, f)
+				w.agree(t, dashboards[f.login], f)
 			}
 		}
 		for _, f := range all {
-			require.Equal(t, 204, w.clarity(login, "DELETE", "/v2/subscriptions/"+f.id, "").StatusCode)
+			require.Equal(t, 204, w.clarity(f.login, "DELETE", "/v2/subscriptions/"+f.id, "").StatusCode)
 		}
 	})
 	for login, d := range dashboards {

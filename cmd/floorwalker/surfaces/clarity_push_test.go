@@ -3,11 +3,14 @@ package surfaces_test
 import (
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"floorwalker/schema"
 )
 
 // pushedFloor is a small floor with a server that pushes.
@@ -130,6 +133,48 @@ func TestClaritySubscriptions_Statuses(t *testing.T) {
 		}
 	}
 	require.Equal(t, 401, w.do("POST", "/webapi/api/v2/subscriptions/agents?agentIds=5", body(d.id), "Content-Type", "application/json").StatusCode)
+	require.Equal(t, 400, w.clarity("lead", "POST", "/v2/subscriptions/agents?agentIds=5", sample(`"metricProperties": ["`+strings.Repeat("x", 70_000)+`"]`)).StatusCode)
+}
+
+func TestClaritySubscriptions_BoundedOnAConnection(t *testing.T) {
+	w, address := pushedFloor(t)
+	d, next := w.dashboard(t, address, "lead"), w.dashboard(t, address, "lead")
+	for range 31 {
+		w.subscribe(t, "lead", d, "agents?agentIds=41", nil)
+	}
+	require.Equal(t, 429, w.clarity("lead", "POST", "/v2/subscriptions/agents?agentIds=41", fmt.Sprintf(`{"connectionId":%q}`, d.id)).StatusCode)
+	w.subscribe(t, "lead", next, "agents?agentIds=41", nil)
+}
+
+// Those who see everything share a feed; what a supervisor sees is the supervisor's own.
+func TestClaritySubscriptions_ShareFeeds(t *testing.T) {
+	w, address := pushedFloor(t)
+	w.agent("chief", "Chief", `{"number":103,"login":"ghost","role":"admin","sip":"sip:chief@x"}`)
+	for _, login := range []string{"admin", "ghost", "lead", "lead"} {
+		d := w.dashboard(t, address, login)
+		for _, form := range []string{"agents?agentIds=41,5&modalities=2,audio", "agents?modalities=audio&agentIds=5,rob,5"} {
+			d.wait(1, w.subscribe(t, login, d, form, map[string]any{"metricProperties": []string{"answeredCount"}}))
+		}
+	}
+	var counted strings.Builder
+	w.pushed.WritePrometheus(&counted)
+	require.Contains(t, counted.String(), "floorwalker_push_feeds 3\n", "the admins', the supervisor's, and that of rights")
+}
+
+// Both protocols take the API's token, in the header or in the query.
+func TestClarityPush_Paths(t *testing.T) {
+	w, _ := pushedFloor(t)
+	token := w.clarityToken("lead")
+	for _, c := range []struct{ method, path, contains string }{
+		{"GET", "/webapi/signalr/negotiate?clientProtocol=2.1&connectionData=" + url.QueryEscape(connectionData), `"ProtocolVersion":"2.0"`},
+		{"POST", "/webapi/connecthub/negotiate?negotiateVersion=1", `"availableTransports"`},
+	} {
+		require.Contains(t, w.do(c.method, c.path, "", "Authorization", "Bearer "+token).body, c.contains)
+		require.Contains(t, w.do(c.method, c.path+"&access_token="+token, "").body, c.contains)
+		require.Equal(t, 401, w.do(c.method, c.path, "").StatusCode)
+		require.Equal(t, 401, w.do(c.method, c.path+"&access_token="+token+"x", "").StatusCode)
+		require.Equal(t, 401, w.do(c.method, c.path, "", "Authorization", "Bearer "+nativeToken).StatusCode)
+	}
 }
 
 func TestClaritySubscriptions_UpdateAndDelete(t *testing.T) {
@@ -189,6 +234,16 @@ func TestClaritySubscriptions_EndWithTheirConnection(t *testing.T) {
 	}, 20*time.Second, 20*time.Millisecond)
 }
 
+func TestClarityPush_UnregisterClosesTheAgentsConnections(t *testing.T) {
+	w, address := pushedFloor(t)
+	d, others := w.dashboard(t, address, "lead"), w.dashboard(t, address, "admin")
+	require.Equal(t, 200, w.clarity("lead", "POST", "/v2/profile/unregister?sids=77", "").StatusCode, "no endpoint")
+	require.Equal(t, 200, w.clarity("lead", "POST", "/v2/profile/unregister?sip=lead@x", "").StatusCode)
+	<-d.done
+	require.Equal(t, "closed by the server", d.endedWith)
+	others.wait(1, w.subscribe(t, "admin", others, "agents?agentIds=41", nil))
+}
+
 func TestClarityPush_ReconnectedClientHasWhatItMissed(t *testing.T) {
 	w, address := pushedFloor(t)
 	d := w.dashboard(t, address, "lead")
@@ -245,6 +300,7 @@ func TestClarityPush_RightsAreThoseOfNow(t *testing.T) {
 	case <-time.After(10 * time.Second):
 		t.Fatal("the connection stayed open")
 	}
+	require.Equal(t, "closed by the server", d.endedWith)
 }
 
 // What is another contact centre's does not exist.
@@ -260,4 +316,75 @@ func TestClaritySubscriptions_Tenancy(t *testing.T) {
 	require.Equal(t, 401, w.do("POST", "/webapi/api/v2/subscriptions/agents?agentIds=41", fmt.Sprintf(`{"connectionId":%q}`, d.id), headers...).StatusCode)
 	require.Equal(t, 404, w.do("POST", "/webapi/api/v2/subscriptions/"+id, `{}`, headers...).StatusCode)
 	require.Equal(t, 404, w.do("DELETE", "/webapi/api/v2/subscriptions/"+id, ``, headers...).StatusCode)
+}
+
+// Of one agent or queue each sees the queues and sessions that they may see, also where others look at the same at the same time.
+func TestClarityPush_RowsAreTheCallersOwn(t *testing.T) {
+	w, address := pushedFloor(t)
+	lead, chief := w.dashboard(t, address, "lead"), w.dashboard(t, address, "admin")
+	ids := map[*dashboard][2]string{}
+	for d, login := range map[*dashboard]string{lead: "lead", chief: "admin"} {
+		ids[d] = [2]string{w.subscribe(t, login, d, "queues?queueIds=5", nil), w.subscribe(t, login, d, "agents?agentIds=41&includeBreakdowns=true", nil)}
+		d.wait(1, ids[d][0])
+		d.wait(1, ids[d][1])
+	}
+	call := func(id, queue, agent string) {
+		w.event("-0s", "interaction.created", id, `{"channel":"voice","direction":"inbound"}`)
+		w.event("-0s", "interaction.queued", id, `{"queue_id":"`+queue+`"}`)
+		w.event("-0s", "interaction.offered", id, `{"agent_id":"`+agent+`"}`)
+		w.event("-0s", "interaction.connected", id, `{"agent_id":"`+agent+`"}`)
+	}
+	call("i1", "robs", "clerk") // the agent is not the supervisor's
+	call("i2", "own", "rob")    // the queue is not the supervisor's
+	call("i3", "robs", "rob")
+	w.settle()
+	w.advance(time.Second)
+	for d, want := range map[*dashboard][2]int{lead: {1, 1}, chief: {2, 2}} {
+		var queue, agent string
+		require.Eventually(t, func() bool {
+			q, _ := json.Marshal(d.rows(ids[d][0], w.now()))
+			a, _ := json.Marshal(d.rows(ids[d][1], w.now()))
+			queue, agent = string(q), string(a)
+			return strings.Count(queue, `"sessionId"`) == want[0] && strings.Count(agent, `"type":"queue"`) == want[1]
+		}, 10*time.Second, 5*time.Millisecond)
+		require.Equal(t, d == chief, strings.Contains(agent, `"Own"`), agent)
+		require.Contains(t, queue, `"answeredCount":2`, "what the queue did is all shown")
+	}
+}
+
+// The past is history's, with its reasons; what comes after it has the reasons that the live view shows.
+func TestClarityPush_StatusHistory(t *testing.T) {
+	stored := newPast(t)
+	w, address := pushedFloor(t, func(s *setup) { s.clarity.History = &pastSessions{past: stored} })
+	say := func(at, typ, data string) {
+		w.event(at, "agent."+typ, "ann", data)
+		of, _ := schema.ParseEventType("cc.agent." + typ)
+		stored.event(w.moment(at), of, "ann", data)
+	}
+	say("-5h", "status", `{"status":"away"}`)
+	say("-30m", "status", `{"status":"break","reason":{"id":"brk"}}`)
+	say("-15m", "status", `{"status":"available"}`)
+	stored.flush(w.now().UnixMilli())
+	w.settle()
+	d := w.dashboard(t, address, "lead")
+	id := w.subscribe(t, "lead", d, "agents?agentIds=5&includeStatusHistory=true", map[string]any{"statusProperties": []int{1, 2, 3, 4, 5}})
+	agree := func(pieces int) {
+		t.Helper()
+		stored.flush(w.now().UnixMilli())
+		read := at(t, w.clarity("lead", "GET", "/v2/metrics/agents/5/status?includeStatusHistory=true", "").json(t), "statusHistory").([]any)
+		require.Len(t, read, pieces)
+		require.Eventually(t, func() bool {
+			row, _ := d.rows(id, w.now())["ann"].(map[string]any)
+			return fmt.Sprint(row["statusHistory"]) == fmt.Sprint(asRead(read))
+		}, 10*time.Second, 5*time.Millisecond, "%v", read)
+	}
+	agree(3)
+	for n, status := range []string{`{"status":"break","reason":{"id":"lun"}}`, `{"status":"available"}`, `{"status":"busy"}`} {
+		w.advance(time.Minute)
+		say("-0s", "status", status)
+		w.settle()
+		agree(4 + n)
+	}
+	require.Equal(t, 1, d.states[id].resets)
+	require.Len(t, d.all(id), 4)
 }

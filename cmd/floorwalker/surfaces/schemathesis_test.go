@@ -24,7 +24,7 @@ func TestSurfaces_AnswerAsTheDocumentSays(t *testing.T) {
 		t.Skip("needs Python 3 with venv:", err)
 	}
 	require.NoError(t, err)
-	w := newWorld(t, "2026-11-21T12:00:00Z", func(s *setup) { s.history = newPast(t) })
+	w := newWorld(t, "2026-11-21T12:00:00Z", pushing, func(s *setup) { s.history, s.alerts = newPast(t), newAlertTopic() })
 	w.agent("a", "Ann", "")
 	w.agent("admin", "Admin", `{"number":1,"role":"admin","sip":"sip:admin"}`)
 	w.event("-1h", "agent.status", "a", `{"status":"available"}`)

@@ -81,6 +81,7 @@ type world struct {
 	source    *floor.Source
 	app       *query.App
 	log       *logged
+	pushed    *metrics.Set // what the hub counts
 	mu        sync.Mutex
 	clock     time.Time
 	commands  []*schema.Command // that the platform was told
@@ -155,8 +156,9 @@ type setup struct {
 	centers []config.ContactCenter
 	history vonage.History
 	clarity surfaces.Clarity
-	push    bool // by a hub of its own, whose clock goes on
-	burst   int  // of the limit of requests
+	push    bool        // by a hub of its own, whose clock goes on
+	alerts  *alertTopic // what is pushed of alerts
+	burst   int         // of the limit of requests
 }
 
 // newWorld has contact centre 6 and, with credentials of its own, "other".
@@ -164,7 +166,7 @@ func newWorld(t testing.TB, clock string, changes ...change) *world {
 	t.Helper()
 	at, err := time.Parse(time.RFC3339, clock)
 	require.NoError(t, err)
-	w := &world{t: t, topic: &topic{more: make(chan struct{}, 1)}, directory: directory.NewStore(), log: &logged{}, clock: at}
+	w := &world{t: t, topic: &topic{more: make(chan struct{}, 1)}, directory: directory.NewStore(), log: &logged{}, clock: at, pushed: metrics.NewSet()}
 	s := setup{centers: []config.ContactCenter{center(t, "6", "", exotelSID), center(t, "other", other, "")}, burst: 1_000_000}
 	for _, c := range changes {
 		c(&s)
@@ -180,9 +182,14 @@ func newWorld(t testing.TB, clock string, changes ...change) *world {
 		return w.view.Run(ctx, func(context.Context) ([]view.Partition, error) { return []view.Partition{w.topic}, nil })
 	}}
 	if s.push {
-		s.clarity.Push.Hub, err = hub.New(hub.Config{Source: w.source, Log: logger})
+		s.clarity.Push.Hub, err = hub.New(hub.Config{Source: w.source, Log: logger, Metrics: w.pushed})
 		require.NoError(t, err)
 		runs = append(runs, s.clarity.Push.Hub.Run)
+	}
+	if s.alerts != nil {
+		alerts := s.alerts.alerts(t, w, logger)
+		s.clarity.Push.Alerts = alerts
+		runs = append(runs, alerts.Run)
 	}
 	vendors, err := surfaces.New(s.centers, surfaces.Deps{Source: w.source, History: s.history, Presences: commands, Clarity: s.clarity, Log: logger, Now: w.now})
 	require.NoError(t, err)
