@@ -247,7 +247,7 @@ func (s *agentState) begin(t int64) {
 	s.Now, s.Presence, s.Status = t, schema.LoggedOut, schema.LoggedOut
 	s.PresenceSince, s.StatusSince, s.LoadSince = schema.NoTime, schema.NoTime, schema.NoTime
 	for k := range s.Current {
-		s.Current[k] = stretch{Start: t, Status: schema.LoggedOut, Off: true}
+		s.Current[k] = s.next(k)
 	}
 }
 
@@ -275,11 +275,11 @@ func (s *agentState) advance(t int64, out *outputs) {
 		return
 	}
 	for k := range s.Current {
-		cur := &s.Current[k]
-		next, fresh := s.open(k)
-		if !fresh {
+		if s.goesOn(k) {
 			continue
 		}
+		cur := &s.Current[k]
+		next := s.next(k)
 		if cur.Start < s.Now && !cur.Off {
 			out.closed = append(out.closed, closedInterval{kind: k, end: s.Now, piece: *cur})
 		}
@@ -290,15 +290,20 @@ func (s *agentState) advance(t int64, out *outputs) {
 
 // open returns the stretch of kind k that goes on now, and whether it begins at Now, its predecessor ending there.
 func (s *agentState) open(k int) (stretch, bool) {
-	was, now := &s.Current[k], s.present(k)
-	if was.same(&now) {
-		return *was, false
+	if s.goesOn(k) {
+		return s.Current[k], false
 	}
+	return s.next(k), true
+}
+
+// next is the stretch of kind k that begins at Now.
+func (s *agentState) next(k int) stretch {
+	was, now := &s.Current[k], s.present(k)
 	now.Continued = !was.Off && !now.Off && was.Status == now.Status && was.Load == now.Load
 	if k == ofPresence && now.Continued {
 		now.Continued = sameReason(was.Tag, now.Tag) // a new reason is a new presence
 	}
-	return now, true
+	return now
 }
 
 func (s *agentState) login(t int64, l *session) {

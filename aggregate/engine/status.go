@@ -21,6 +21,25 @@ func (s *agentState) derive(t int64) {
 	}
 }
 
+// goesOn reports whether the stretch of kind k is what the state at Now calls for. It says what present does, sooner.
+func (s *agentState) goesOn(k int) bool {
+	x, off := &s.Current[k], s.Session == nil
+	switch {
+	case k == ofPresence && off:
+		return x.Status == s.Presence && !x.Suspended && x.Off == (s.PresenceSince == schema.NoTime) && sameTag(x.Tag, s.Tag)
+	case x.Suspended != s.Suspended || x.Off != off:
+		return false
+	case k == ofPresence:
+		return x.Status == s.Presence && sameTag(x.Tag, s.Tag)
+	case k == ofWorkload:
+		return x.Load == s.Load && sameTag(x.Tag, s.Tag)
+	case x.Status != s.Status:
+		return false
+	}
+	_, t := s.effective()
+	return sameTag(x.Tag, t)
+}
+
 // present is the stretch of kind k that the state at Now calls for, as one that begins there.
 func (s *agentState) present(k int) stretch {
 	x := stretch{Start: s.Now, Suspended: s.Suspended, Off: s.Session == nil, Tag: s.Tag}

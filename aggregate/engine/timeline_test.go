@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 )
 
 // adder is a fold whose state is all that it was given, in order.
@@ -36,4 +37,27 @@ func TestTimeline_SnapshotAtTheEndFollowsEdits(t *testing.T) {
 		f.apply(&whole, &l.in[k], &is)
 	}
 	require.Equal(t, whole, l.head)
+}
+
+// What is asked first, whether a stretch goes on, is whether the one that the state calls for is the same.
+func TestStretchGoesOnWhereItIsTheSame(t *testing.T) {
+	answers := map[bool]int{}
+	rapid.Check(t, func(t *rapid.T) {
+		f := newFloor(t)
+		for k := range rapid.IntRange(1, 100).Draw(t, "events") {
+			f.do(anyEvent(t, k, 10*minuteMs, 5_000))
+			for _, c := range f.e.centers {
+				for _, a := range c.agents[1:] {
+					s := &a.line.head
+					for kind := range s.Current {
+						now := s.present(kind)
+						require.Equal(t, s.Current[kind].same(&now), s.goesOn(kind), "%+v", s)
+						answers[s.goesOn(kind)]++
+					}
+				}
+			}
+		}
+	})
+	require.Positive(t, answers[true])
+	require.Positive(t, answers[false])
 }
