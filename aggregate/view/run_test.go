@@ -109,7 +109,7 @@ func TestTopicRecreated_WaitsForNewEpoch(t *testing.T) {
 	n.eventually("error", func() bool { s := n.Status(); return len(s) == 1 && s[0].Err != nil })
 	require.ErrorIs(t, n.Status()[0].Err, ErrBeyond)
 	require.False(t, n.Status()[0].CaughtUp)
-	require.Contains(t, n.said.String(), "new-epoch")
+	n.eventually("what to do", func() bool { return strings.Contains(n.said.String(), "new-epoch") })
 }
 
 // retained is a log whose beginning has been deleted, and that refuses to be read from there.

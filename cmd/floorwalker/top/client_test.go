@@ -257,9 +257,9 @@ func TestShow_FollowsFloorSizeAndKeys(t *testing.T) {
 	}
 	shows("Ann Äpfel")
 	shows("Inbound")
-	l.set("ann", schema.Lunch, time.Now())
+	l.set("ann", schema.OnCall, time.Now())
 	shows("TOO LONG IN A STATUS: nobody")
-	shows("lunch 1")
+	shows("on_call 1")
 	s.InjectKey(tcell.KeyRune, '/', 0)
 	s.InjectKey(tcell.KeyRune, 'z', 0)
 	shows("/z_")

@@ -23,7 +23,11 @@ import (
 
 const readerToken = "reader-token-0123456789"
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// The API's server keeps goroutines for seconds after it has ended.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"),
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"))
+}
 
 // live is a floor that a test changes.
 type live struct {

@@ -303,3 +303,30 @@ func TestDocument_Golden(t *testing.T) {
 	require.NotContains(t, string(raw), `"queues":null`)
 	require.NotContains(t, string(raw), `"agents":null`)
 }
+
+// Whoever writes a script finds every key explained.
+func TestDocument_EveryKeyIsDocumented(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "top.md"))
+	require.NoError(t, err)
+	raw, err := json.Marshal(model(t).Document())
+	require.NoError(t, err)
+	var document map[string]any
+	require.NoError(t, json.Unmarshal(raw, &document))
+	seen := 0
+	var check func(v any)
+	check = func(v any) {
+		object, _ := v.(map[string]any)
+		for key, inner := range object {
+			seen++
+			require.Contains(t, string(page), "`"+key+"`")
+			if key != "agents" { // statuses
+				check(inner)
+			}
+			if list, ok := inner.([]any); ok {
+				check(list[0])
+			}
+		}
+	}
+	check(document)
+	require.Greater(t, seen, 30)
+}
