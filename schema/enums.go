@@ -1,5 +1,7 @@
 package schema
 
+import "slices"
+
 // enum is what all closed vocabularies share: a small integer with a wire name. Zero is "not said".
 type enum interface{ ~uint8 }
 
@@ -43,7 +45,7 @@ func (c Channel) String() string { return nameOf(channelNames, c) }
 func ParseChannel(s string) (Channel, bool) { return parseEnum[Channel](channelNames, s) }
 
 // ChannelNames lists the wire names in order.
-func ChannelNames() []string { return channelNames[1:] }
+func ChannelNames() []string { return slices.Clone(channelNames[1:]) }
 
 // Spoken reports whether agents talk on this channel: voice and video.
 func (c Channel) Spoken() bool { return c == ChannelVoice || c == ChannelVideo }
@@ -61,7 +63,7 @@ var directionNames = []string{"", "inbound", "outbound", "internal"}
 
 func (d Direction) String() string              { return nameOf(directionNames, d) }
 func ParseDirection(s string) (Direction, bool) { return parseEnum[Direction](directionNames, s) }
-func DirectionNames() []string                  { return directionNames[1:] }
+func DirectionNames() []string                  { return slices.Clone(directionNames[1:]) }
 
 // Kind of an interaction: how it came to its agent.
 type Kind uint8
@@ -76,7 +78,7 @@ var kindNames = []string{"", "queued", "direct_inbound", "direct_outbound"}
 
 func (k Kind) String() string         { return nameOf(kindNames, k) }
 func ParseKind(s string) (Kind, bool) { return parseEnum[Kind](kindNames, s) }
-func KindNames() []string             { return kindNames[1:] }
+func KindNames() []string             { return slices.Clone(kindNames[1:]) }
 
 // Status of an agent. The first group is what people choose (presence), the second what the telephony platform reports
 // (activity); an effective status is one of either.
@@ -112,7 +114,7 @@ var statusNames = []string{"", "logged_out", "available", "busy", "away", "break
 
 func (s Status) String() string           { return nameOf(statusNames, s) }
 func ParseStatus(s string) (Status, bool) { return parseEnum[Status](statusNames, s) }
-func StatusNames() []string               { return statusNames[1:] }
+func StatusNames() []string               { return slices.Clone(statusNames[1:]) }
 
 // IsPresence reports whether people choose this status (logged_out included).
 func (s Status) IsPresence() bool { return s >= LoggedOut && s <= OffWork }
@@ -147,7 +149,7 @@ var roleNames = []string{"", "agent", "consult", "transfer", "invite", "contact"
 
 func (r Role) String() string         { return nameOf(roleNames, r) }
 func ParseRole(s string) (Role, bool) { return parseEnum[Role](roleNames, s) }
-func RoleNames() []string             { return roleNames[1:] }
+func RoleNames() []string             { return slices.Clone(roleNames[1:]) }
 
 // Monitors reports whether the role listens without speaking with the customer.
 func (r Role) Monitors() bool { return r == RoleSilentJoin || r == RoleWhisperJoin }
@@ -174,7 +176,7 @@ func (d DeclineReason) String() string { return nameOf(declineNames, d) }
 func ParseDeclineReason(s string) (DeclineReason, bool) {
 	return parseEnum[DeclineReason](declineNames, s)
 }
-func DeclineReasonNames() []string { return declineNames[1:] }
+func DeclineReasonNames() []string { return slices.Clone(declineNames[1:]) }
 
 // EndReason says how an interaction ended. EndExpired is Floorwalker's own and refused from producers.
 type EndReason uint8
@@ -194,7 +196,7 @@ func (e EndReason) String() string              { return nameOf(endReasonNames, 
 func ParseEndReason(s string) (EndReason, bool) { return parseEnum[EndReason](endReasonNames, s) }
 
 // ProducerEndReasonNames lists the reasons that an event may carry.
-func ProducerEndReasonNames() []string { return endReasonNames[1:EndExpired] }
+func ProducerEndReasonNames() []string { return slices.Clone(endReasonNames[1:EndExpired]) }
 
 // EndedBy says who ended an interaction.
 type EndedBy uint8
@@ -209,13 +211,13 @@ var endedByNames = []string{"", "customer", "agent", "system"}
 
 func (e EndedBy) String() string            { return nameOf(endedByNames, e) }
 func ParseEndedBy(s string) (EndedBy, bool) { return parseEnum[EndedBy](endedByNames, s) }
-func EndedByNames() []string                { return endedByNames[1:] }
+func EndedByNames() []string                { return slices.Clone(endedByNames[1:]) }
 
 // EndCause refines EndFailed. Its names are those of DeclineReason without customer_abandoned.
 type EndCause = DeclineReason
 
 // EndCauseNames lists the causes that an event may carry.
-func EndCauseNames() []string { return declineNames[1:DeclineCustomerAbandoned] }
+func EndCauseNames() []string { return slices.Clone(declineNames[1:DeclineCustomerAbandoned]) }
 
 // TransferMode of a transfer.
 type TransferMode uint8
@@ -231,7 +233,7 @@ func (t TransferMode) String() string { return nameOf(transferModeNames, t) }
 func ParseTransferMode(s string) (TransferMode, bool) {
 	return parseEnum[TransferMode](transferModeNames, s)
 }
-func TransferModeNames() []string { return transferModeNames[1:] }
+func TransferModeNames() []string { return slices.Clone(transferModeNames[1:]) }
 
 // PartState is the state of an agent's part of an interaction, of one of its segments, or of a whole interaction.
 // StateDeclined and StateFailed are marks, StateWaiting and StateIVR belong to interactions only.
@@ -255,7 +257,7 @@ var partStateNames = []string{"", "dialing", "ringing", "connected", "held", "pa
 
 func (p PartState) String() string              { return nameOf(partStateNames, p) }
 func ParsePartState(s string) (PartState, bool) { return parseEnum[PartState](partStateNames, s) }
-func PartStateNames() []string                  { return partStateNames[1:] }
+func PartStateNames() []string                  { return slices.Clone(partStateNames[1:]) }
 
 // VisitKind of a queue visit (metrics, rule 8).
 type VisitKind uint8

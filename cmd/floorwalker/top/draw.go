@@ -114,7 +114,7 @@ func (m *Model) heads(width int) []Line {
 
 // shownStatuses are in an order that does not change: who looks again finds them where they were.
 func shownStatuses() []string {
-	out := slices.DeleteFunc(slices.Clone(schema.StatusNames()), func(s string) bool { return s == "logged_out" })
+	out := slices.DeleteFunc(schema.StatusNames(), func(s string) bool { return s == "logged_out" })
 	return append(out, "suspended", "logged_out")
 }
 
