@@ -132,7 +132,7 @@ func parseURL(s string) (*url.URL, error) {
 	case u.User != nil || u.Fragment != "":
 		return nil, fmt.Errorf("the URL at %q has a user or a fragment, which are not sent", u.Host)
 	case strings.Contains(u.Path, `\`) || slices.ContainsFunc(strings.Split(u.Path, "/"), func(s string) bool { return s == "." || s == ".." }):
-		return nil, fmt.Errorf("the path of the URL at %q has steps such as ..", u.Host)
+		return nil, fmt.Errorf("the URL at %q has steps such as .. in its path", u.Host)
 	}
 	return u, nil
 }

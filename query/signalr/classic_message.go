@@ -103,7 +103,7 @@ func parseClassicCall(frame []byte) (call classicCall, err error) {
 	case id.Type() == fastjson.TypeNumber:
 		call.id = id.String()
 	default:
-		return call, fmt.Errorf("I is a %s; allowed: a number or a string", id.Type())
+		return call, fmt.Errorf("the field I is a %s; allowed: a number or a string", id.Type())
 	}
 	if state := v.Get("S"); state != nil && len(state.MarshalTo(nil)) > maxState {
 		return call, fmt.Errorf("a state of more than %d characters", maxState)

@@ -146,7 +146,7 @@ func (c *Config) check() error {
 		return fmt.Errorf("hub name %q; allowed: an identifier", c.HubName)
 	}
 	if c.Authenticate == nil {
-		return errors.New("Authenticate is missing")
+		return errors.New("no Authenticate")
 	}
 	if len(c.Key) < 32 {
 		return fmt.Errorf("key of %d bytes; allowed: 32 or more", len(c.Key))

@@ -212,21 +212,6 @@ type ticking struct {
 	at time.Time
 }
 
-// taken is a value as the client keeps it.
-func taken(v any, at time.Time) any {
-	switch v := v.(type) {
-	case map[string]any:
-		return merged(nil, v, at)
-	case []any:
-		out := make([]any, len(v))
-		for i := range v {
-			out[i] = taken(v[i], at)
-		}
-		return out
-	}
-	return v
-}
-
 // merged lays an object over another one; null takes a field away.
 func merged(old, item map[string]any, at time.Time) map[string]any {
 	out := map[string]any{}
