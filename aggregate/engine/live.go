@@ -59,6 +59,7 @@ func (c *center) look() Changes {
 		i.seen = false
 		if i.left {
 			ch.Gone = append(ch.Gone, c.liveInteraction(i))
+			c.changedMarks(i)
 			continue
 		}
 		if !i.line.head.Born {
@@ -84,6 +85,16 @@ func (c *center) look() Changes {
 	clear(c.changedInteractions)
 	c.changedInteractions = c.changedInteractions[:0]
 	return ch
+}
+
+// changedMarks notes that the rows of agents who show a mark of an interaction are to be made again: a mark is shown as long as its
+// interaction is live, on every node, also on one that begins with a checkpoint which no longer holds the interaction.
+func (c *center) changedMarks(i *interaction) {
+	for p := range i.line.head.Parts {
+		if a := c.agents[i.line.head.Parts[p].Agent]; len(a.line.head.Marks) > 0 {
+			c.changed(a)
+		}
+	}
 }
 
 // statusRows makes the changed rows of effective status.

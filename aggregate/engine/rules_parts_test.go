@@ -390,6 +390,36 @@ func TestMark_IsShownUntilTheAgentsNextChange(t *testing.T) {
 	}
 }
 
+// A view that has followed all along shows what one shows that begins with a checkpoint.
+func TestMarkOfAnInteractionThatLeft_IsShownByNoView(t *testing.T) {
+	f := newFloor(t)
+	shown := map[string]*schema.LiveAgent{}
+	look := func(e *Engine, into map[string]*schema.LiveAgent) {
+		e.Look(func(ch *Changes) {
+			for _, a := range ch.Agents {
+				into[a.ID] = a
+			}
+		})
+	}
+	for _, ev := range []schema.Event{login(0, "a"), offered(10, "c", "a"), declined(20, "c", "a", schema.DeclineBusy), ended(25, "c", schema.EndCompleted), login(31, "b")} {
+		f.do(ev)
+	}
+	look(f.e, shown)
+	require.Len(t, shown["a"].Parts, 1)
+	for minute := 1.0; minute < 130; minute++ {
+		f.do(status(60*minute, "b", []schema.Status{schema.Away, schema.Break}[int(minute)%2]))
+		look(f.e, shown)
+	}
+	saved, err := f.e.Snapshot()
+	require.NoError(t, err)
+	restored, err := Restore(Config{Live: true}, saved)
+	require.NoError(t, err)
+	restored.All()
+	again := map[string]*schema.LiveAgent{}
+	look(restored, again)
+	require.Equal(t, again["a"], shown["a"])
+}
+
 func TestExpiredCall_EndsItsPartsAndCountsTheirDurations(t *testing.T) {
 	f := played(t, answeredCall(schema.ChannelVoice)...)
 	f.pass(20 + 25*3600 + 60)
