@@ -219,7 +219,9 @@ func (f *floor) settle() {
 func behind(r readiness, ends map[int]int64) string {
 	reached := 0
 	for _, p := range r.Partitions {
-		if p.Applied >= ends[p.Partition] && p.History != nil && *p.History >= ends[p.Partition] {
+		end := ends[p.Partition]
+		held := end == 0 || p.History != nil && *p.History >= end // of an empty partition history need not have heard
+		if p.Applied >= end && held {
 			reached++
 		}
 	}
