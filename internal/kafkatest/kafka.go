@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -222,10 +223,15 @@ func (k *apache) logTail() string {
 	return string(b[max(0, len(b)-4000):])
 }
 
+// freeAddr is a port that nobody listens on now. It lies below those that the kernel gives to connections: a broker must find it free
+// again at each start, and beside it tests open thousands of connections.
 func freeAddr() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("free port: %w", err)
+	const first, last, tries = 15_000, 32_000, 100
+	for range tries {
+		addr := fmt.Sprintf("127.0.0.1:%d", first+rand.IntN(last-first))
+		if l, err := net.Listen("tcp", addr); err == nil {
+			return addr, l.Close()
+		}
 	}
-	return l.Addr().String(), l.Close()
+	return "", fmt.Errorf("no free port between %d and %d in %d tries", first, last, tries)
 }
