@@ -46,6 +46,14 @@ soak: ## simulator, workers and a replica under random faults for DURATION (30m)
 bench: ## micro-benchmarks of all packages
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
+# PEERS names some of them (flink-1,clickhouse, see `go run ./bench/compare --help`); empty: all.
+PEERS  ?=
+ROUNDS ?= 5
+
+.PHONY: bench-peers
+bench-peers: ## Floorwalker beside Flink, Kafka Streams and ClickHouse alone: one job, ROUNDS (5) rounds, PEERS (all)
+	$(GO) run ./bench/compare --rounds $(ROUNDS) --peers "$(PEERS)"
+
 .PHONY: vet
 vet: ## go vet
 	$(GO) vet ./...

@@ -50,7 +50,7 @@ func BenchmarkWorker(b *testing.B) {
 	}
 }
 
-func benchmarkWorker(b *testing.B, broker string, l load, compression string) {
+func benchmarkWorker(b *testing.B, broker string, l topicLoad, compression string) {
 	var sum total
 	var rows, flushes int
 	var last time.Duration
@@ -107,7 +107,7 @@ func (s *watchedSink) Flush(ctx context.Context, partitions []history.Flushed) e
 	return nil
 }
 
-func newRun(b *testing.B, broker string, l load, compression string) *run {
+func newRun(b *testing.B, broker string, l topicLoad, compression string) *run {
 	ctx := b.Context()
 	r := &run{set: metrics.NewSet(), topic: l.topic}
 	migratedTo, name := clickhousetest.Database(b)
@@ -165,7 +165,7 @@ func (r *run) play(b *testing.B) usage {
 func (r *run) rows() int { return int(r.set.GetOrCreateCounter("floorwalker_sink_rows_total").Get()) }
 
 // close looks whether all is there: a fast worker that loses events is no worker.
-func (r *run) close(b *testing.B, l load) {
+func (r *run) close(b *testing.B, l topicLoad) {
 	var events, interactions, intervals uint64
 	require.NoError(b, r.conn.QueryRow(b.Context(), "SELECT (SELECT count() FROM events), (SELECT count() FROM interactions), (SELECT count() FROM agent_intervals)").
 		Scan(&events, &interactions, &intervals))
@@ -187,7 +187,7 @@ func BenchmarkReplica(b *testing.B) {
 	}
 }
 
-func benchmarkReplica(b *testing.B, broker string, l load) {
+func benchmarkReplica(b *testing.B, broker string, l topicLoad) {
 	var sum total
 	runtime.GC()
 	defer profile(b)()
@@ -211,7 +211,7 @@ func benchmarkReplica(b *testing.B, broker string, l load) {
 }
 
 // playView runs the view until it has applied the whole topic, and returns what had been used by then.
-func playView(b *testing.B, v *view.View, partitions []view.Partition, l load) usage {
+func playView(b *testing.B, v *view.View, partitions []view.Partition, l topicLoad) usage {
 	ctx, stop := context.WithTimeout(b.Context(), runTimeout)
 	defer stop()
 	ended := make(chan error, 1)

@@ -32,12 +32,23 @@ type counters struct {
 }
 
 func newCounters(set *metrics.Set) counters {
-	c := func(name string) *metrics.Counter { return set.NewCounter("floorwalker_ingest_" + name + "_total") }
 	return counters{
-		records: c("records"), bytes: c("fetched_bytes"), fetches: c("fetches"), reconnects: c("reconnects"), stalls: c("stalls"),
-		skipped: c("aborted_batches"), written: c("written_records"), writeErrors: c("write_errors"), writeRetries: c("write_retries"),
-		commits: c("commits"), commitErrors: c("commit_errors"), generations: c("generations"),
-		deadLetters: c("dead_letters"), truncated: c("dead_letters_truncated"), accepted: c("collected_events"), rejected: c("rejected_events"),
+		records:      set.NewCounter("floorwalker_ingest_records_total"),
+		bytes:        set.NewCounter("floorwalker_ingest_fetched_bytes_total"),
+		fetches:      set.NewCounter("floorwalker_ingest_fetches_total"),
+		reconnects:   set.NewCounter("floorwalker_ingest_reconnects_total"),
+		stalls:       set.NewCounter("floorwalker_ingest_stalls_total"),
+		skipped:      set.NewCounter("floorwalker_ingest_aborted_batches_total"),
+		written:      set.NewCounter("floorwalker_ingest_written_records_total"),
+		writeErrors:  set.NewCounter("floorwalker_ingest_write_errors_total"),
+		writeRetries: set.NewCounter("floorwalker_ingest_write_retries_total"),
+		commits:      set.NewCounter("floorwalker_ingest_commits_total"),
+		commitErrors: set.NewCounter("floorwalker_ingest_commit_errors_total"),
+		generations:  set.NewCounter("floorwalker_ingest_generations_total"),
+		deadLetters:  set.NewCounter("floorwalker_ingest_dead_letters_total"),
+		truncated:    set.NewCounter("floorwalker_ingest_dead_letters_truncated_total"),
+		accepted:     set.NewCounter("floorwalker_ingest_collected_events_total"),
+		rejected:     set.NewCounter("floorwalker_ingest_rejected_events_total"),
 	}
 }
 

@@ -11,6 +11,9 @@ import (
 // exposed are the headers that a page's script may read besides the usual ones.
 var exposed = strings.Join([]string{fiber.HeaderETag, fiber.HeaderXRequestID, headerRateLimit, headerRateLimitPolicy, fiber.HeaderRetryAfter}, ", ")
 
+// nativePrefix begins the paths that take a session's cookie, which is for pages of this server's own origin alone.
+const nativePrefix = "/api/"
+
 // cors lets pages of the listed origins read answers. done is true where the request was a preflight, which is answered.
 func (a *App) cors(c *fiber.Ctx) (done bool) {
 	if len(a.config.Origins) == 0 {
@@ -22,7 +25,9 @@ func (a *App) cors(c *fiber.Ctx) (done bool) {
 		return false
 	}
 	c.Set(fiber.HeaderAccessControlAllowOrigin, origin)
-	c.Set(fiber.HeaderAccessControlAllowCredentials, "true")
+	if !strings.HasPrefix(c.Path(), nativePrefix) {
+		c.Set(fiber.HeaderAccessControlAllowCredentials, "true") // SignalR's clients ask for it; no vendor's API takes a cookie
+	}
 	if c.Method() != fiber.MethodOptions || c.Get(fiber.HeaderAccessControlRequestMethod) == "" {
 		c.Set(fiber.HeaderAccessControlExposeHeaders, exposed)
 		return false

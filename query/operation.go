@@ -3,10 +3,14 @@ package query
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
 	"github.com/gofiber/fiber/v2"
+
+	"floorwalker/internal/histogram"
+	"floorwalker/query/route"
 )
 
 // Readiness is how far every part has come.
@@ -93,6 +97,7 @@ func (a *App) prometheus(c *fiber.Ctx) error {
 		set.WritePrometheus(&text)
 	}
 	metrics.WriteProcessMetrics(&text)
+	metrics.WriteFDMetrics(&text)
 	return c.SendString(text.String())
 }
 
@@ -103,41 +108,51 @@ func (a *App) MetricsApp() *fiber.App {
 	return app
 }
 
-// requestMetrics counts requests by class of status and by duration. Buckets are le, which any Prometheus understands.
+// requestMetrics counts requests by route and class of status, and how long they took by route. What is refused for who asks, or how
+// often, is counted by status beside.
 type requestMetrics struct {
-	byClass [6]*metrics.Counter
-	buckets []bucket
-	seconds *metrics.FloatCounter
-	count   *metrics.Counter
+	set     *metrics.Set
+	routes  sync.Map // *route.Operation → *routeMetrics, made by the first request: most routes of most sites are never asked
+	refused map[int]*metrics.Counter
 }
 
-type bucket struct {
-	upTo  time.Duration
-	count *metrics.Counter
+type routeMetrics struct {
+	byClass [6]*metrics.Counter
+	seconds *histogram.Seconds
 }
 
 func newRequestMetrics(set *metrics.Set) *requestMetrics {
-	m := &requestMetrics{seconds: set.NewFloatCounter("floorwalker_query_request_seconds_sum"), count: set.NewCounter("floorwalker_query_request_seconds_count")}
-	for class := 1; class <= 5; class++ {
-		m.byClass[class] = set.NewCounter(fmt.Sprintf(`floorwalker_query_requests_total{status="%dxx"}`, class))
+	m := &requestMetrics{set: set, refused: map[int]*metrics.Counter{}}
+	for _, status := range []int{fiber.StatusUnauthorized, fiber.StatusForbidden, fiber.StatusTooManyRequests} {
+		m.refused[status] = set.NewCounter(fmt.Sprintf(`floorwalker_query_refused_total{status="%d"}`, status))
 	}
-	for _, le := range []string{"0.001", "0.005", "0.025", "0.1", "0.5", "2.5", "10"} {
-		upTo, _ := time.ParseDuration(le + "s")
-		m.buckets = append(m.buckets, bucket{upTo, set.NewCounter(`floorwalker_query_request_seconds_bucket{le="` + le + `"}`)})
-	}
-	m.buckets = append(m.buckets, bucket{1<<63 - 1, set.NewCounter(`floorwalker_query_request_seconds_bucket{le="+Inf"}`)})
 	return m
 }
 
-func (m *requestMetrics) add(status int, took time.Duration) {
+// of is what is counted of an operation; nil stands for what no operation answers.
+func (m *requestMetrics) of(op *route.Operation) *routeMetrics {
+	if known, ok := m.routes.Load(op); ok {
+		return known.(*routeMetrics)
+	}
+	name := "none"
+	if op != nil {
+		name = op.Method + " " + op.Path
+	}
+	r := &routeMetrics{seconds: histogram.New(m.set, fmt.Sprintf("floorwalker_query_request_seconds{route=%q}", name))}
+	for class := 1; class <= 5; class++ {
+		r.byClass[class] = m.set.GetOrCreateCounter(fmt.Sprintf(`floorwalker_query_requests_total{route=%q,status="%dxx"}`, name, class))
+	}
+	known, _ := m.routes.LoadOrStore(op, r)
+	return known.(*routeMetrics)
+}
+
+func (m *requestMetrics) add(op *route.Operation, status int, took time.Duration) {
+	r := m.of(op)
 	if class := status / 100; class >= 1 && class <= 5 {
-		m.byClass[class].Inc()
+		r.byClass[class].Inc()
 	}
-	for _, b := range m.buckets {
-		if took <= b.upTo {
-			b.count.Inc()
-		}
+	r.seconds.Update(took.Seconds())
+	if c := m.refused[status]; c != nil {
+		c.Inc()
 	}
-	m.seconds.Add(took.Seconds())
-	m.count.Inc()
 }

@@ -14,11 +14,15 @@ import (
 	"github.com/VictoriaMetrics/metrics"
 	"github.com/gofiber/fiber/v2"
 
+	"floorwalker/query/auditlog"
+	"floorwalker/query/auth"
 	"floorwalker/query/command"
 	"floorwalker/query/floor"
 	"floorwalker/query/hub"
+	"floorwalker/query/mask"
 	"floorwalker/query/native"
 	"floorwalker/query/route"
+	"floorwalker/query/session"
 	"floorwalker/schema/metric"
 )
 
@@ -29,10 +33,12 @@ type Config struct {
 	// RequestsPerSecond and Burst bound each principal; 0 requests a second is no bound.
 	RequestsPerSecond, Burst int
 	Limits                   native.Limits
-	StreamWriteTimeout       time.Duration // how long a client of a stream may take nothing in; 30 s
-	StreamHeartbeat          time.Duration // between signs of life on streams; 15 s
-	Origins                  []string      // whose pages may call from a browser: scheme://host[:port]
-	TrustedProxies           []string      // addresses or networks whose X-Forwarded-For is believed
+	Masks                    map[auth.Role]*mask.Mask // what each role is not to see of customers on the native API
+	StreamWriteTimeout       time.Duration            // how long a client of a stream may take nothing in; 30 s
+	StreamHeartbeat          time.Duration            // between signs of life on streams; 15 s
+	Sessions                 session.Config
+	Origins                  []string // whose pages may call from a browser: scheme://host[:port]
+	TrustedProxies           []string // addresses or networks whose X-Forwarded-For is believed
 	// MetricsElsewhere leaves /metrics out here, because MetricsApp serves it on a port of its own.
 	MetricsElsewhere bool
 }
@@ -68,6 +74,7 @@ type Deps struct {
 	Source        *floor.Source // the views that all surfaces show
 	Catalogue     *metric.Catalogue
 	Authenticator native.Authenticator
+	Accounts      session.Accounts  // nil: browsers cannot sign in
 	Collector     native.Collector  // nil: events are not taken
 	History       native.History    // nil: the past is not served
 	Commands      *command.Commands // nil: presences, suspensions and the directory cannot be written
@@ -76,6 +83,7 @@ type Deps struct {
 	Surfaces      []Surface
 	// Readiness tells how far every part has come; it is asked on each call of /readyz.
 	Readiness func(ctx context.Context) Readiness
+	Audit     *auditlog.Log  // nil: none is kept
 	Sets      []*metrics.Set // all that /metrics shows, Set included
 	Set       *metrics.Set   // where the server counts its own
 	Logger    *slog.Logger
@@ -133,8 +141,12 @@ func New(c Config, d Deps) (*App, error) {
 		return nil, fmt.Errorf("query: %w", err)
 	}
 	a := &App{config: c, proxies: proxies, limiter: newLimiter(c.RequestsPerSecond, c.Burst, d.Now), deps: d, counts: newRequestMetrics(d.Set)}
-	api, err := native.New(native.Deps{Source: d.Source, Catalogue: d.Catalogue, Authenticator: d.Authenticator, Collector: d.Collector,
-		History: d.History, Commands: d.Commands, Alerts: d.Alerts, Push: d.Push, Limits: c.Limits, Now: d.Now,
+	sessions, err := a.newSessions()
+	if err != nil {
+		return nil, fmt.Errorf("query: %w", err)
+	}
+	api, err := native.New(native.Deps{Source: d.Source, Catalogue: d.Catalogue, Authenticator: d.Authenticator, Sessions: sessions, Collector: d.Collector,
+		History: d.History, Masks: c.Masks, Commands: d.Commands, Alerts: d.Alerts, Push: d.Push, Limits: c.Limits, Now: d.Now,
 		Streams: native.Streams{WriteTimeout: c.StreamWriteTimeout, Heartbeat: c.StreamHeartbeat, Origins: c.Origins}})
 	if err != nil {
 		return nil, err
@@ -155,6 +167,14 @@ func New(c Config, d Deps) (*App, error) {
 	server := a.fiber.Server()
 	server.Handler = knownMethods(server.Handler)
 	return a, nil
+}
+
+// newSessions is nil, of the interface's type, where browsers cannot sign in.
+func (a *App) newSessions() (native.Sessions, error) {
+	if a.deps.Accounts == nil {
+		return nil, nil
+	}
+	return session.New(a.config.Sessions, session.Deps{Accounts: a.deps.Accounts, Address: a.addressOf, Set: a.deps.Set, Logger: a.deps.Logger, Now: a.deps.Now})
 }
 
 func (a *App) newFiber(c Config) *fiber.App {

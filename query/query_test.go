@@ -371,8 +371,18 @@ func TestReadyz_TellsEveryPart(t *testing.T) {
 func TestPrometheus_ShowsRequestsAndProcess(t *testing.T) {
 	f := newFixture(t)
 	f.get("/agents")
+	require.Equal(t, 401, f.do("GET", "/api/v1/contact-centers/6/agents", "", "Authorization", "Bearer nobody's").StatusCode)
+	require.Equal(t, 404, f.do("GET", "/nothing", "").StatusCode)
 	a := f.do("GET", "/metrics", "")
-	require.Contains(t, a.body, `floorwalker_query_requests_total{status="2xx"} 1`)
+	const agents = `route="GET /api/v1/contact-centers/{cc}/agents"`
+	for _, line := range []string{
+		`floorwalker_query_requests_total{` + agents + `,status="2xx"} 1`, `floorwalker_query_requests_total{` + agents + `,status="4xx"} 1`,
+		`floorwalker_query_requests_total{route="none",status="4xx"} 1`, `floorwalker_query_refused_total{status="401"} 1`,
+		`floorwalker_query_request_seconds_count{` + agents + `} 2`, `floorwalker_query_request_seconds_bucket{` + agents + `,le="30"} 2`,
+	} {
+		require.Contains(t, a.body, line+"\n")
+	}
+	require.NotContains(t, a.body, "vmrange=", "Prometheus takes no quantiles of such buckets")
 	require.Contains(t, a.body, "go_goroutines")
 }
 

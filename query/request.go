@@ -37,7 +37,8 @@ func (a *App) outermost(c *fiber.Ctx) error {
 	}
 	took := time.Since(began)
 	status := c.Response().StatusCode()
-	a.counts.add(status, took)
+	a.auditCall(c, status)
+	a.counts.add(route.CallOf(c).Operation, status, took)
 	a.log(c, status, took)
 	return nil
 }

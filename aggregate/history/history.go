@@ -14,6 +14,7 @@ import (
 	"github.com/VictoriaMetrics/metrics"
 
 	"floorwalker/aggregate/engine"
+	"floorwalker/internal/histogram"
 	"floorwalker/schema"
 	"floorwalker/schema/clickhouse"
 )
@@ -94,7 +95,7 @@ type Sink struct {
 	progress     pieces[*clickhouse.Progress]
 
 	rows, failures *metrics.Counter
-	seconds        *metrics.Histogram
+	seconds        *histogram.Seconds
 }
 
 // NewSink makes a sink; it writes nothing yet.
@@ -118,7 +119,7 @@ func NewSink(conn Conn, set *metrics.Set, cfg Config) (*Sink, error) {
 		progress: pieces[*clickhouse.Progress]{fresh: clickhouse.NewProgress},
 		rows:     set.GetOrCreateCounter("floorwalker_sink_rows_total"),
 		failures: set.GetOrCreateCounter("floorwalker_sink_failures_total"),
-		seconds:  set.GetOrCreateHistogram("floorwalker_sink_flush_seconds"),
+		seconds:  histogram.New(set, "floorwalker_sink_flush_seconds"),
 	}, nil
 }
 

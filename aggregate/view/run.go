@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
+
+	"floorwalker/internal/histogram"
 )
 
 const (
@@ -146,14 +148,14 @@ func (v *View) whole(r *replica) bool {
 type saveCounts struct {
 	set                    *metrics.Set
 	files, failures, bytes *metrics.Counter
-	seconds                *metrics.Histogram
+	seconds                *histogram.Seconds
 }
 
 func newSaveCounts(set *metrics.Set) saveCounts {
 	return saveCounts{set: set, files: set.GetOrCreateCounter("floorwalker_view_checkpoints_total"),
 		failures: set.GetOrCreateCounter("floorwalker_view_checkpoint_failures_total"),
 		bytes:    set.GetOrCreateCounter("floorwalker_view_checkpoint_bytes_total"),
-		seconds:  set.GetOrCreateHistogram("floorwalker_view_checkpoint_seconds")}
+		seconds:  histogram.New(set, "floorwalker_view_checkpoint_seconds")}
 }
 
 // boots counts beginnings by what a partition began with: disk, worker, kafka.

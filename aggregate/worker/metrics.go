@@ -6,11 +6,13 @@ import (
 	"github.com/VictoriaMetrics/metrics"
 
 	"floorwalker/aggregate/engine"
+	"floorwalker/internal/histogram"
 )
 
 // counters are the worker's metrics, looked up once.
 type counters struct {
 	set               *metrics.Set
+	partitions        *metrics.Gauge     // owned now
 	outcomes          []*metrics.Counter // by engine.Outcome
 	expired           *metrics.Counter   // interactions whose end never came
 	replayed          *metrics.Counter   // events that were stored before this start and are applied again
@@ -23,12 +25,13 @@ type counters struct {
 	waits             *metrics.Counter
 	checkpoints       *metrics.Counter
 	unsaved           *metrics.Counter
-	checkpointSeconds *metrics.Histogram
+	checkpointSeconds *histogram.Seconds
 }
 
 func newCounters(set *metrics.Set) counters {
 	c := counters{
 		set:               set,
+		partitions:        set.GetOrCreateGauge("floorwalker_worker_partitions", nil),
 		replayed:          set.GetOrCreateCounter("floorwalker_worker_replayed_events_total"),
 		gaps:              set.GetOrCreateCounter("floorwalker_worker_gaps_total"),
 		lost:              set.GetOrCreateCounter("floorwalker_worker_lost_offsets_total"),
@@ -39,7 +42,7 @@ func newCounters(set *metrics.Set) counters {
 		waits:             set.GetOrCreateCounter("floorwalker_worker_backpressure_waits_total"),
 		checkpoints:       set.GetOrCreateCounter("floorwalker_worker_checkpoints_total"),
 		unsaved:           set.GetOrCreateCounter("floorwalker_worker_failed_checkpoints_total"),
-		checkpointSeconds: set.GetOrCreateHistogram("floorwalker_worker_checkpoint_seconds"),
+		checkpointSeconds: histogram.New(set, "floorwalker_worker_checkpoint_seconds"),
 	}
 	for _, o := range engine.Outcomes() {
 		c.outcomes = append(c.outcomes, c.outcome(o.String()))

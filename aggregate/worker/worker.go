@@ -193,6 +193,8 @@ var ErrNewEpoch = errors.New("the topic is not the one that the checkpoint has s
 // checkpoints and commits, within Config.Final, and returns: nil if ctx has ended and all was written. What was not written is
 // read again by the next owner. Nothing else may call Own meanwhile.
 func (w *Worker) Own(ctx context.Context, g Generation) error {
+	w.count.partitions.Set(float64(len(g.Partitions)))
+	defer w.count.partitions.Set(0)
 	reading, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	writing, release := w.outlast(reading)

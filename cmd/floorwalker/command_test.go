@@ -17,6 +17,7 @@ import (
 
 	"floorwalker/internal/clickhouse"
 	"floorwalker/internal/clickhouse/clickhousetest"
+	"floorwalker/query/auth"
 )
 
 // call runs a command and returns what it printed.
@@ -153,7 +154,14 @@ func TestCredentials_KeptFromStartToStart(t *testing.T) {
 	require.NoError(t, err)
 	list, err := accounts(&cfg)
 	require.NoError(t, err)
-	require.Len(t, list, 4)
+	require.Len(t, list, 4+3, "a token for each role, and three users")
+	who, err := auth.New(list, auth.Options{})
+	require.NoError(t, err)
+	for user, password := range a.Users {
+		_, err := who.Password(t.Context(), user, password)
+		require.NoError(t, err, user)
+	}
+	require.Len(t, a.Users, 3)
 }
 
 // A demo on a fresh directory serves, refuses a second one, lets files be replayed into it, and ends cleanly; the next one

@@ -16,6 +16,7 @@ import (
 	"floorwalker/ingest/simulate"
 	"floorwalker/internal/broker"
 	"floorwalker/internal/clickhouse"
+	"floorwalker/query/auth"
 )
 
 const (
@@ -27,6 +28,7 @@ const (
 type demoFile struct {
 	URL           string            `json:"url"`
 	Tokens        map[string]string `json:"tokens"` // by role
+	Users         map[string]string `json:"users"`  // passwords of those who sign in to the wallboard; each user is called like the role
 	ContactCenter string            `json:"contact_center"`
 	Surfaces      demoSurfaces      `json:"surfaces"` // vendors' credentials
 	Kafka         string            `json:"kafka"`
@@ -164,13 +166,18 @@ func (o *demoOptions) config(c *credentials, kafka, clickHouse string) (config.C
 		return cfg, err
 	}
 	vendors.Exotel.AccountSID = o.simulate.contactCenter
-	cfg.ContactCenters = []config.ContactCenter{{ID: o.simulate.contactCenter, Surfaces: vendors}}
+	users, err := c.users()
+	if err != nil {
+		return cfg, err
+	}
+	cfg.ContactCenters = []config.ContactCenter{{ID: o.simulate.contactCenter, Users: users, Surfaces: vendors}}
 	return cfg, cfg.Validate()
 }
 
 // credentials of a demo; made once and kept.
 type credentials struct {
 	Tokens   map[string]string `json:"tokens"` // by role
+	Users    map[string]string `json:"users"`  // passwords by role
 	Surfaces demoSurfaces      `json:"surfaces"`
 }
 
@@ -200,13 +207,40 @@ func (c *credentials) complete() {
 			c.Tokens[role] = config.NewToken()
 		}
 	}
+	if c.Users == nil {
+		c.Users = map[string]string{}
+	}
+	for _, role := range demoUsers() {
+		if c.Users[role] == "" {
+			c.Users[role] = config.NewToken()[:demoPassword]
+		}
+	}
 	c.Surfaces.complete()
+}
+
+// demoPassword is short enough to be typed at a wall, and has more than 90 bits.
+const demoPassword = 16
+
+// demoUsers sign in to the wallboard; each is called like the role.
+func demoUsers() []string { return []string{"supervisor", "reader", "admin"} }
+
+// users are those of the configuration. Their passwords are hashed anew at each start, in some 30 ms each.
+func (c *credentials) users() ([]config.User, error) {
+	var out []config.User
+	for _, role := range demoUsers() {
+		hash, err := auth.HashPassword(c.Users[role])
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, config.User{Name: role, Role: role, PasswordHash: hash})
+	}
+	return out, nil
 }
 
 func (c *credentials) demoFile(url, contactCenter, kafka, clickHouse string) demoFile {
 	vendors := c.Surfaces
 	vendors.Exotel.AccountSID = contactCenter
-	return demoFile{URL: url, Tokens: c.Tokens, ContactCenter: contactCenter, Surfaces: vendors, Kafka: kafka, ClickHouse: clickHouse}
+	return demoFile{URL: url, Tokens: c.Tokens, Users: c.Users, ContactCenter: contactCenter, Surfaces: vendors, Kafka: kafka, ClickHouse: clickHouse}
 }
 
 // writeJSON replaces a file that only its owner may read; nobody sees half of it.
@@ -226,12 +260,18 @@ func introduce(out io.Writer, dir string, d demoFile) {
 	fmt.Fprintf(out, `
 Floorwalker's demo is running. Stop it with Ctrl-C.
 
+  Wallboard   %s/
+              sign in as supervisor  %s
+              or as      reader      %s
+              or as      admin       %s
+
   API         %s
   contact centre %q
   Kafka       %s
   ClickHouse  %s (native protocol)
   details     %s
 
+Tokens of the API
   supervisor  %s
   admin       %s
   producer    %s
@@ -240,6 +280,6 @@ Floorwalker's demo is running. Stop it with Ctrl-C.
 Who is on a call?
   curl -H 'Authorization: Bearer %s' '%s/api/v1/contact-centers/%s/agents?status=on_call&limit=5'
 
-`, d.URL, d.ContactCenter, d.Kafka, d.ClickHouse, filepath.Join(dir, demoFileName), d.Tokens["supervisor"], d.Tokens["admin"],
+`, d.URL, d.Users["supervisor"], d.Users["reader"], d.Users["admin"], d.URL, d.ContactCenter, d.Kafka, d.ClickHouse, filepath.Join(dir, demoFileName), d.Tokens["supervisor"], d.Tokens["admin"],
 		d.Tokens["producer"], d.Tokens["reader"], d.Tokens["reader"], d.URL, d.ContactCenter)
 }

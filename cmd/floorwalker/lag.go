@@ -9,7 +9,10 @@ import (
 
 	"github.com/VictoriaMetrics/metrics"
 
+	"floorwalker/aggregate/view"
 	"floorwalker/ingest"
+	reader "floorwalker/query/history"
+	"floorwalker/schema/metric"
 )
 
 const (
@@ -20,15 +23,19 @@ const (
 )
 
 // lag watches how far the readers of the events topic are behind: the workers, by what their group has committed, and this process's
-// live view.
+// live view. It also says how old their newest answers are.
 type lag struct {
 	kafka     *ingest.Client
 	group     string
 	topic     string
 	retention time.Duration // of the topic; 0: nothing is ever lost
-	live      func() map[int]int64
+	live      func() []view.Status
+	history   func(ctx context.Context, partitions []int) (asOf time.Time, err error)
 	set       *metrics.Set
 	now       func() time.Time
+
+	caughtUp map[int]time.Time // by partition, when the live view was last seen to know all of it; of measure alone
+	asOf     time.Time         // the history's, as last told; likewise
 
 	mu    sync.Mutex
 	fault error
@@ -68,7 +75,10 @@ func (l *lag) measure(ctx context.Context) {
 		return
 	}
 	var faults []error
-	live := l.live()
+	l.set.GetOrCreateGauge("floorwalker_topic_partitions", nil).Set(float64(len(partitions)))
+	status := l.live()
+	live := positions(status)
+	l.freshness(ctx, status, len(partitions))
 	for _, p := range partitions {
 		_, end, err := p.Bounds(ctx)
 		if err != nil {
@@ -114,21 +124,63 @@ func (l *lag) gauge(reader string, partition int, at, end, limit int64) (over bo
 	return over
 }
 
+// freshness says how long ago the oldest partition of the live view was last known to be whole, and up to when history is.
+func (l *lag) freshness(ctx context.Context, live []view.Status, partitions int) {
+	now := l.now()
+	if l.caughtUp == nil {
+		l.caughtUp, l.asOf = map[int]time.Time{}, now
+	}
+	oldest := now
+	for _, p := range live {
+		if _, known := l.caughtUp[p.Partition]; p.CaughtUp || !known {
+			l.caughtUp[p.Partition] = now
+		}
+		if at := l.caughtUp[p.Partition]; at.Before(oldest) {
+			oldest = at
+		}
+	}
+	if len(live) > 0 {
+		l.age("live", now.Sub(oldest))
+	}
+	all := make([]int, partitions)
+	for p := range all {
+		all[p] = p
+	}
+	asOf, err := l.history(ctx, all)
+	switch {
+	case err == nil && asOf.IsZero():
+		return // nothing has been flushed yet
+	case err == nil:
+		l.asOf = asOf
+	}
+	l.age("history", l.now().Sub(l.asOf))
+}
+
+func (l *lag) age(reader string, age time.Duration) {
+	l.set.GetOrCreateGauge(fmt.Sprintf("floorwalker_freshness_seconds{reader=%q}", reader), nil).Set(max(age.Seconds(), 0))
+}
+
 // startLag watches over the readers.
 func (s *server) startLag(context.Context) error {
-	s.lag = &lag{kafka: s.kafka, group: s.cfg.Kafka.Group, topic: s.cfg.Kafka.Topics.Events, retention: s.topics.Retention,
-		live: s.livePositions, set: s.set, now: time.Now}
+	past, topic := reader.New(s.history, metric.NewCatalogue(), reader.Config{}), s.cfg.Kafka.Topics.Events
+	s.lag = &lag{kafka: s.kafka, group: s.cfg.Kafka.Group, topic: topic, retention: s.topics.Retention, set: s.set, now: time.Now,
+		live: func() []view.Status {
+			if s.view == nil {
+				return nil
+			}
+			return s.view.Status()
+		},
+		history: func(ctx context.Context, partitions []int) (time.Time, error) {
+			return past.WholeUntil(ctx, topic, partitions)
+		}}
 	s.components.start("lag", s.lag.run)
 	return nil
 }
 
-// livePositions are those of this process's live view, none where it has none or has not begun.
-func (s *server) livePositions() map[int]int64 {
-	if s.view == nil {
-		return nil
-	}
+// positions are those of a live view by partition, none where it has not begun.
+func positions(status []view.Status) map[int]int64 {
 	out := map[int]int64{}
-	for _, p := range s.view.Status() {
+	for _, p := range status {
 		if p.End > 0 {
 			out[p.Partition] = p.Applied
 		}

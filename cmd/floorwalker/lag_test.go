@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"testing"
@@ -10,6 +12,7 @@ import (
 	"github.com/VictoriaMetrics/metrics"
 	"github.com/stretchr/testify/require"
 
+	"floorwalker/aggregate/view"
 	"floorwalker/ingest"
 	"floorwalker/internal/broker"
 )
@@ -42,8 +45,11 @@ func TestLag_OverAThirdOfTheRetention_Told(t *testing.T) {
 		_, err := producer.Write(t.Context(), []ingest.Message{{Topic: cfg.Topics.Events, Key: []byte("6"), Value: []byte("x"), Time: now.Add(-age).UnixMilli()}})
 		require.NoError(t, err)
 	}
+	var asOf time.Time // of history
+	var historyFault error
 	l := &lag{kafka: client, group: "nobody", topic: cfg.Topics.Events, retention: found.Retention, set: set,
-		now: func() time.Time { return now }}
+		now:     func() time.Time { return now },
+		history: func(context.Context, []int) (time.Time, error) { return asOf, historyFault }}
 	gauges := func() string {
 		var b bytes.Buffer
 		set.WritePrometheus(&b)
@@ -60,7 +66,7 @@ func TestLag_OverAThirdOfTheRetention_Told(t *testing.T) {
 		{"has read all that is old", 2, found.Retention, false},
 		{"kept for ever", 0, 0, false},
 	} {
-		l.retention, l.live = c.retention, func() map[int]int64 { return map[int]int64{0: c.live} }
+		l.retention, l.live = c.retention, func() []view.Status { return []view.Status{{Applied: c.live, End: 4, CaughtUp: c.live == 2}} }
 		l.measure(t.Context())
 		if err := l.ready(); c.retention == 0 {
 			require.NoError(t, err, c.name)
@@ -77,6 +83,18 @@ func TestLag_OverAThirdOfTheRetention_Told(t *testing.T) {
 		require.Contains(t, gauges(), alarm, c.name)
 	}
 	require.Contains(t, gauges(), `floorwalker_lag_records{reader="history",partition="0"} 4`)
+	require.Contains(t, gauges(), "floorwalker_topic_partitions 1\n")
+	require.NotContains(t, gauges(), `floorwalker_freshness_seconds{reader="history"}`, "nothing has been flushed yet")
+
+	// The age of the newest answers grows while nobody catches up, and while ClickHouse does not say.
+	now, asOf = now.Add(40*time.Second), now.Add(30*time.Second)
+	l.measure(t.Context())
+	require.Contains(t, gauges(), `floorwalker_freshness_seconds{reader="live"} 40`)
+	require.Contains(t, gauges(), `floorwalker_freshness_seconds{reader="history"} 10`)
+	now, historyFault = now.Add(time.Minute), errors.New("away")
+	l.measure(t.Context())
+	require.Contains(t, gauges(), `floorwalker_freshness_seconds{reader="history"} 70`)
+
 	require.NoError(t, b.Close())
 	before := l.ready()
 	l.measure(t.Context())

@@ -101,6 +101,7 @@ func (s *server) serveOperations(listener net.Listener) error {
 	metricsMux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
 		s.set.WritePrometheus(w)
 		metrics.WriteProcessMetrics(w)
+		metrics.WriteFDMetrics(w)
 	})
 	if metricsListener != nil {
 		s.serveMux("metrics", metricsMux, metricsListener)

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -30,6 +31,7 @@ import (
 	"floorwalker/query/floor"
 	reader "floorwalker/query/history"
 	"floorwalker/query/hub"
+	"floorwalker/query/wallboard"
 	"floorwalker/schema"
 	"floorwalker/schema/directory"
 	"floorwalker/schema/metric"
@@ -86,6 +88,7 @@ func startServer(ctx context.Context, cfg config.Config, log *slog.Logger, parts
 		{"alerts", cfg.Has(config.RoleQuery), s.startAlerts},
 		{"lag", true, s.startLag},
 		{"api", true, s.startAPI},
+		{"gauges", true, s.startGauges},
 	} {
 		if !part.on {
 			continue
@@ -396,15 +399,31 @@ func (s *server) newApp() (*query.App, error) {
 	if err != nil {
 		return nil, err
 	}
-	return query.New(queryConfig(&s.cfg),
+	who, err := s.authenticate(authenticator)
+	if err != nil {
+		return nil, err
+	}
+	audit, err := s.auditLog()
+	if err != nil {
+		return nil, err
+	}
+	settings, err := queryConfig(&s.cfg)
+	if err != nil {
+		return nil, err
+	}
+	board, err := wallboard.New()
+	if err != nil {
+		return nil, err
+	}
+	return query.New(settings,
 		query.Deps{
-			Source: source, Catalogue: catalogue, Authenticator: authenticator,
+			Source: source, Catalogue: catalogue, Authenticator: who, Accounts: authenticator, Audit: audit,
 			Collector: collector{events},
 			History:   past,
 			Commands:  commands,
 			Alerts:    s.alerts,
 			Push:      s.push,
-			Surfaces:  s.vendors,
+			Surfaces:  append(slices.Clone(s.vendors), board),
 			Readiness: s.readiness, Sets: []*metrics.Set{s.set}, Set: s.set, Logger: s.log,
 		})
 }

@@ -13,7 +13,10 @@ import (
 	"floorwalker/ingest"
 	"floorwalker/query"
 	"floorwalker/query/auth"
+	"floorwalker/query/jwks"
+	"floorwalker/query/mask"
 	"floorwalker/query/native"
+	"floorwalker/query/session"
 	"floorwalker/schema"
 	"floorwalker/schema/clickhouse"
 )
@@ -115,12 +118,38 @@ func accounts(c *config.Config) ([]auth.Account, error) {
 	return out, nil
 }
 
-func queryConfig(c *config.Config) query.Config {
-	l := c.Query.Limits
+// identityProviders are those whose tokens the native API takes.
+func identityProviders(c *config.Config) []jwks.Issuer {
+	var out []jwks.Issuer
+	for _, i := range c.Query.Identity {
+		roles := map[string]auth.Role{}
+		for value, role := range i.Roles {
+			roles[value] = auth.Role(role)
+		}
+		out = append(out, jwks.Issuer{Issuer: i.Issuer, Audience: i.Audience, URL: i.JWKSURL, File: i.JWKSFile, Roles: roles,
+			Claims: jwks.Claims{ContactCenter: cmp.Or(i.Claims.ContactCenter, "contact_center"), Role: cmp.Or(i.Claims.Role, "role")}})
+	}
+	return out
+}
+
+func queryConfig(c *config.Config) (query.Config, error) {
+	l, sessions := c.Query.Limits, c.Query.Sessions
+	key, err := sessions.Key()
+	if err != nil {
+		return query.Config{}, fmt.Errorf("query.sessions: %w", err)
+	}
+	masks := map[auth.Role]*mask.Mask{}
+	for _, of := range c.Query.Masking {
+		if masks[auth.Role(of.Role)], err = mask.New(of.Show); err != nil {
+			return query.Config{}, fmt.Errorf("query.masking: %w", err)
+		}
+	}
 	return query.Config{BodyLimit: l.BodyBytes, RequestsPerSecond: l.RequestsPerSecond, Burst: l.Burst,
 		StreamWriteTimeout: l.StreamWriteTimeout,
 		Limits:             native.Limits{Range: l.HistoryRange, Timeout: l.HistoryTimeout, Groups: l.Groups, Rows: l.Rows},
-		Origins:            c.Query.CORS.Origins, TrustedProxies: c.Query.TrustedProxies, MetricsElsewhere: c.MetricsListen != ""}
+		Masks:              masks,
+		Sessions:           session.Config{Key: []byte(key), Idle: sessions.Idle, Lifetime: sessions.Lifetime},
+		Origins:            c.Query.CORS.Origins, TrustedProxies: c.Query.TrustedProxies, MetricsElsewhere: c.MetricsListen != ""}, nil
 }
 
 func contactCenters(c *config.Config) []string {

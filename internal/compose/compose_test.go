@@ -17,7 +17,8 @@ import (
 const configTarget = "/etc/floorwalker/floorwalker.yaml"
 
 func secrets() []string {
-	return []string{"FLOORWALKER_TOKEN=0123456789abcdef", "FLOORWALKER_CLICKHOUSE_PASSWORD=a-password"}
+	return []string{"FLOORWALKER_TOKEN=0123456789abcdef", "FLOORWALKER_CLICKHOUSE_PASSWORD=a-password",
+		"FLOORWALKER_DASHBOARDS_PASSWORD=another-password", "FLOORWALKER_GRAFANA_PASSWORD=a-third-password"}
 }
 
 func load(t *testing.T, env []string) (*types.Project, error) {
@@ -36,7 +37,7 @@ func project(t *testing.T) *types.Project {
 
 func TestServices_AreTheOnesOfProduction(t *testing.T) {
 	p := project(t)
-	require.ElementsMatch(t, []string{"kafka", "clickhouse", "migrate", "worker", "query"}, p.ServiceNames())
+	require.ElementsMatch(t, []string{"kafka", "clickhouse", "migrate", "worker", "query", "prometheus", "grafana"}, p.ServiceNames())
 	require.Contains(t, p.Services["worker"].Command, "--roles=worker")
 	require.Contains(t, p.Services["query"].Command, "--roles=query")
 	require.Equal(t, types.ShellCommand{"migrate", "--config", configTarget}, p.Services["migrate"].Command)
@@ -45,7 +46,8 @@ func TestServices_AreTheOnesOfProduction(t *testing.T) {
 }
 
 func TestSecretMissing_RefusedWithItsName(t *testing.T) {
-	for _, missing := range []string{"FLOORWALKER_TOKEN", "FLOORWALKER_CLICKHOUSE_PASSWORD"} {
+	for _, missing := range []string{"FLOORWALKER_TOKEN", "FLOORWALKER_CLICKHOUSE_PASSWORD", "FLOORWALKER_DASHBOARDS_PASSWORD",
+		"FLOORWALKER_GRAFANA_PASSWORD"} {
 		var env []string
 		for _, e := range secrets() {
 			if !strings.HasPrefix(e, missing+"=") {
@@ -66,7 +68,8 @@ func TestPorts_PublishedOnLoopbackOnly(t *testing.T) {
 			published[name] = append(published[name], port.Published)
 		}
 	}
-	require.Equal(t, map[string][]string{"kafka": {"19092"}, "clickhouse": {"8123", "9000"}, "query": {"8080"}}, published)
+	require.Equal(t, map[string][]string{"kafka": {"19092"}, "clickhouse": {"8123", "9000"}, "query": {"8080"}, "prometheus": {"9090"}, "grafana": {"3000"}},
+		published)
 }
 
 func TestHealthChecks_EveryLastingServiceHasOneThatGatesItsDependents(t *testing.T) {
@@ -98,6 +101,7 @@ func TestVolumes_KeepWhatMustSurvive(t *testing.T) {
 	p := project(t)
 	for service, target := range map[string]string{
 		"kafka": "/var/lib/kafka/data", "clickhouse": "/var/lib/clickhouse", "query": "/var/lib/floorwalker",
+		"prometheus": "/prometheus", "grafana": "/var/lib/grafana",
 	} {
 		require.Contains(t, p.Volumes, service)
 		require.True(t, mounts(p.Services[service], types.VolumeTypeVolume, service, target), "%s keeps %s", service, target)
@@ -155,12 +159,17 @@ func TestConfig_MountedExistsAndPointsAtTheServices(t *testing.T) {
 	}
 }
 
-func TestFloorwalkerContainers_Unprivileged(t *testing.T) {
+// Ours take their user from the image; the others' images would also run as somebody else.
+func TestContainers_Unprivileged(t *testing.T) {
 	p := project(t)
-	for _, name := range []string{"migrate", "worker", "query"} {
+	for _, name := range []string{"migrate", "worker", "query", "prometheus", "grafana"} {
 		s := p.Services[name]
 		require.True(t, s.ReadOnly, name)
 		require.Equal(t, []string{"ALL"}, s.CapDrop, name)
+		require.Equal(t, []string{"no-new-privileges:true"}, s.SecurityOpt, name)
+	}
+	for _, name := range []string{"prometheus", "grafana"} {
+		require.Regexp(t, `^[1-9]\d*:\d+$`, p.Services[name].User, name)
 	}
 	text, err := os.ReadFile("../../Dockerfile")
 	require.NoError(t, err)

@@ -21,6 +21,7 @@ import (
 type demo struct {
 	URL           string            `json:"url"`
 	Tokens        map[string]string `json:"tokens"`
+	Users         map[string]string `json:"users"`
 	ContactCenter string            `json:"contact_center"`
 	Surfaces      map[string]any    `json:"surfaces"`
 	Kafka         string            `json:"kafka"`

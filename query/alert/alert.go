@@ -211,13 +211,23 @@ type counts struct {
 }
 
 func newCounts(set *metrics.Set) counts {
-	c := func(name string) *metrics.Counter { return set.NewCounter("floorwalker_alert_" + name) }
-	g := func(name string) *metrics.Gauge { return set.NewGauge("floorwalker_alert_"+name, nil) }
-	return counts{set: set, refusedRecords: c("refused_records_total"), evaluations: c("evaluations_total"), unknown: c("unknown_figures_total"),
-		proposals: c("proposals_total"), writeErrors: c("write_errors_total"), rows: c("history_rows_total"), rowErrors: c("history_errors_total"),
-		delivered: c(`posts_total{result="delivered"}`), retried: c("post_retries_total"), gaveUp: c(`posts_total{result="given_up"}`),
-		blocked: c(`posts_total{result="not_allowed"}`), full: c(`posts_total{result="overflow"}`),
-		rules: g("rules"), faults: g("faulty_rules")}
+	return counts{
+		set:            set,
+		refusedRecords: set.NewCounter("floorwalker_alert_refused_records_total"),
+		evaluations:    set.NewCounter("floorwalker_alert_evaluations_total"),
+		unknown:        set.NewCounter("floorwalker_alert_unknown_figures_total"),
+		proposals:      set.NewCounter("floorwalker_alert_proposals_total"),
+		writeErrors:    set.NewCounter("floorwalker_alert_write_errors_total"),
+		rows:           set.NewCounter("floorwalker_alert_history_rows_total"),
+		rowErrors:      set.NewCounter("floorwalker_alert_history_errors_total"),
+		delivered:      set.NewCounter(`floorwalker_alert_posts_total{result="delivered"}`),
+		retried:        set.NewCounter("floorwalker_alert_post_retries_total"),
+		gaveUp:         set.NewCounter(`floorwalker_alert_posts_total{result="given_up"}`),
+		blocked:        set.NewCounter(`floorwalker_alert_posts_total{result="not_allowed"}`),
+		full:           set.NewCounter(`floorwalker_alert_posts_total{result="overflow"}`),
+		rules:          set.NewGauge("floorwalker_alert_rules", nil),
+		faults:         set.NewGauge("floorwalker_alert_faulty_rules", nil),
+	}
 }
 
 func (c *counts) transition(state schema.AlertState) {

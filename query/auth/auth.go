@@ -57,6 +57,9 @@ func (r Role) May(right Right) bool {
 	return false
 }
 
+// Roles lists all roles.
+func Roles() []Role { return []Role{Reader, Supervisor, Producer, Admin} }
+
 // ParseRole reads a role's name.
 func ParseRole(s string) (Role, bool) {
 	switch r := Role(s); r {
@@ -71,6 +74,7 @@ type Principal struct {
 	ID            string
 	ContactCenter string // or AllContactCenters
 	Role          Role
+	Until         time.Time // when the credential ends; zero: never
 }
 
 // Sees reports whether the principal belongs to the contact centre.
@@ -88,12 +92,22 @@ type Account struct {
 	PasswordHash  string   // Argon2id in PHC form, see HashPassword
 }
 
-// Errors of Authenticate. ErrBusy means that too many passwords are being checked at this moment.
+// Errors of Authenticate. ErrBusy means that too many passwords are being checked at this moment, ErrUnavailable that an identity
+// provider is needed that cannot be asked.
 var (
-	ErrMissing = errors.New("no credential")
-	ErrInvalid = errors.New("wrong credential")
-	ErrBusy    = errors.New("too many passwords are being checked")
+	ErrMissing     = errors.New("no credential")
+	ErrInvalid     = errors.New("wrong credential")
+	ErrBusy        = errors.New("too many passwords are being checked")
+	ErrUnavailable = errors.New("an identity provider cannot be asked")
 )
+
+// WrongPassword is ErrInvalid of a configured user. It reads like ErrInvalid: who the user is tells whoever keeps an audit log, not the caller.
+type WrongPassword struct{ ID string }
+
+func (e *WrongPassword) Error() string { return ErrInvalid.Error() }
+
+// Is makes it an ErrInvalid.
+func (e *WrongPassword) Is(target error) bool { return target == ErrInvalid }
 
 // Options bound what checking passwords may cost; zero values mean the defaults.
 type Options struct {
@@ -137,6 +151,7 @@ type Authenticator struct {
 	options   Options
 	tokens    map[[sha256.Size]byte]Principal
 	passwords map[string]passwordAccount
+	accounts  map[string]known
 	nobody    hash // checked for unknown users, so that they cost as much as known ones
 	slots     chan struct{}
 	key       []byte // of the cache's HMAC, made anew at every start
@@ -147,7 +162,7 @@ type Authenticator struct {
 
 // New validates the accounts. Ids and tokens are unique among all contact centres, because a credential names none.
 func New(accounts []Account, options Options) (*Authenticator, error) {
-	a := &Authenticator{options: options.withDefaults(), tokens: map[[sha256.Size]byte]Principal{}, passwords: map[string]passwordAccount{},
+	a := &Authenticator{options: options.withDefaults(), tokens: map[[sha256.Size]byte]Principal{}, passwords: map[string]passwordAccount{}, accounts: map[string]known{},
 		key: make([]byte, 32), right: map[[sha256.Size]byte]time.Time{}}
 	a.slots = make(chan struct{}, a.options.Parallel)
 	if _, err := rand.Read(a.key); err != nil {
@@ -166,6 +181,7 @@ func New(accounts []Account, options Options) (*Authenticator, error) {
 		if err := a.add(account); err != nil {
 			return nil, fmt.Errorf("account %q: %w", account.ID, err)
 		}
+		a.accounts[account.ID] = known{Principal{ID: account.ID, ContactCenter: account.ContactCenter, Role: account.Role}, markOf(account)}
 	}
 	return a, nil
 }
@@ -270,8 +286,11 @@ func (a *Authenticator) Password(ctx context.Context, user, password string) (Pr
 		h = account.hash
 	}
 	same := subtle.ConstantTimeCompare(a.options.passwordKDF(password, h), h.sum) == 1
-	if !known || !same {
+	switch {
+	case !known:
 		return Principal{}, ErrInvalid
+	case !same:
+		return Principal{}, &WrongPassword{user}
 	}
 	a.remember(sum)
 	return account.principal, nil

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -111,10 +112,10 @@ func TestPassword_ParallelChecksAreBounded(t *testing.T) {
 	var wait sync.WaitGroup
 	for range 8 {
 		wait.Go(func() {
-			switch _, err := a.Password(context.Background(), "ann", "x"); err {
-			case ErrBusy:
+			switch _, err := a.Password(context.Background(), "ann", "x"); {
+			case errors.Is(err, ErrBusy):
 				busy.Add(1)
-			case ErrInvalid:
+			case errors.Is(err, ErrInvalid):
 				wrong.Add(1)
 			}
 		})
@@ -124,6 +125,18 @@ func TestPassword_ParallelChecksAreBounded(t *testing.T) {
 	wait.Wait()
 	require.EqualValues(t, 2, most.Load())
 	require.EqualValues(t, 2, wrong.Load())
+}
+
+// Whoever guesses is not told which names there are; whoever keeps the audit log is.
+func TestWrongPassword_NamesConfiguredUsersOnly(t *testing.T) {
+	a, _ := counting(t, Options{})
+	_, known := a.Password(context.Background(), "ann", "x")
+	_, unknown := a.Password(context.Background(), "nobody", "x")
+	var wrong *WrongPassword
+	require.ErrorAs(t, known, &wrong)
+	require.Equal(t, "ann", wrong.ID)
+	require.False(t, errors.As(unknown, &wrong))
+	require.Equal(t, unknown.Error(), known.Error())
 }
 
 func TestRoles(t *testing.T) {

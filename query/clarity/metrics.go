@@ -130,9 +130,9 @@ func (s *sight) fillAgents(units []grouped) {
 		ofPlace[p] = ofTeam[p.Team.ID]
 		return len(ofPlace[p]) > 0
 	}}
-	s.v.Select(members, func(a *floor.Agent) {
+	s.v.Select(members, func(a floor.Picked) {
 		for _, i := range ofPlace[a.Place] {
-			units[i].agents = append(units[i].agents, a)
+			units[i].agents = append(units[i].agents, a.Agent)
 		}
 	})
 }

@@ -45,6 +45,7 @@ type endpoint struct {
 	aliases      []string // more paths below root, as they are
 	absent       error    // of a caller whom the directory does not have; nil: 401
 	handler      func(*call) error
+	audit        string // the action, see route.Operation
 }
 
 func (a *API) operation(s *route.Surface, e endpoint) route.Operation {
@@ -54,7 +55,7 @@ func (a *API) operation(s *route.Surface, e endpoint) route.Operation {
 	}
 	path := root + e.path
 	op := route.Operation{Surface: s, Method: e.method, Path: path, ID: e.id, Summary: e.summary, Description: e.description, Security: []string{"clarityToken"},
-		Parameters: e.parameters, Bodies: e.bodies, NoBodyToo: true, Responses: e.responses, Admit: a.admit, Handler: a.handle(absent, e.handler)}
+		Parameters: e.parameters, Bodies: e.bodies, NoBodyToo: true, Responses: e.responses, Admit: a.admit, Handler: a.handle(absent, e.handler), Audit: e.audit}
 	for _, alias := range e.aliases {
 		op.Aliases = append(op.Aliases, root+alias)
 	}
@@ -118,7 +119,7 @@ func profileEndpoints() []endpoint {
 		method: "POST", path: "/v2/profile/unregister", id: "clarityUnregister", summary: "Clean up an endpoint and end sessions",
 		parameters: []route.Parameter{query("sip", "SIP address of the agent", route.String()), query("gruu", "GRUU of the agent", route.String()),
 			query("sids", "sessions to end", route.String()).Comma()},
-		responses: []route.Response{route.Text(200, "the platform has been told", "")}, handler: unregister,
+		responses: []route.Response{route.Text(200, "the platform has been told", "")}, handler: unregister, audit: "agent.unregister",
 	}}
 }
 
@@ -136,7 +137,7 @@ func statusEndpoints() []endpoint {
 		method: "POST", path: "/v2/agentStatus/update/{agentId}", id: "clarityUpdateAgentStatus", summary: "Set an agent's status, or suspend it",
 		parameters: []route.Parameter{agent, query("agentStatusId", "as in the body", route.Int()), query("reasonCodeId", "as in the body", route.Int()),
 			query("isSuspended", "as in the body", route.Boolean())},
-		bodies: jsonBody(fields...), responses: []route.Response{noContent}, handler: withBody(updateStatus),
+		bodies: jsonBody(fields...), responses: []route.Response{noContent}, handler: withBody(updateStatus), audit: "presence.set",
 	}}
 }
 

@@ -40,18 +40,19 @@ func sessionEndpoints() []endpoint {
 	}{{"startRecordingSessions", "clarityStartRecording", "Start recording an agent's sessions", true}, {"stopRecordingSessions", "clarityStopRecording", "Stop recording an agent's sessions", false}} {
 		out = append(out, endpoint{method: "POST", path: "/v2/sessions/callcontrol/" + r.name + "/{agentId}", id: r.id, summary: r.summary, parameters: []route.Parameter{agent},
 			aliases:   []string{"/v2/sessions/callcontrol/" + r.name},
-			responses: []route.Response{route.JSON(200, "the sessions as they were; the platform has been asked", listSchema(route.Of[recordingStatus]()))}, handler: recordSessions(r.active)})
+			responses: []route.Response{route.JSON(200, "the sessions as they were; the platform has been asked", listSchema(route.Of[recordingStatus]()))}, handler: recordSessions(r.active), audit: "interaction.record"})
 	}
 	text := func() *route.Schema { return route.AnyOf(route.String(), route.Int(), route.Null()) }
 	for _, s := range []struct {
 		name, id, summary string
+		audit             string
 		aliases           []string
 		fields            []string
 		handler           func(*call) error
 	}{
-		{"setextraitems", "claritySetExtraItems", "Attach a named value to a session", []string{"/v2/sessions/{sessionId}/setextraitem"}, []string{"extraItemId", "extraItemName", "extraItemValue"}, setExtraItem},
-		{"setcallnotes", "claritySetCallNotes", "Save a note of a session", nil, []string{"note"}, setCallNotes},
-		{"setdispositions", "claritySetDispositions", "Save the disposition of a session", nil, []string{"dispositionId", "subDispositionId"}, setDispositions},
+		{"setextraitems", "claritySetExtraItems", "Attach a named value to a session", "interaction.extra_item", []string{"/v2/sessions/{sessionId}/setextraitem"}, []string{"extraItemId", "extraItemName", "extraItemValue"}, setExtraItem},
+		{"setcallnotes", "claritySetCallNotes", "Save a note of a session", "interaction.note", nil, []string{"note"}, setCallNotes},
+		{"setdispositions", "claritySetDispositions", "Save the disposition of a session", "interaction.disposition", nil, []string{"dispositionId", "subDispositionId"}, setDispositions},
 	} {
 		parameters, fields := []route.Parameter{id}, []route.Field(nil)
 		for _, name := range s.fields {
@@ -60,7 +61,7 @@ func sessionEndpoints() []endpoint {
 		}
 		for _, method := range []string{fiber.MethodGet, fiber.MethodPost} {
 			e := endpoint{method: method, path: "/v2/sessions/{sessionId}/" + s.name, id: s.id, summary: s.summary, parameters: parameters, aliases: s.aliases,
-				responses: []route.Response{noContent}, handler: withBody(s.handler)}
+				responses: []route.Response{noContent}, handler: withBody(s.handler), audit: s.audit}
 			if method == fiber.MethodPost {
 				e.id, e.bodies = e.id+"Post", jsonBody(fields...)
 			} else {

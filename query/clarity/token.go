@@ -13,6 +13,7 @@ import (
 	"github.com/gofiber/fiber/v2/utils"
 	"github.com/golang-jwt/jwt/v5"
 
+	"floorwalker/query/auditlog"
 	"floorwalker/query/auth"
 	"floorwalker/query/floor"
 	"floorwalker/query/problem"
@@ -173,6 +174,8 @@ func (a *API) token(c *fiber.Ctx) error {
 	if !ok {
 		return unauthorized("the user is no agent")
 	}
+	call := route.CallOf(c)
+	call.Principal, call.ContactCenter = principalID(caller{contactCenter, agent}), contactCenter
 	token, err := a.sign(center, client, a.tokenURL(c), v, agent)
 	if err != nil {
 		return problem.Internal(err)
@@ -277,5 +280,5 @@ func (a *API) tokenOperation() route.Operation {
 		Bodies: []route.Body{route.FormParameters(route.InQuery("grant_type", "how the agent is known", route.OneOf(grantWindows)).Must().Unchecked(),
 			text("client_id", "a client of the configuration").Must())},
 		Responses: []route.Response{route.JSON(200, "the token", route.Of[tokenAnswer]())},
-		Handler:   a.token}
+		Handler:   a.token, Audit: auditlog.SignIn}
 }

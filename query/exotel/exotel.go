@@ -186,7 +186,7 @@ func (a *API) Operations() []route.Operation {
 		Description: "offline → available; available → busy, offline; after-call-work and busy → available, offline. Everything else is 400.",
 		Bodies:      []route.Body{route.JSONBody(updateSchema())},
 		Responses:   []route.Response{limited(route.JSON(200, "the agent as it then is", oneSchema()))},
-		Admit:       a.admit(auth.ChangePresence), Handler: a.set,
+		Admit:       a.admit(auth.ChangePresence), Handler: a.set, Audit: "presence.set",
 	}}
 }
 

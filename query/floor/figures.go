@@ -93,9 +93,13 @@ func (s *Source) ask(k *kept, contactCenter string, now time.Time, from, to int6
 	fresh := &shown{at: now, from: from}
 	if m, ok := s.live.Metrics(contactCenter, from, to); ok {
 		fresh.figures = &Figures{LiveMetrics: m}
-		fresh.figures.agents()
-		if old := k.shown.Load(); old != nil && old.figures != nil {
-			fresh.figures.carry(old.figures)
+		var before *Figures
+		if old := k.shown.Load(); old != nil {
+			before = old.figures
+		}
+		fresh.figures.agents(before)
+		if before != nil {
+			fresh.figures.carry(before)
 		}
 	}
 	k.shown.Store(fresh)
@@ -163,13 +167,7 @@ type Figures struct {
 	once    sync.Once
 	kept    sync.Map
 	carried sync.Map // *carried by key
-	byAgent map[string]*agentFigures
-}
-
-type agentFigures struct {
-	windows []*schema.Window
-	day     *schema.AgentDay // nil where nothing is known
-	parts   []*schema.Part
+	byAgent *byAgent
 }
 
 // Once returns what make made of these figures when it was first asked for under the key.
@@ -181,30 +179,14 @@ func (f *Figures) Once(key any, make func() any) any {
 	return v
 }
 
-func (f *Figures) agents() map[string]*agentFigures {
+// agents is the index of the figures; before, which may be nil, are those that they replace.
+func (f *Figures) agents(before *Figures) *byAgent {
 	f.once.Do(func() {
-		f.byAgent = map[string]*agentFigures{}
-		of := func(id string) *agentFigures {
-			a := f.byAgent[id]
-			if a == nil {
-				a = &agentFigures{}
-				f.byAgent[id] = a
-			}
-			return a
+		var index *byAgent
+		if before != nil {
+			index = before.byAgent
 		}
-		for _, w := range f.Windows {
-			if w.Agent != "" {
-				a := of(w.Agent)
-				a.windows = append(a.windows, w)
-			}
-		}
-		for _, d := range f.Days {
-			of(d.Agent).day = d
-		}
-		for _, p := range f.Parts {
-			a := of(p.Agent)
-			a.parts = append(a.parts, p)
-		}
+		f.byAgent = newByAgent(&f.LiveMetrics, index)
 	})
 	return f.byAgent
 }
@@ -218,7 +200,7 @@ func (f *Figures) EachInterval(visit func(*schema.Interval)) {
 
 // Agent is what the figures hold of one agent: windows by Dims, and the day, nil where nothing is known of it.
 func (f *Figures) Agent(id string) (windows []*schema.Window, day *schema.AgentDay) {
-	a := f.agents()[id]
+	a := f.agents(nil).of(id)
 	if a == nil {
 		return nil, nil
 	}

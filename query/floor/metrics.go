@@ -28,7 +28,7 @@ func (v *View) Formula() metric.Formula {
 // AgentTotals adds up one agent's figures. ageless leaves out what grows by the mere passing of time.
 func (f *Figures) AgentTotals(agent string, t metric.Thresholds, ageless bool) *metric.Totals {
 	out := &metric.Totals{Family: metric.FamilyAgent}
-	a := f.agents()[agent]
+	a := f.agents(nil).of(agent)
 	if a == nil {
 		return out
 	}
@@ -74,6 +74,13 @@ func (f *Figures) totalsBy(key func(*schema.Window) string, t metric.Thresholds)
 // ByQueue adds up the queue windows of each queue.
 func (f *Figures) ByQueue(t metric.Thresholds) map[string]*metric.Totals {
 	return f.totalsBy(func(w *schema.Window) string { return w.Queue }, t)
+}
+
+type handlesKey struct{}
+
+// handles are ByQueue for whom thresholds don't matter, worked out once.
+func (f *Figures) handles() map[string]*metric.Totals {
+	return f.Once(handlesKey{}, func() any { return f.ByQueue(metric.Thresholds{}) }).(map[string]*metric.Totals)
 }
 
 // ByCampaign adds up the queue windows of each campaign.
@@ -349,7 +356,7 @@ func (b *builder) addHeads() {
 		}
 		return
 	}
-	b.v.Select(Selection{}, func(a *Agent) {
+	b.v.Select(Selection{}, func(a Picked) {
 		s := Staffing{Place: a.Place}
 		s.add(a.Live.Status, a.Live.Suspended, &[3]uint16{a.Live.Live, a.Live.SemiLive, a.Live.NonLive})
 		b.addStaff(a.ID, &s, a.Live.WorkloadSince)
@@ -528,7 +535,7 @@ func (b *builder) finish(live bool, hour *Figures) []*Row {
 	var handles map[string]*metric.Totals
 	byQueue := live && hour != nil && len(b.q.By) == 1 && b.q.By[0] == metric.DimQueue
 	if byQueue {
-		handles = hour.ByQueue(metric.Thresholds{})
+		handles = hour.handles()
 	}
 	out := make([]*Row, 0, len(b.rows))
 	for _, r := range b.rows {

@@ -66,6 +66,14 @@ func (p *placer) join(id string, live *schema.LiveAgent) Agent {
 	return Agent{ID: id, Live: live, Entry: entry, Place: p.place(entry, live.Assignment)}
 }
 
+// rejoin is join for an agent that was joined with the same directory before: most changes leave its place as it is.
+func (p *placer) rejoin(before *Agent, live *schema.LiveAgent) Agent {
+	if live.Assignment != before.Live.Assignment {
+		return p.join(before.ID, live)
+	}
+	return Agent{ID: before.ID, Live: live, Entry: before.Entry, Place: before.Place}
+}
+
 func (p *placer) place(entry *directory.Agent, named *schema.LiveAssignment) *Place {
 	team := p.team(entry.TeamID)
 	own := len(entry.QueueIDs) > 0 || len(entry.CampaignIDs) > 0 || len(entry.Skills) > 0

@@ -12,7 +12,7 @@ import (
 
 // blockSize agents share a block: small enough to be copied for one change, large enough that a list of them is short.
 const (
-	blockSize = 256
+	blockSize = 64
 	words     = blockSize / 64
 )
 
@@ -35,6 +35,7 @@ type block struct {
 	n      int
 
 	statusOf [blockSize]schema.Status
+	since    [blockSize]int64 // status_since
 	load     [blockSize][3]uint16 // live, semi-live and non-live workload
 }
 
@@ -44,6 +45,7 @@ func (b *block) set(i int, a *Agent) {
 		b.status[old.Live.Status][word] &^= bit
 	}
 	b.agents[i], b.place[i], b.statusOf[i] = a, int32(a.Place.n), a.Live.Status
+	b.since[i] = a.Live.StatusSince
 	b.load[i] = [3]uint16{a.Live.Live, a.Live.SemiLive, a.Live.NonLive}
 	b.status[a.Live.Status][word] |= bit
 	b.paused[word] &^= bit
@@ -163,7 +165,7 @@ func (r *roster) advance(target *schema.Change) *roster {
 			b := *r.blocks[n]
 			out.blocks[n] = &b
 		}
-		row := r.places.join(id, live)
+		row := r.places.rejoin(r.blocks[n].agents[i], live)
 		out.blocks[n].set(i, &row)
 	}
 	out.shared = out.places.shared
@@ -231,8 +233,19 @@ func (t *Tester) fits(p *Place) bool {
 	return t.judged[p.n].fits
 }
 
+// Picked is an agent with what lists are mostly sorted by: far fewer agents are shown than are put in order, and reading only this
+// leaves all the others' memory alone.
+type Picked struct {
+	*Agent
+	Status schema.Status
+	Since  int64 // status_since
+}
+
+// Pick is an agent picked alone.
+func Pick(a *Agent) Picked { return Picked{a, a.Live.Status, a.Live.StatusSince} }
+
 // Select calls f with each agent that is wanted, in order of id.
-func (v *View) Select(s Selection, f func(*Agent)) {
+func (v *View) Select(s Selection, f func(Picked)) {
 	r := v.shared.roster()
 	fits := s.fits(r.shared)
 	for _, b := range r.blocks {
@@ -241,7 +254,7 @@ func (v *View) Select(s Selection, f func(*Agent)) {
 				return
 			}
 			if a := b.agents[i]; s.Agent == nil || s.Agent(a) {
-				f(a)
+				f(Picked{a, b.statusOf[i], b.since[i]})
 			}
 		})
 	}

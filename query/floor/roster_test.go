@@ -104,7 +104,7 @@ func requireSame(t *rapid.T, want, got *floor.View) {
 		}
 	}
 	got.Select(floor.Selection{Status: &wanted, Place: inQueue, Agent: func(a *floor.Agent) bool { return !a.Live.Suspended }},
-		func(a *floor.Agent) { selected = append(selected, a) })
+		func(a floor.Picked) { selected = append(selected, a.Agent) })
 	require.Equal(t, rows(simple), rows(selected))
 	for _, queue := range []string{"q0", "q1", "q9"} {
 		var heads floor.Heads

@@ -71,6 +71,14 @@ func (s *Source) Knows(contactCenter string) bool {
 	return slices.Contains(s.directory.ContactCenters(), contactCenter)
 }
 
+// ContactCenters are the ids of those that the configuration or the directory name, sorted. One that only events name is known, but not
+// among them.
+func (s *Source) ContactCenters() []string {
+	ids := append(slices.Clone(s.configured), s.directory.ContactCenters()...)
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
 // center must only be called with contact centres that exist, or callers could fill the memory.
 func (s *Source) center(contactCenter string) *center {
 	s.mu.Lock()

@@ -80,6 +80,31 @@ func (r *Reader) Flushed(ctx context.Context, topic string, partition int) (offs
 	return int64(p.offset), ok, nil
 }
 
+// WholeUntil is the moment up to which history holds every event that Kafka had in any of the partitions: where the newest row says that
+// the worker had caught up, that row's, else the newest event time flushed. Partitions that were never flushed do not count; the zero
+// time where none was.
+func (r *Reader) WholeUntil(ctx context.Context, topic string, partitions []int) (time.Time, error) {
+	logs := make([]partitionLog, len(partitions))
+	for i, p := range partitions {
+		logs[i] = partitionLog{topic, uint32(p)}
+	}
+	at, err := r.positions(ctx, "", logs)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("progress of %q: %w", topic, err)
+	}
+	var oldest time.Time
+	for _, p := range at.whole {
+		until := p.newest
+		if p.caughtUp {
+			until = p.writtenAt
+		}
+		if oldest.IsZero() || until.Before(oldest) {
+			oldest = until
+		}
+	}
+	return oldest, nil
+}
+
 // orNoTime reads a time that was written as 1970 where there is none yet.
 func orNoTime(t time.Time) int64 {
 	if ms := t.UnixMilli(); ms > 0 {

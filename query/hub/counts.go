@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
+
+	"floorwalker/internal/histogram"
 )
 
 // counts are the hub's own metrics.
@@ -14,7 +16,7 @@ type counts struct {
 	subscriptions              atomic.Int64
 	messages, bytes, rows      *metrics.Counter
 	resets, coalesced, refused *metrics.Counter
-	delay                      *metrics.Histogram
+	delay                      *histogram.Seconds
 }
 
 func newCounts(set *metrics.Set, h *Hub) *counts {
@@ -25,7 +27,7 @@ func newCounts(set *metrics.Set, h *Hub) *counts {
 		resets:    set.GetOrCreateCounter("floorwalker_push_states_total"),
 		coalesced: set.GetOrCreateCounter("floorwalker_push_coalesced_total"),
 		refused:   set.GetOrCreateCounter("floorwalker_push_refused_total"),
-		delay:     set.GetOrCreateHistogram("floorwalker_push_delay_seconds"),
+		delay:     histogram.New(set, "floorwalker_push_delay_seconds"),
 	}
 	set.GetOrCreateGauge("floorwalker_push_streams", func() float64 {
 		h.mu.Lock()

@@ -19,7 +19,7 @@ func ExampleFeed() {
 
 	heads := hub.Feed{Key: "heads", Whole: true, Build: func(c *hub.Change, rows *hub.Rows) error {
 		count := map[schema.Status]int{}
-		c.View.Select(floor.Selection{}, func(a *floor.Agent) { count[a.Live.Status]++ })
+		c.View.Select(floor.Selection{}, func(a floor.Picked) { count[a.Live.Status]++ })
 		for status, n := range count {
 			rows.Put(status.String(), fmt.Appendf(nil, `{"status":%q,"agents":%d}`, status, n))
 		}

@@ -9,7 +9,7 @@
 //
 //	feed := hub.Feed{Key: "available heads", Whole: true, Build: func(c *hub.Change, rows *hub.Rows) error {
 //		n := 0
-//		c.View.Select(floor.Selection{}, func(a *floor.Agent) {
+//		c.View.Select(floor.Selection{}, func(a floor.Picked) {
 //			if a.Available() {
 //				n++
 //			}
@@ -170,9 +170,20 @@ func (h *Hub) Look(contactCenter string) {
 // Subscriber is who opens a session.
 type Subscriber struct {
 	ContactCenter string
-	Principal     string    // whose sessions are counted together
-	Until         time.Time // when the credential ends; zero: never
-	Transport     string    // for log and metrics: sse, websocket …
+	Principal     string          // whose sessions are counted together
+	Until         time.Time       // when the credential ends; zero: never
+	Ended         <-chan struct{} // closed when the credential ends before that; may be nil
+	Transport     string          // for log and metrics: sse, websocket …
+}
+
+// lapsed reports whether the credential has ended.
+func (by *Subscriber) lapsed(now time.Time) bool {
+	select {
+	case <-by.Ended:
+		return true
+	default:
+		return !by.Until.IsZero() && !now.Before(by.Until)
+	}
 }
 
 // Open makes a session without subscriptions; the caller closes it. Errors are problems: 429 where the principal has too many, 503 where

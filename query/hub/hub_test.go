@@ -84,7 +84,7 @@ func (w *world) Figures(*floor.View, string) *floor.Figures { return nil }
 // feed holds the agents of one status.
 func feed(status schema.Status) hub.Feed {
 	return hub.Feed{Key: status.String(), Build: func(c *hub.Change, rows *hub.Rows) error {
-		put := func(a *floor.Agent) {
+		put := func(a floor.Picked) {
 			if a.Live.Status == status {
 				rows.Put(a.ID, fmt.Appendf(nil, `{"id":%q}`, a.ID))
 			} else {
@@ -97,7 +97,7 @@ func feed(status schema.Status) hub.Feed {
 		}
 		for _, id := range c.Agents {
 			if a, ok := c.View.Row(id); ok {
-				put(a)
+				put(floor.Pick(a))
 			}
 		}
 		return nil
@@ -106,7 +106,7 @@ func feed(status schema.Status) hub.Feed {
 
 func (w *world) agentsIn(status schema.Status) []string {
 	ids := []string{}
-	w.View("").Select(floor.Selection{}, func(a *floor.Agent) {
+	w.View("").Select(floor.Selection{}, func(a floor.Picked) {
 		if a.Live.Status == status {
 			ids = append(ids, a.ID)
 		}

@@ -198,6 +198,7 @@ func (s *Session) rest(ctx context.Context, due time.Time) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-s.done:
+	case <-s.by.Ended:
 	case <-s.wake:
 	case <-timer:
 	}
@@ -209,7 +210,7 @@ func (s *Session) take() (m *Message, due time.Time, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.hub.cfg.Now()
-	if s.reason == "" && !s.by.Until.IsZero() && !now.Before(s.by.Until) {
+	if s.reason == "" && s.by.lapsed(now) {
 		s.end(CredentialExpired)
 	}
 	if s.reason != "" {

@@ -1,7 +1,6 @@
 package list
 
 import (
-	"container/heap"
 	"slices"
 	"strings"
 )
@@ -82,38 +81,54 @@ func (t *Table[T]) Page(rows []T, p Page) []T {
 		t.Arrange(rows, p)
 		return Cut(rows, p)
 	}
-	first := &firsts[T]{order: t.order(p)}
-	var next keyed[T]
+	first := &firsts[T]{order: t.order(p), rows: make([]keyed[T], 0, most)}
+	store := make([]Key, (most+1)*len(p.Sort))
+	next := keyed[T]{keys: store[:0:len(p.Sort)]}
 	for _, row := range rows {
 		next.row, next.keys = row, next.keys[:0]
-		if len(first.rows) < most {
-			heap.Push(first, keyed[T]{row, make([]Key, 0, len(p.Sort))})
+		if n := len(first.rows); n < most {
+			first.rows = append(first.rows, next)
+			next.keys = store[(n+1)*len(p.Sort):][:0:len(p.Sort)]
+			if n+1 == most {
+				for i := most/2 - 1; i >= 0; i-- {
+					first.down(i)
+				}
+			}
 			continue
 		}
 		if first.order.compare(&next, &first.rows[0]) < 0 {
 			next, first.rows[0] = first.rows[0], next
-			heap.Fix(first, 0)
+			first.down(0)
 		}
 	}
+	slices.SortFunc(first.rows, func(a, b keyed[T]) int { return first.order.compare(&a, &b) })
 	out := make([]T, len(first.rows))
-	for i := len(out) - 1; i >= 0; i-- {
-		out[i] = heap.Pop(first).(keyed[T]).row
+	for i := range out {
+		out[i] = first.rows[i].row
 	}
 	return Cut(out, p)
 }
 
-// firsts is a heap of the rows that come first, the last of them on top.
+// firsts is a binary heap of the rows that come first, the last of them on top.
 type firsts[T any] struct {
 	order *order[T]
 	rows  []keyed[T]
 }
 
-func (f *firsts[T]) Len() int           { return len(f.rows) }
-func (f *firsts[T]) Less(i, j int) bool { return f.order.compare(&f.rows[i], &f.rows[j]) > 0 }
-func (f *firsts[T]) Swap(i, j int)      { f.rows[i], f.rows[j] = f.rows[j], f.rows[i] }
-func (f *firsts[T]) Push(x any)         { f.rows = append(f.rows, x.(keyed[T])) }
-func (f *firsts[T]) Pop() any {
-	last := f.rows[len(f.rows)-1]
-	f.rows = f.rows[:len(f.rows)-1]
-	return last
+// down lets a row sink until none below comes after it.
+func (f *firsts[T]) down(i int) {
+	for {
+		below := 2*i + 1
+		if below >= len(f.rows) {
+			return
+		}
+		if right := below + 1; right < len(f.rows) && f.order.compare(&f.rows[right], &f.rows[below]) > 0 {
+			below = right
+		}
+		if f.order.compare(&f.rows[below], &f.rows[i]) <= 0 {
+			return
+		}
+		f.rows[i], f.rows[below] = f.rows[below], f.rows[i]
+		i = below
+	}
 }

@@ -64,15 +64,15 @@ func agentTable() *list.Table[agentRow] {
 				return timeKey(r.Live.Session.Since)
 			}},
 			{Name: "presence", Type: presenceSchema(), Write: writePresence, Sort: func(r agentRow) list.Key { return list.Text(r.Live.Presence.Status.String()) }},
-			{Name: "status", Type: statusName(), Write: func(e *list.Encoder, r agentRow) { e.Text(r.Live.Status.String()) },
-				Sort: func(r agentRow) list.Key { return list.Text(r.Live.Status.String()) }},
-			{Name: "status_since", Type: nullTime(), Write: func(e *list.Encoder, r agentRow) { e.Time(r.Live.StatusSince) },
-				Sort: func(r agentRow) list.Key { return timeKey(r.Live.StatusSince) }},
+			{Name: "status", Type: statusName(), Write: func(e *list.Encoder, r agentRow) { e.Text(r.Status.String()) },
+				Sort: func(r agentRow) list.Key { return list.Text(r.Status.String()) }},
+			{Name: "status_since", Type: nullTime(), Write: func(e *list.Encoder, r agentRow) { e.Time(r.Since) },
+				Sort: func(r agentRow) list.Key { return timeKey(r.Since) }},
 			{Name: "status_age_ms", Type: nullInt(), Write: writeStatusAge, Sort: func(r agentRow) list.Key {
-				if r.Live.StatusSince == schema.NoTime {
+				if r.Since == schema.NoTime {
 					return list.Null()
 				}
-				return list.Number(float64(max(0, r.s.v.AsOf-r.Live.StatusSince)))
+				return list.Number(float64(max(0, r.s.v.AsOf-r.Since)))
 			}},
 			{Name: "suspended", Type: route.Boolean(), Write: func(e *list.Encoder, r agentRow) { e.Bool(r.Live.Suspended) },
 				Sort: func(r agentRow) list.Key { return list.Bool(r.Live.Suspended) }},
@@ -185,11 +185,11 @@ func writePresence(e *list.Encoder, r agentRow) {
 }
 
 func writeStatusAge(e *list.Encoder, r agentRow) {
-	if r.Live.StatusSince == schema.NoTime {
+	if r.Since == schema.NoTime {
 		e.Null()
 		return
 	}
-	e.Age(0, r.Live.StatusSince, r.s.v.AsOf)
+	e.Age(0, r.Since, r.s.v.AsOf)
 }
 
 func workloadSchema() *route.Schema {
@@ -265,7 +265,7 @@ func writeAgentPart(e *list.Encoder, r agentRow, p *schema.LivePart) {
 	e.Name("chat_id")
 	e.Text(of.ChatID)
 	e.Name("customer")
-	e.Raw(of.Customer)
+	e.Raw(r.s.mask.Customer(of.Customer))
 	e.End()
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"floorwalker/query/floor"
 	"floorwalker/query/list"
+	"floorwalker/query/mask"
 	"floorwalker/query/route"
 	"floorwalker/schema"
 	"floorwalker/schema/directory"
@@ -14,21 +15,22 @@ import (
 
 // agentRow is an agent in the state that it is shown in.
 type agentRow struct {
-	*floor.Agent
+	floor.Picked
 	s *agentState
 }
 
 // agentState is what the rows of one answer share.
 type agentState struct {
 	v          *floor.View
+	mask       *mask.Mask
 	today      *floor.Figures // nil where today is not known, or not asked for
 	fields     []metric.Field
 	thresholds metric.Thresholds
 	options    metric.Options
 }
 
-func (a *API) agentState(v *floor.View, today bool) *agentState {
-	s := &agentState{v: v, fields: a.agentToday}
+func (a *API) agentState(v *floor.View, today bool, m *mask.Mask) *agentState {
+	s := &agentState{v: v, fields: a.agentToday, mask: m}
 	if today {
 		s.today = a.Source.Figures(v, "today")
 		s.thresholds = v.Thresholds(0)
@@ -78,9 +80,9 @@ func (a *API) listAgents(r *request) error {
 		return err
 	}
 	f.resolve(v)
-	s := a.agentState(v, p.Wants("today"))
+	s := a.agentState(v, p.Wants("today"), r.mask(a))
 	rows := a.agentTable.Room()
-	v.Select(f.selection(), func(agent *floor.Agent) { rows = append(rows, agentRow{agent, s}) })
+	v.Select(f.selection(), func(agent floor.Picked) { rows = append(rows, agentRow{agent, s}) })
 	return list.Answer(r.Ctx, a.agentTable, rows, p, m)
 }
 

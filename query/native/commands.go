@@ -9,6 +9,7 @@ import (
 
 	"floorwalker/query/auth"
 	"floorwalker/query/command"
+	"floorwalker/query/floor"
 	"floorwalker/query/list"
 	"floorwalker/query/problem"
 	"floorwalker/query/route"
@@ -28,9 +29,9 @@ func (a *API) commandOperations() []route.Operation {
 	suspended := route.JSONParameters(route.InQuery("suspended", "whether the agent gets nothing more to do", route.Boolean()).Must())
 	return []route.Operation{
 		a.operation(auth.ChangePresence, route.Operation{Method: fiber.MethodPut, Path: "/agents/{id}/presence", ID: "putAgentPresence",
-			Summary: "Set an agent's presence", Parameters: []route.Parameter{idInPath()}, Bodies: []route.Body{presence}, Responses: answer}, a.putPresence),
+			Summary: "Set an agent's presence", Parameters: []route.Parameter{idInPath()}, Bodies: []route.Body{presence}, Responses: answer, Audit: "presence.set"}, a.putPresence),
 		a.operation(auth.ChangePresence, route.Operation{Method: fiber.MethodPut, Path: "/agents/{id}/suspended", ID: "putAgentSuspended",
-			Summary: "Suspend an agent, or take that back", Parameters: []route.Parameter{idInPath()}, Bodies: []route.Body{suspended}, Responses: answer}, a.putSuspended),
+			Summary: "Suspend an agent, or take that back", Parameters: []route.Parameter{idInPath()}, Bodies: []route.Body{suspended}, Responses: answer, Audit: "agent.suspend"}, a.putSuspended),
 	}
 }
 
@@ -85,7 +86,7 @@ func (a *API) sendAgent(r *request, id string) error {
 	if !ok {
 		return problem.NotFound("agent", id)
 	}
-	row := agentRow{agent, a.agentState(v, true)}
+	row := agentRow{floor.Pick(agent), a.agentState(v, true, r.mask(a))}
 	return list.One(r.Ctx, func(e *list.Encoder) { a.agentTable.Row(e, row) })
 }
 
@@ -95,9 +96,9 @@ func (a *API) directoryWrites(kind route.Parameter, entity *route.Schema) []rout
 	return []route.Operation{
 		a.operation(auth.WriteDirectory, route.Operation{Method: fiber.MethodPut, Path: "/directory/{kind}/{id}", ID: "putDirectoryEntity",
 			Summary: "Write an entity, whole", Parameters: []route.Parameter{kind, id}, Bodies: []route.Body{body},
-			Responses: []route.Response{route.JSON(200, "the entity as it then is", entity)}}, a.putDirectory),
+			Responses: []route.Response{route.JSON(200, "the entity as it then is", entity)}, Audit: "directory.put"}, a.putDirectory),
 		a.operation(auth.WriteDirectory, route.Operation{Method: fiber.MethodDelete, Path: "/directory/{kind}/{id}", ID: "deleteDirectoryEntity",
-			Summary: "Take an entity away", Parameters: []route.Parameter{kind, id}, Responses: []route.Response{route.Text(204, "it is gone", "")}}, a.deleteDirectory),
+			Summary: "Take an entity away", Parameters: []route.Parameter{kind, id}, Responses: []route.Response{route.Text(204, "it is gone", "")}, Audit: "directory.delete"}, a.deleteDirectory),
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"floorwalker/query/auth"
 	"floorwalker/query/route"
+	"floorwalker/query/session"
 	"floorwalker/schema"
 )
 
@@ -15,9 +16,10 @@ func newSurface() *route.Surface {
 		Description: "Floorwalker's own API. JSON in snake_case; times RFC 3339 in UTC with milliseconds; durations integer milliseconds; " +
 			"unknown parameters and body fields are refused; errors are problems (RFC 9457).",
 		Schemes: map[string]route.Scheme{
-			"token": route.BearerScheme("a token of the configuration"),
-			"user":  route.BasicScheme("a user of the configuration"),
-			"query": route.KeyScheme("query", "access_token", "a token of the configuration, where no header can be set; of streams only"),
+			"token":   route.BearerScheme("a token of the configuration"),
+			"user":    route.BasicScheme("a user of the configuration"),
+			"session": route.KeyScheme("cookie", session.SecureName, "what signing in with a browser gives; without TLS it is called "+session.PlainName),
+			"query":   route.KeyScheme("query", "access_token", "a token of the configuration, where no header can be set; of streams only"),
 		},
 		Strict:   true,
 		Prefixes: []string{"/"},
@@ -34,13 +36,16 @@ const (
 func (a *API) operation(right auth.Right, op route.Operation, h func(*request) error) route.Operation {
 	op.Path = ofOneCC + op.Path
 	op.Parameters = append([]route.Parameter{route.InPath("cc", "the contact centre's id", route.ID())}, op.Parameters...)
-	op.Admit = a.in(right)
+	op.Admit = a.in(right, false)
 	return a.complete(op, h)
 }
 
 // complete adds what all declarations share.
 func (a *API) complete(op route.Operation, h func(*request) error) route.Operation {
 	op.Surface, op.Security, op.Handler = a.surface, []string{"token", "user"}, handle(h)
+	if a.Sessions != nil {
+		op.Security = append(op.Security, "session")
+	}
 	if op.Method == fiber.MethodGet {
 		op.Responses = append(op.Responses, route.Response{Status: 304, Description: "what If-None-Match names is still so"})
 	}

@@ -8,6 +8,7 @@ import (
 	"floorwalker/query/floor"
 	"floorwalker/query/history"
 	"floorwalker/query/list"
+	"floorwalker/query/mask"
 	"floorwalker/query/problem"
 	"floorwalker/query/route"
 	"floorwalker/schema"
@@ -58,11 +59,16 @@ func (a *API) listInteractions(r *request) error {
 	if err != nil {
 		return err
 	}
+	hidden := r.mask(a)
+	if err := unhidden(hidden, r.q, p.Sort); err != nil {
+		return err
+	}
+	auditExport(r, p, hidden)
 	f.resolve(v)
 	rows := a.interactions.Room()
 	for _, i := range v.Interactions() {
 		if f.match(i) {
-			rows = append(rows, interactionRow{i, v})
+			rows = append(rows, interactionRow{shown(hidden, i), v})
 		}
 	}
 	return list.Answer(r.Ctx, a.interactions, rows, p, m)
@@ -77,6 +83,7 @@ func (a *API) oneInteraction(r *request) error {
 	if err != nil {
 		return err
 	}
+	row = shownWhole(r.mask(a), row)
 	return list.One(r.Ctx, func(e *list.Encoder) { writeWholeInteraction(e, a.interactions, row) })
 }
 
@@ -210,4 +217,16 @@ func (f *interactionFilter) matchCustomer(customer []byte) bool {
 	}
 	return f.customerPhone == nil || f.customerPhone[string(v.GetStringBytes("phone"))] ||
 		f.customerPhone[string(v.GetStringBytes("display_phone"))]
+}
+
+// auditExport notes who takes customers out by the list.
+func auditExport(r *request, p list.Page, m *mask.Mask) {
+	if p.Format == list.JSON {
+		return
+	}
+	call := route.CallOf(r.Ctx)
+	call.Audit, call.AuditDetail = "interactions.export", string(p.Format)
+	if m != nil {
+		call.AuditDetail += ", " + m.Key()
+	}
 }

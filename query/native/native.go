@@ -17,8 +17,10 @@ import (
 	"floorwalker/query/floor"
 	"floorwalker/query/hub"
 	"floorwalker/query/list"
+	"floorwalker/query/mask"
 	"floorwalker/query/problem"
 	"floorwalker/query/route"
+	"floorwalker/query/session"
 	"floorwalker/query/stream"
 	"floorwalker/schema"
 	"floorwalker/schema/metric"
@@ -27,6 +29,20 @@ import (
 // Authenticator finds out who calls; *auth.Authenticator is one.
 type Authenticator interface {
 	Authenticate(ctx context.Context, authorization string) (auth.Principal, error)
+}
+
+// Sessions stand for the Authorization header where a browser sends its session's cookie instead; *session.Sessions are one.
+type Sessions interface {
+	// SignIn checks credentials and gives the browser its cookie. Errors are problems.
+	SignIn(c *fiber.Ctx, by session.Credentials) (auth.Principal, error)
+	// SignOut ends the session that the request has. The error is a problem.
+	SignOut(c *fiber.Ctx) error
+	// Principal is whose session the request has: auth.ErrMissing where it has none, else errors are problems. opens: for a stream.
+	Principal(c *fiber.Ctx, opens bool) (auth.Principal, error)
+	// Expires is when the session that Principal or SignIn has found ends if nothing more is asked; zero where there is none.
+	Expires(c *fiber.Ctx) time.Time
+	// Life is how long a stream of that session may last, and a channel that is closed when it ends before; zero where there is none.
+	Life(c *fiber.Ctx) (until time.Time, ended <-chan struct{})
 }
 
 // Rejected is one event that was not accepted, by its place in the request.
@@ -49,11 +65,13 @@ type Deps struct {
 	Source        *floor.Source
 	Catalogue     *metric.Catalogue
 	Authenticator Authenticator
+	Sessions      Sessions // nil: browsers cannot sign in
 	Collector     Collector
 	History       History
-	Commands      *command.Commands // nil refuses them
-	Alerts        Alerts            // nil: there are none
-	Push          *hub.Hub          // nil: nothing is pushed
+	Commands      *command.Commands        // nil refuses them
+	Alerts        Alerts                   // nil: there are none
+	Push          *hub.Hub                 // nil: nothing is pushed
+	Masks         map[auth.Role]*mask.Mask // what each role is not to see of customers; a role without one sees all
 	Streams       Streams
 	Limits        Limits
 	Now           func() time.Time
@@ -72,7 +90,7 @@ type API struct {
 	campTable    *list.Table[queueRow]
 	timelines    *list.Table[timelineRow]
 	alertTable   *list.Table[schema.Alert]
-	stream       *stream.Endpoint
+	streams      map[auth.Role]*stream.Endpoint
 	pins         pins
 	exports      *semaphore.Weighted
 }
@@ -101,10 +119,14 @@ func New(d Deps) (*API, error) {
 	a.queueTable, a.campTable = queueTable(true), queueTable(false)
 	a.timelines, a.exports = timelineTable(), semaphore.NewWeighted(maxExports)
 	a.alertTable = alert.Table()
-	var err error
-	a.stream, err = stream.New(stream.Config{Hub: d.Push, Topics: a.Topics(), WriteTimeout: d.Streams.WriteTimeout, Heartbeat: d.Streams.Heartbeat, Origins: d.Streams.Origins})
-	if err != nil {
-		return nil, err
+	a.streams = map[auth.Role]*stream.Endpoint{}
+	for _, role := range auth.Roles() {
+		endpoint, err := stream.New(stream.Config{Hub: d.Push, Topics: a.Topics(role), WriteTimeout: d.Streams.WriteTimeout, Heartbeat: d.Streams.Heartbeat,
+			Origins: d.Streams.Origins})
+		if err != nil {
+			return nil, err
+		}
+		a.streams[role] = endpoint
 	}
 	return a, nil
 }
@@ -112,7 +134,7 @@ func New(d Deps) (*API, error) {
 // Operations are all endpoints of the API.
 func (a *API) Operations() []route.Operation {
 	return slices.Concat(a.agentOperations(), a.interactionOperations(), a.queueOperations(), a.metricOperations(), a.directoryOperations(),
-		a.eventOperations(), a.commandOperations(), a.alertOperations(), a.streamOperations())
+		a.eventOperations(), a.commandOperations(), a.alertOperations(), a.streamOperations(), a.sessionOperations())
 }
 
 // request is one call that has been let in.
@@ -123,14 +145,24 @@ type request struct {
 	q             *list.Query // checked against the operation's declaration
 }
 
-func (a *API) authenticate(c *fiber.Ctx) (auth.Principal, error) {
-	principal, err := a.Authenticator.Authenticate(c.UserContext(), utils.CopyString(c.Get(fiber.HeaderAuthorization)))
+// authenticate finds out who calls: by the Authorization header, where there is none by the session's cookie. opens: for a stream.
+func (a *API) authenticate(c *fiber.Ctx, opens bool) (auth.Principal, error) {
+	authorization := utils.CopyString(c.Get(fiber.HeaderAuthorization))
+	if a.Sessions != nil && authorization == "" {
+		if principal, err := a.Sessions.Principal(c, opens); !errors.Is(err, auth.ErrMissing) {
+			return principal, err
+		}
+	}
+	principal, err := a.Authenticator.Authenticate(c.UserContext(), authorization)
 	switch {
 	case err == nil:
 		return principal, nil
+	case errors.Is(err, auth.ErrUnavailable):
+		return principal, problem.Unavailable("identity_unavailable", "the identity provider of this token cannot be asked; try again", 5).Because(err)
 	case errors.Is(err, auth.ErrMissing):
 		return principal, problem.Unauthenticated("this needs a credential: Bearer or Basic")
 	case errors.Is(err, auth.ErrInvalid):
+		noteRefusal(c, err)
 		return principal, problem.Unauthenticated("the credential is not known")
 	case errors.Is(err, auth.ErrBusy):
 		return principal, problem.Unavailable("busy", "too many passwords are being checked; try again", 1)
@@ -138,20 +170,29 @@ func (a *API) authenticate(c *fiber.Ctx) (auth.Principal, error) {
 	return principal, problem.Internal(err)
 }
 
+// noteRefusal tells the audit log what the caller is not told.
+func noteRefusal(c *fiber.Ctx, err error) {
+	call := route.CallOf(c)
+	call.Refused = err.Error()
+	if wrong := (*auth.WrongPassword)(nil); errors.As(err, &wrong) {
+		call.Tried = wrong.ID
+	}
+}
+
 const admittedKey = "floorwalker.native"
 
 // anyone lets every principal in, whatever its contact centre.
 func (a *API) anyone(c *fiber.Ctx) (string, error) {
-	principal, err := a.authenticate(c)
+	principal, err := a.authenticate(c, false)
 	c.Locals(admittedKey, &request{Ctx: c, principal: principal})
 	return principal.ID, err
 }
 
 // in lets principals with the right in to their own contact centre. Another contact centre is told of exactly like one that
 // does not exist, before rights and parameters could tell them apart.
-func (a *API) in(right auth.Right) func(c *fiber.Ctx) (string, error) {
+func (a *API) in(right auth.Right, opens bool) func(c *fiber.Ctx) (string, error) {
 	return func(c *fiber.Ctx) (string, error) {
-		principal, err := a.authenticate(c)
+		principal, err := a.authenticate(c, opens)
 		if err != nil {
 			return "", err
 		}
@@ -159,6 +200,7 @@ func (a *API) in(right auth.Right) func(c *fiber.Ctx) (string, error) {
 		if err != nil {
 			return principal.ID, err
 		}
+		route.CallOf(c).ContactCenter = contactCenter
 		if !principal.Sees(contactCenter) || !a.Source.Knows(contactCenter) {
 			return principal.ID, problem.NoContactCenter(contactCenter)
 		}

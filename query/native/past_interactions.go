@@ -12,6 +12,7 @@ import (
 	"floorwalker/query/floor"
 	"floorwalker/query/history"
 	"floorwalker/query/list"
+	"floorwalker/query/mask"
 	"floorwalker/query/problem"
 	"floorwalker/schema"
 )
@@ -32,6 +33,7 @@ type pastList struct {
 	filter history.InteractionFilter
 	order  []history.InteractionOrder
 	now    int64
+	mask   *mask.Mask
 }
 
 // listPastInteractions answers from history alone: created within [from, to), in order of creation unless sort says otherwise.
@@ -43,6 +45,7 @@ func (a *API) listPastInteractions(r *request) error {
 	if err != nil {
 		return err
 	}
+	auditExport(r, l.page, l.mask)
 	if l.page.Format != list.JSON {
 		return a.streamPast(r, l)
 	}
@@ -57,11 +60,11 @@ func (a *API) listPastInteractions(r *request) error {
 		return historyProblem(err)
 	}
 	m := list.Metadata{AsOf: found.asOf, Snapshot: found.snapshot, Write: l.writeRange}
-	return list.AnswerPage(r.Ctx, a.interactions, pastRows(rows, l.view.Past(found.asOf)), found.total, l.page, m)
+	return list.AnswerPage(r.Ctx, a.interactions, pastRows(rows, l.view.Past(found.asOf), l.mask), found.total, l.page, m)
 }
 
 func (a *API) readPastList(r *request) (*pastList, error) {
-	l := &pastList{page: list.ReadPage(r.q, r.Get("Accept")), view: a.Source.View(r.contactCenter), now: a.Now().UnixMilli()}
+	l := &pastList{page: list.ReadPage(r.q, r.Get("Accept")), view: a.Source.View(r.contactCenter), now: a.Now().UnixMilli(), mask: r.mask(a)}
 	f := readInteractionFilter(r.q)
 	from, hasFrom := r.q.Time("from", l.now)
 	to, hasTo := r.q.Time("to", l.now)
@@ -75,6 +78,9 @@ func (a *API) readPastList(r *request) (*pastList, error) {
 		return nil, err
 	}
 	if err := a.interactions.Check(l.page); err != nil {
+		return nil, err
+	}
+	if err := unhidden(l.mask, r.q, l.page.Sort); err != nil {
 		return nil, err
 	}
 	if err := a.Limits.checkRange(from, to); err != nil {
@@ -110,10 +116,10 @@ func (l *pastList) writeRange(e *list.Encoder) {
 	e.Time(l.filter.To)
 }
 
-func pastRows(rows []*schema.LiveInteraction, v *floor.View) []interactionRow {
+func pastRows(rows []*schema.LiveInteraction, v *floor.View, m *mask.Mask) []interactionRow {
 	out := make([]interactionRow, len(rows))
 	for i, row := range rows {
-		out[i] = interactionRow{floor.NewInteraction(row), v}
+		out[i] = interactionRow{shown(m, floor.NewInteraction(row)), v}
 	}
 	return out
 }
@@ -191,7 +197,7 @@ func (a *API) streamPast(r *request, l *pastList) error {
 		return problem.Unavailable("busy", "as many exports are running as may at a time; try again", 5)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), exportTimeout)
-	s := &pastStream{a: a, contactCenter: r.contactCenter, ctx: ctx, cancel: cancel}
+	s := &pastStream{a: a, contactCenter: r.contactCenter, ctx: ctx, cancel: cancel, mask: l.mask}
 	if err := s.begin(l); err != nil {
 		_ = s.Close() // nothing has been read that could be lost
 		return historyProblem(err)
@@ -212,6 +218,7 @@ type pastStream struct {
 	keys          history.KeyStream
 	ended         bool
 	rows          []interactionRow
+	mask          *mask.Mask
 }
 
 // pinnedKeys are those of a snapshot.
@@ -273,7 +280,7 @@ func (s *pastStream) read() error {
 		}
 	}
 	rows, err := s.a.History.Interactions(s.ctx, s.contactCenter, keys)
-	s.rows = pastRows(rows, s.view)
+	s.rows = pastRows(rows, s.view, s.mask)
 	return err
 }
 

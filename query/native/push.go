@@ -6,19 +6,22 @@ import (
 	"slices"
 	"strings"
 
+	"floorwalker/query/auth"
 	"floorwalker/query/floor"
 	"floorwalker/query/hub"
 	"floorwalker/query/list"
+	"floorwalker/query/mask"
 	"floorwalker/query/problem"
 	"floorwalker/query/route"
 	"floorwalker/query/stream"
 )
 
-// Topics are what the stream of the native API offers: the lists of these names.
-func (a *API) Topics() []stream.Topic {
+// Topics are what the stream of the native API offers to a role: the lists of these names.
+func (a *API) Topics(role auth.Role) []stream.Topic {
+	m := a.Masks[role]
 	return []stream.Topic{
-		{Name: "agents", Parameters: append(agentFilters(), pushedFields(pushedAgentFields())), Feed: a.agentFeed},
-		{Name: "interactions", Parameters: append(liveInteractionFilters(), pushedFields(a.interactions.Names())), Feed: a.interactionFeed},
+		{Name: "agents", Parameters: append(agentFilters(), pushedFields(pushedAgentFields())), Feed: a.agentFeed(m)},
+		{Name: "interactions", Parameters: append(liveInteractionFilters(), pushedFields(a.interactions.Names())), Feed: a.interactionFeed(m)},
 		{Name: "queues", Parameters: append(queueFilters(), pushedFields(a.queueTable.Names())), Feed: a.stateFeed(a.queueTable, false)},
 		{Name: "campaigns", Parameters: append(campaignFilters(), pushedFields(a.campTable.Names())), Feed: a.stateFeed(a.campTable, true)},
 		{Name: "summary", Parameters: append(agentFilters(), summaryGrouping(), pushedFields(summaryTable("").Names())), Feed: a.summaryFeed},
@@ -52,12 +55,17 @@ func pushedStandard() []string {
 	return slices.DeleteFunc(pushedAgentFields(), func(name string) bool { return name == "today" })
 }
 
-func (a *API) agentFeed(q *list.Query, _ *floor.View) (hub.Feed, error) {
+// agentFeed is shared by those alone whom the same of customers is hidden from.
+func (a *API) agentFeed(m *mask.Mask) func(q *list.Query, _ *floor.View) (hub.Feed, error) {
+	return func(q *list.Query, _ *floor.View) (hub.Feed, error) { return a.agents(q, m) }
+}
+
+func (a *API) agents(q *list.Query, m *mask.Mask) (hub.Feed, error) {
 	filter := readAgentFilter(q)
 	fields := fieldsOf(q, pushedStandard())
-	row, shared := a.agentTable.Pushed("id", fields), strings.Join(fields, ",")
+	row, shared := a.agentTable.Pushed("id", fields), m.Key()+" "+strings.Join(fields, ",")
 	today := slices.Contains(fields, "today")
-	feed := hub.Feed{Key: "agents\x00" + q.Canonical(), Timed: filter.hasLongerMs, Whole: today}
+	feed := hub.Feed{Key: "agents\x00" + m.Key() + "\x00" + q.Canonical(), Timed: filter.hasLongerMs, Whole: today}
 	if today {
 		feed.Windows = []string{"today"}
 	}
@@ -70,12 +78,12 @@ func (a *API) agentFeed(q *list.Query, _ *floor.View) (hub.Feed, error) {
 			wanted = floor.Tester{Selection: resolved.selection()}
 		}
 		resolved.v = c.View
-		s := c.Once(todayWanted(today), func() any { return a.agentState(c.View, today) }).(*agentState)
-		encode := func(agent *floor.Agent) {
+		s := c.Once(agentLook{today, m.Key()}, func() any { return a.agentState(c.View, today, m) }).(*agentState)
+		encode := func(agent floor.Picked) {
 			rows.Put(agent.ID, c.Row(encoded{"agents", shared, agent.ID}, func() []byte { return row.Row(agentRow{agent, s}) }))
 		}
 		if c.Whole {
-			c.View.Select(wanted.Selection, func(agent *floor.Agent) {
+			c.View.Select(wanted.Selection, func(agent floor.Picked) {
 				if c.Figures || c.AgentChanged(agent.ID) || !rows.Keep(agent.ID) {
 					encode(agent)
 				}
@@ -85,7 +93,7 @@ func (a *API) agentFeed(q *list.Query, _ *floor.View) (hub.Feed, error) {
 		for _, agent := range c.ChangedAgents() {
 			switch {
 			case wanted.Test(agent.Now):
-				encode(agent.Now)
+				encode(floor.Pick(agent.Now))
 			case agent.Before == nil || wanted.Test(agent.Before):
 				rows.Remove(agent.Now.ID)
 			}
@@ -95,15 +103,27 @@ func (a *API) agentFeed(q *list.Query, _ *floor.View) (hub.Feed, error) {
 	return feed, nil
 }
 
-// todayWanted tells apart the states that feeds of one look share.
-type todayWanted bool
+// agentLook tells apart the states that feeds of one look share.
+type agentLook struct {
+	today bool
+	mask  string
+}
 
-func (a *API) interactionFeed(q *list.Query, _ *floor.View) (hub.Feed, error) {
+func (a *API) interactionFeed(m *mask.Mask) func(q *list.Query, _ *floor.View) (hub.Feed, error) {
+	return func(q *list.Query, _ *floor.View) (hub.Feed, error) {
+		if err := unhidden(m, q, nil); err != nil {
+			return hub.Feed{}, err
+		}
+		return a.liveInteractions(q, m)
+	}
+}
+
+func (a *API) liveInteractions(q *list.Query, m *mask.Mask) (hub.Feed, error) {
 	filter := readInteractionFilter(q)
 	fields := fieldsOf(q, a.interactions.Names())
-	row, shared := a.interactions.Pushed("id", fields), strings.Join(fields, ",")
+	row, shared := a.interactions.Pushed("id", fields), m.Key()+" "+strings.Join(fields, ",")
 	// A number means the newest interaction of those that have it.
-	feed := hub.Feed{Key: "interactions\x00" + q.Canonical(), Timed: filter.hasLonger, Whole: filter.id != nil}
+	feed := hub.Feed{Key: "interactions\x00" + m.Key() + "\x00" + q.Canonical(), Timed: filter.hasLonger, Whole: filter.id != nil}
 	resolved := &interactionFilter{}
 	feed.Build = func(c *hub.Change, rows *hub.Rows) error {
 		if c.Anew || filter.id != nil {
@@ -112,7 +132,7 @@ func (a *API) interactionFeed(q *list.Query, _ *floor.View) (hub.Feed, error) {
 		}
 		resolved.v = c.View
 		encode := func(i *floor.Interaction) {
-			rows.Put(i.ID, c.Row(encoded{"interactions", shared, i.ID}, func() []byte { return row.Row(interactionRow{i, c.View}) }))
+			rows.Put(i.ID, c.Row(encoded{"interactions", shared, i.ID}, func() []byte { return row.Row(interactionRow{shown(m, i), c.View}) }))
 		}
 		if c.Whole {
 			for _, i := range c.Once("interactions", func() any { return c.View.Interactions() }).([]*floor.Interaction) {

@@ -24,11 +24,11 @@ func (a *API) streamOperations() []route.Operation {
 		Summary: "What changes, as Server-Sent Events or over WebSocket",
 		Description: "First the state of each topic, then what changed in it, at most one message per topic and interval. Filters are those of the list of " +
 			"that name, behind the topic's name and a dot: `topics=agents,queues&agents.team=T1`. With `Upgrade: websocket` the same over WebSocket.",
-		Parameters: a.stream.Parameters(),
+		Parameters: a.streams[auth.Reader].Parameters(), // all roles' are the same
 		Responses: []route.Response{route.Text(200, "events without an end", "text/event-stream"),
 			route.Text(101, "the WebSocket is open", "")}}, a.serveStream)
 	op.Security = append(op.Security, "query")
-	op.Admit = a.orToken(op.Admit)
+	op.Admit = a.orToken(a.in(auth.Read, true))
 	op.Responses = op.Responses[:2] // never 304
 	return []route.Operation{op}
 }
@@ -45,7 +45,13 @@ func (a *API) orToken(admit func(c *fiber.Ctx) (string, error)) func(c *fiber.Ct
 
 func (a *API) serveStream(r *request) error {
 	cc := r.contactCenter
-	by := stream.Subscriber{Subscriber: hub.Subscriber{ContactCenter: cc, Principal: r.principal.ID},
+	by := stream.Subscriber{Subscriber: hub.Subscriber{ContactCenter: cc, Principal: r.principal.ID, Until: r.principal.Until},
 		View: func() *floor.View { return a.Source.View(cc) }}
-	return a.stream.Serve(r.Ctx, by, r.q)
+	if a.Sessions != nil {
+		until, ended := a.Sessions.Life(r.Ctx)
+		if by.Ended = ended; !until.IsZero() {
+			by.Until = until
+		}
+	}
+	return a.streams[r.principal.Role].Serve(r.Ctx, by, r.q)
 }

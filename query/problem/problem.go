@@ -28,8 +28,8 @@ type Problem struct {
 	Parameter string `json:"parameter,omitempty"`
 	RequestID string `json:"request_id,omitempty"`
 
-	challenge  bool
-	retryAfter int // seconds; 0 sends none
+	challenge  string // of WWW-Authenticate; empty sends none
+	retryAfter int    // seconds; 0 sends none
 	cause      error
 }
 
@@ -75,9 +75,21 @@ func NoContactCenter(id string) *Problem {
 // Unauthenticated is a missing or wrong credential; its response carries WWW-Authenticate.
 func Unauthenticated(detail string) *Problem {
 	p := New(http.StatusUnauthorized, "unauthenticated", detail)
-	p.challenge = true
+	p.challenge = bearerChallenge + ", " + basicChallenge
 	return p
 }
+
+// SignedOut is Unauthenticated for a page's session: browsers answer the challenge of Basic with a dialog of their own, over the page.
+func SignedOut(detail string) *Problem {
+	p := New(http.StatusUnauthorized, "unauthenticated", detail)
+	p.challenge = bearerChallenge
+	return p
+}
+
+const (
+	bearerChallenge = `Bearer realm="floorwalker"`
+	basicChallenge  = `Basic realm="floorwalker", charset="UTF-8"`
+)
 
 // Forbidden is a right that the principal's role does not include.
 func Forbidden(detail string) *Problem { return New(http.StatusForbidden, "forbidden", detail) }
@@ -158,13 +170,22 @@ func (p *Problem) Send(c *fiber.Ctx, requestID string) error {
 	if err != nil {
 		return err
 	}
-	if p.challenge {
-		c.Set(fiber.HeaderWWWAuthenticate, `Bearer realm="floorwalker", Basic realm="floorwalker", charset="UTF-8"`)
+	switch {
+	case p.challenge != "" && byScript(c):
+		c.Set(fiber.HeaderWWWAuthenticate, bearerChallenge)
+	case p.challenge != "":
+		c.Set(fiber.HeaderWWWAuthenticate, p.challenge)
 	}
 	c.Response().ResetBody()
 	c.Set(fiber.HeaderContentType, MediaType)
 	c.Set(fiber.HeaderCacheControl, "no-store")
 	return c.Status(p.Status).Send(body)
+}
+
+// byScript reports whether a page's script made the request, as far as browsers say so.
+func byScript(c *fiber.Ctx) bool {
+	mode := c.Get("Sec-Fetch-Mode")
+	return mode != "" && mode != "navigate"
 }
 
 // maxShown bounds what of a caller's own text comes back in a problem.

@@ -13,6 +13,12 @@ type Call struct {
 	RequestID string
 	Operation *Operation // nil before routing and of paths that no operation has
 	Principal string     // empty where nobody was recognised
+	// For the audit log: what handlers know and the frame does not.
+	ContactCenter string
+	Audit         string // the action, in place of the operation's
+	AuditDetail   string // never a secret, never what was written
+	Tried         string // whose credential was wrong, where it is known
+	Refused       string // why the credential was refused
 	Query     *Query     // the parameters of query string, form or JSON body, checked; set before Handler
 }
 

@@ -76,6 +76,9 @@ type Operation struct {
 	// the access log and the rate limit. nil admits everybody, without a limit.
 	Admit   func(c *fiber.Ctx) (principal string, err error)
 	Handler fiber.Handler
+	// Audit is the action that the audit log keeps of each call, such as presence.set; "" keeps none. Of auditlog.SignIn, only one in
+	// a while is kept.
+	Audit string
 }
 
 // Places of parameters, as OpenAPI names them.

@@ -112,9 +112,14 @@ func (a *API) token(c *fiber.Ctx) error {
 	}
 	id, secret := credentials(c, q)
 	client, ok := a.authenticate(id, secret)
+	call := route.CallOf(c)
+	if client != nil {
+		call.Tried, call.ContactCenter = principalID(client), client.ContactCenter
+	}
 	if !ok {
 		return problem.New(fiber.StatusUnauthorized, "invalid_client", "the client is not known, or its secret is wrong")
 	}
+	call.Principal = principalID(client)
 	scope, _ := q.Text("scope")
 	for _, name := range strings.Fields(scope) {
 		if name != scopeStats {

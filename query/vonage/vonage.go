@@ -14,6 +14,7 @@ import (
 	"github.com/gofiber/fiber/v2/utils"
 	"github.com/golang-jwt/jwt/v5"
 
+	"floorwalker/query/auditlog"
 	"floorwalker/query/floor"
 	"floorwalker/query/history"
 	"floorwalker/query/list"
@@ -81,7 +82,7 @@ func (a *API) admit(c *fiber.Ctx) (string, error) {
 	if err != nil {
 		return "", problem.New(fiber.StatusUnauthorized, "unauthenticated", "The access token is not valid, or has expired")
 	}
-	id := "vonage/" + client.ID
+	id := principalID(client)
 	if !contains(scopes, scopeStats) {
 		return id, problem.Forbidden("The access token does not have the scope " + scopeStats)
 	}
@@ -91,6 +92,8 @@ func (a *API) admit(c *fiber.Ctx) (string, error) {
 	c.Locals(admittedKey, client.ContactCenter)
 	return id, nil
 }
+
+func principalID(of *Client) string { return "vonage/" + of.ID }
 
 func contains(scopes []string, name string) bool {
 	for _, s := range scopes {
@@ -172,7 +175,7 @@ func (a *API) tokenOperation() route.Operation {
 			text("client_secret", "its secret; or in a Basic header"), text("scope", "stats"))},
 		Responses: []route.Response{route.JSON(200, "the token", route.Object(route.F("access_token", route.String()), route.F("expires_in", route.Int()),
 			route.F("token_type", route.String()), route.F("scope", route.String())))},
-		Handler: a.token}
+		Handler: a.token, Audit: auditlog.SignIn}
 }
 
 // number is a parameter that the frame has checked; an empty one counts as not given.

@@ -155,6 +155,11 @@ func orDefault[T comparable](v, def T) T {
 	return v
 }
 
+// Altered is a table as ALTER names it: of a cluster, its local tables on all servers.
+func Altered(table, cluster string) string {
+	return Options{Cluster: cluster}.local(table) + onCluster(cluster)
+}
+
 func onCluster(name string) string {
 	if name == "" {
 		return ""

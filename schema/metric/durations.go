@@ -90,17 +90,33 @@ func (s durationShape) value(t *Totals, sub subkey, o *Options) any {
 	return s.whole(d)
 }
 
+// Durations of nothing, boxed once: most rows have many of them.
+var (
+	noDuration      any = Duration{}
+	noPlainDuration any = PlainDuration{}
+)
+
 func (s durationShape) whole(d *Distribution) any {
-	plain := PlainDuration{Count: d.Count, SumMs: d.Sum, AvgMs: pointer(d.Mean())}
-	if d.Count > 0 {
-		longest := d.Max
-		plain.MaxMs = &longest
+	switch {
+	case d.Count == 0 && s.percentiles:
+		return noDuration
+	case d.Count == 0:
+		return noPlainDuration
 	}
+	at := &struct { // one piece of memory for all
+		longest   int64
+		mean      float64
+		quantiles [4]float64
+	}{longest: d.Max}
+	at.mean, _ = d.Mean()
 	if !s.percentiles {
-		return plain
+		return PlainDuration{Count: d.Count, SumMs: d.Sum, MaxMs: &at.longest, AvgMs: &at.mean}
 	}
-	return Duration{plain.Count, plain.SumMs, plain.MaxMs, plain.AvgMs,
-		pointer(d.Quantile(.5)), pointer(d.Quantile(.9)), pointer(d.Quantile(.95)), pointer(d.Quantile(.99))}
+	for i, q := range [...]float64{.5, .9, .95, .99} {
+		at.quantiles[i], _ = d.Quantile(q)
+	}
+	p := &at.quantiles
+	return Duration{d.Count, d.Sum, &at.longest, &at.mean, &p[0], &p[1], &p[2], &p[3]}
 }
 
 // number of the whole is its average: what `sort=wait` means.

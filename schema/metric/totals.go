@@ -132,6 +132,9 @@ func (d *Distribution) AddWindow(o *schema.Distribution) {
 	for i, b := range o.Log {
 		bins[i] = Bin{b.Key, uint64(b.N)}
 	}
+	if len(d.Log) == 0 {
+		d.Log, bins = bins, nil
+	}
 	d.Add(&Distribution{Count: uint64(o.Count), Sum: o.Sum, Max: o.Max, Log: bins})
 }
 

@@ -32,7 +32,8 @@ type Config struct {
 	Query          Query           `yaml:"query"`
 	Alerts         Alerts          `yaml:"alerts"`
 	Log            Log             `yaml:"log"`
-	Tokens         []Token         `yaml:"tokens"` // valid for every contact centre
+	AuditLog       string          `yaml:"audit_log"` // a file; empty: none is kept
+	Tokens         []Token         `yaml:"tokens"`    // valid for every contact centre
 	ContactCenters []ContactCenter `yaml:"contact_centers"`
 }
 
@@ -115,9 +116,12 @@ type Engine struct {
 
 // Query is what bounds and protects the APIs.
 type Query struct {
-	Limits         Limits   `yaml:"limits"`
-	CORS           CORS     `yaml:"cors"`
-	TrustedProxies []string `yaml:"trusted_proxies"` // addresses or networks whose X-Forwarded-For is believed
+	Limits         Limits     `yaml:"limits"`
+	Sessions       Sessions   `yaml:"sessions"`
+	CORS           CORS       `yaml:"cors"`
+	TrustedProxies []string   `yaml:"trusted_proxies"` // addresses or networks whose X-Forwarded-For is believed
+	Identity       []Identity `yaml:"identity"`
+	Masking        []Masking  `yaml:"masking"`
 }
 
 // Limits per process, or per principal where said.
@@ -282,7 +286,8 @@ func Default() Config {
 		},
 		Engine: Engine{Horizon: time.Hour, FlushInterval: time.Second, CheckpointInterval: 30 * time.Second},
 		Query: Query{Limits: Limits{BodyBytes: 4 << 20, RequestsPerSecond: 200, Burst: 400, Streams: 2000,
-			StreamsPerPrincipal: 100, StreamFeeds: 2000, StreamWriteTimeout: 30 * time.Second, HistoryRange: 400 * day, HistoryTimeout: 30 * time.Second, Groups: 20_000, Rows: 1_000_000}},
+			StreamsPerPrincipal: 100, StreamFeeds: 2000, StreamWriteTimeout: 30 * time.Second, HistoryRange: 400 * day, HistoryTimeout: 30 * time.Second, Groups: 20_000, Rows: 1_000_000},
+			Sessions: Sessions{Idle: 30 * time.Minute, Lifetime: 12 * time.Hour}},
 		Alerts: Alerts{Group: "floorwalker-alerts", Webhooks: Webhooks{Timeout: 10 * time.Second, GiveUpAfter: time.Hour}},
 		Log:    Log{Level: "info", Format: "text"},
 	}

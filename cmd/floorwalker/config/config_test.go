@@ -108,9 +108,26 @@ func TestParse_OneFault_NamedWithLineAndPath(t *testing.T) {
 		{"engine:\n  checkpoint_interval: 1ms", "2 engine.checkpoint_interval", "1ms"},
 		{"query:\n  limits:\n    burst: -1", "3 query.limits.burst", "-1"},
 		{"query:\n  limits:\n    burst: 1.5", "3 query.limits.burst", "1.5"},
+		{"query:\n  sessions:\n    idle: 1m", "3 query.sessions.idle", "2m0s"},
+		{"query:\n  sessions:\n    lifetime: 10m", "3 query.sessions.lifetime", "shorter than"},
+		{"query:\n  sessions:\n    key_file: " + short, "3 query.sessions.key_file", "32"},
+		{"query:\n  sessions:\n    key_file: /nowhere\n    key_env: FW_TEST_SHORT", "3 query.sessions.key_file", "exactly one"},
 		{"query:\n  cors:\n    origins: [ok]", "3 query.cors.origins[0]", "ok"},
 		{"query:\n  cors:\n    origins: ['https://ok/path']", "3 query.cors.origins[0]", "path"},
 		{"query:\n  trusted_proxies: [proxy]", "2 query.trusted_proxies[0]", "10.0.0.0/8"},
+		{"query:\n  identity:\n  - {audience: a, jwks_url: https://x/y, roles: {r: reader}}", "3 query.identity[0].issuer", "https://login.example.com"},
+		{"query:\n  identity:\n  - {issuer: https://x, jwks_url: https://x/y, roles: {r: reader}}", "3 query.identity[0].audience", "aud"},
+		{"query:\n  identity:\n  - {issuer: https://x, audience: a, roles: {r: reader}}", "3 query.identity[0]", "jwks_file, jwks_url"},
+		{"query:\n  identity:\n  - {issuer: https://x, audience: a, jwks_url: http://x/y, roles: {r: reader}}", "3 query.identity[0].jwks_url", "not https"},
+		{"query:\n  identity:\n  - {issuer: https://x, audience: a, jwks_file: /no/such, roles: {r: reader}}", "3 query.identity[0].jwks_file", "/no/such"},
+		{"query:\n  identity:\n  - {issuer: https://x, audience: a, jwks_file: " + open + ", roles: {r: reader}}", "3 query.identity[0].jwks_file", "0666"},
+		{"query:\n  identity:\n  - {issuer: https://x, audience: a, jwks_url: https://x/y}", "3 query.identity[0].roles", "at least one"},
+		{"query:\n  identity:\n  - {issuer: https://x, audience: a, jwks_url: https://x/y, roles: {r: king}}", "3 query.identity[0].roles.r", "king"},
+		{"query:\n  identity:\n  - &a {issuer: https://x}", "3 query.identity[0]", "anchors"},
+		{"query:\n  masking:\n  - {role: king}", "3 query.masking[0].role", "king"},
+		{"query:\n  masking:\n  - {role: reader}\n  - {role: reader}", "4 query.masking[1].role", "query.masking[0]"},
+		{"query:\n  masking:\n  - {role: reader, show: [phones]}", "3 query.masking[0].show", "id, name, phone"},
+		{"audit_log: /no/such/dir/audit.jsonl", "1 audit_log", "/no/such/dir"},
 		{"log:\n  level: loud", "2 log.level", "debug, info"},
 		{"log:\n  format: xml", "2 log.format", "text, json"},
 		{"tokens:\n- {name: a, role: king, token_sha256: " + shaA + "}", "2 tokens[0].role", "king"},
@@ -217,7 +234,7 @@ func TestExample_LoadsEqualsDefaultsAndIsComplete(t *testing.T) {
 	var lines []string
 	for _, l := range strings.Split(string(data), "\n") {
 		switch {
-		case l == "tokens: []" || l == "contact_centers: []" || l == "    hooks: []":
+		case l == "tokens: []" || l == "contact_centers: []" || l == "    hooks: []" || l == "  identity: []" || l == "  masking: []":
 			l = strings.TrimSuffix(l, " []")
 		case strings.HasPrefix(l, "#  "):
 			l = l[1:]
@@ -262,6 +279,9 @@ func (c *Config) normalize() {
 	}
 	if w := &c.Alerts.Webhooks; len(w.Hooks)+len(w.AllowURLs)+len(w.AllowNetworks) == 0 {
 		w.Hooks, w.AllowURLs, w.AllowNetworks = nil, nil, nil
+	}
+	if len(c.Query.Identity)+len(c.Query.Masking) == 0 {
+		c.Query.Identity, c.Query.Masking = nil, nil
 	}
 	if len(c.Query.TrustedProxies) == 0 {
 		c.Query.TrustedProxies = nil

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -46,6 +47,9 @@ func (c *Config) validate(f *faults) {
 	c.validateAlerts(f)
 	f.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	f.oneOf("log.format", c.Log.Format, "text", "json")
+	if c.AuditLog != "" {
+		f.directoryOf("audit_log", c.AuditLog)
+	}
 	newCredentials(f).check(c)
 }
 
@@ -171,6 +175,9 @@ func (q *Query) validate(f *faults) {
 	f.lasting("query.limits.history_timeout", l.HistoryTimeout, 100*time.Millisecond, time.Hour)
 	f.between("query.limits.groups", l.Groups, 1, 10_000_000)
 	f.between("query.limits.rows", l.Rows, 1, 100_000_000)
+	q.validateIdentity(f)
+	q.validateMasking(f)
+	q.Sessions.validate(f)
 	for i, o := range q.CORS.Origins {
 		f.origin(fmt.Sprintf("query.cors.origins[%d]", i), o, false)
 	}
@@ -265,6 +272,14 @@ func (f *faults) readable(path, file string) {
 		return
 	}
 	r.Close()
+}
+
+// directoryOf wants the directory of a file that is to be written.
+func (f *faults) directoryOf(path, file string) {
+	dir := filepath.Dir(file)
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		f.add(path, "%q is in no directory that there is; %q is needed", file, dir)
+	}
 }
 
 // oneRef wants at most one of several ways to name a secret, exactly one where it is required. It reports whether there is one.

@@ -48,7 +48,7 @@ func newPushWorld(t *testing.T) *pushWorld {
 	require.NoError(t, err)
 	api, err := native.New(native.Deps{Source: w.source, Catalogue: metric.NewCatalogue(), Authenticator: authenticator, Now: w.now})
 	require.NoError(t, err)
-	for _, topic := range api.Topics() {
+	for _, topic := range api.Topics(auth.Reader) {
 		w.topics[topic.Name] = topic
 	}
 	w.app, err = query.New(query.Config{}, query.Deps{Source: w.source, Authenticator: authenticator, Set: metrics.NewSet(), Logger: quiet, Now: w.now,

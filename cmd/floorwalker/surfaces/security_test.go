@@ -15,9 +15,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// public are the operations that anybody may ask: the server's own health and description, and where credentials are traded for tokens.
+// public are the operations that anybody may ask: the server's own health and description, the wallboard's files, and where credentials are
+// traded for tokens and sessions.
 func public() []string {
-	return []string{"getHealth", "getReadiness", "getServerMetrics", "getOpenAPI", "getDocs", "vonageToken"}
+	return []string{"getHealth", "getReadiness", "getServerMetrics", "getOpenAPI", "getDocs", "vonageToken", "signIn", "signOut", "getWallboard", "getWallboardAsset"}
 }
 
 // Whoever says nothing, or something that is no credential, is let into nothing but what is meant for everybody. Every answer forbids
@@ -50,6 +51,40 @@ func TestOperations_WithoutCredential_Refused(t *testing.T) {
 		}
 	}
 	require.ElementsMatch(t, public(), open)
+}
+
+// A browser's session is for the native API: no vendor's surface takes its cookie.
+func TestSession_NoVendorsSurfaceTakesIt(t *testing.T) {
+	w := newWorld(t, "2026-11-21T12:00:00Z")
+	in := w.do("POST", "/api/v1/session", `{"token":"`+nativeToken+`"}`, "Content-Type", "application/json")
+	require.Equal(t, 200, in.StatusCode, in.body)
+	cookie, _, _ := strings.Cut(in.Header.Get("Set-Cookie"), ";")
+	own := []string{"Cookie", cookie, "Sec-Fetch-Site", "same-origin"}
+	require.Equal(t, 200, w.do("GET", "/api/v1/session", "", own...).StatusCode)
+	vendors := 0
+	for _, op := range w.app.Registry().Operations() {
+		if len(op.Security) == 0 || op.Surface.Tag == "native" {
+			continue
+		}
+		require.NotContains(t, op.Security, "session", op.ID)
+		path := pathParameter.ReplaceAllString(strings.NewReplacer("{ccId}", "6", "{account_sid}", exotelSID).Replace(op.Path), "x")
+		var body string
+		headers := slices.Clone(own)
+		if len(op.Bodies) > 0 {
+			body, headers = "{}", append(headers, "Content-Type", op.Bodies[0].ContentType)
+		}
+		if op.ID == "clarityToken" {
+			body = url.Values{"grant_type": {"urn:connect.auth:windows"}, "client_id": {clarityClient}}.Encode()
+		}
+		vendors++
+		a := w.do(op.Method, path, body, headers...)
+		if strings.HasPrefix(op.ID, "convoso") {
+			require.JSONEq(t, `{"success":false,"error":"Invalid authentication token"}`, a.body)
+			continue
+		}
+		require.Equal(t, 401, a.StatusCode, "%s: %s", op.ID, a.body)
+	}
+	require.Greater(t, vendors, 20)
 }
 
 var pathParameter = regexp.MustCompile(`\{[^}]+\}`)

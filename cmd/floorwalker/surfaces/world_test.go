@@ -27,6 +27,7 @@ import (
 	"floorwalker/query/command"
 	"floorwalker/query/floor"
 	"floorwalker/query/hub"
+	"floorwalker/query/wallboard"
 	"floorwalker/query/vonage"
 	"floorwalker/schema"
 	"floorwalker/schema/directory"
@@ -195,9 +196,11 @@ func newWorld(t testing.TB, clock string, changes ...change) *world {
 	require.NoError(t, err)
 	authenticator, err := auth.New([]auth.Account{{ID: "native", ContactCenter: "6", Role: auth.Admin, Tokens: []string{nativeToken}}}, auth.Options{})
 	require.NoError(t, err)
+	board, err := wallboard.New()
+	require.NoError(t, err)
 	set := metrics.NewSet()
 	w.app, err = query.New(query.Config{RequestsPerSecond: s.burst, Burst: s.burst}, query.Deps{Source: w.source,
-		Authenticator: authenticator, Commands: commands, Surfaces: vendors, Set: set, Sets: []*metrics.Set{set}, Logger: logger, Now: w.now,
+		Authenticator: authenticator, Accounts: authenticator, Commands: commands, Surfaces: append(slices.Clone(vendors), board), Set: set, Sets: []*metrics.Set{set}, Logger: logger, Now: w.now,
 		Readiness: func(context.Context) query.Readiness { return query.Readiness{} }})
 	require.NoError(t, err)
 	for _, v := range vendors {

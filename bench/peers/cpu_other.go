@@ -1,0 +1,15 @@
+//go:build !linux
+
+package peers
+
+import (
+	"errors"
+	"syscall"
+	"time"
+)
+
+func treeCPU(int) (time.Duration, error) {
+	return 0, errors.New("cpu time of other processes: only read on Linux")
+}
+
+func diesWithUs() *syscall.SysProcAttr { return nil }

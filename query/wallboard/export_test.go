@@ -1,0 +1,4 @@
+package wallboard
+
+// From is New of other files.
+var From = from

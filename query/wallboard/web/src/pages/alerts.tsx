@@ -1,0 +1,89 @@
+import { get, pathOf } from '../api.ts'
+import type { Page } from '../api.ts'
+import { go, now } from '../frame.ts'
+import type { Frame } from '../frame.ts'
+import { useStream } from '../live.ts'
+import type { Alert } from '../live.ts'
+import { hrefOf } from '../lib/address.ts'
+import { moment } from '../lib/agent.ts'
+import { brief, clock } from '../lib/duration.ts'
+import { words } from '../lib/status.ts'
+import * as zone from '../lib/zone.ts'
+import { Empty, Heading, Icon, Select, Trouble, useAsk } from '../parts.tsx'
+import { useSecond } from '../store.ts'
+import { none } from './interactions.tsx'
+
+const since = [['24h', '24 hours'], ['7d', '7 days'], ['30d', '30 days']] as const
+const lengths: Record<string, string> = { '24h': 'now-24h', '7d': 'now-168h', '30d': 'now-720h' }
+
+export function Alerts({ frame }: { frame: Frame }) {
+  const cc = frame.contactCenter.id
+  const { alerts } = useStream(cc, none)
+  useSecond()
+  const at = now()
+  const range = frame.query.get('since') ?? '24h'
+  const path = pathOf(cc, '/alerts', { state: 'history', from: lengths[range] ?? 'now-24h', to: 'now', sort: 'triggered:desc', limit: 200 })
+  // Asked anew when an alert comes, goes or changes.
+  const { value, error } = useAsk(`${path} ${alerts.version}`, signal => get<Page<Alert>>(path, signal))
+  const open = [...alerts.rows.values()].sort((a, b) => (a.triggered < b.triggered ? 1 : -1))
+  const time = (text: string | null) => (moment(text) === null ? '–' : zone.dateTime(moment(text)!, frame.zone, at))
+  const earlier = (value?.data ?? []).filter(a => !alerts.rows.has(a.id))
+  return (
+    <div class="page">
+      <div class="top"><Heading page="Alerts">Alerts</Heading></div>
+      <section class="card wide" aria-label="Open">
+        <h2>Open</h2>
+        {open.length === 0 ? <Empty>{alerts.loaded ? 'No alert is open.' : 'The alerts are being read …'}</Empty> : (
+          <div class="pan" tabIndex={0} role="region" aria-label="Open alerts, rows">
+            <table aria-label="Open alerts">
+              <thead><tr>{['Severity', 'Alert', 'Rule', 'Triggered', 'For'].map(h => <th key={h} scope="col">{h}</th>)}</tr></thead>
+              <tbody>
+                {open.map(a => (
+                  <tr key={a.id} data-alert={a.id} data-state={a.state} data-severity={a.severity ?? ''}>
+                    <td><Severity severity={a.severity} /></td>
+                    <td>{a.message}</td>
+                    <td>{a.rule.name ?? a.rule.id}</td>
+                    <td>{time(a.triggered)}</td>
+                    <td class="number">{clock(at - moment(a.since)!)}</td>
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+          </div>
+        )}
+      </section>
+      <section class="card wide" aria-label="Earlier">
+        <div class="top">
+          <h2>Earlier</h2>
+          <Select label="Since" value={range} options={since} onChange={s => go(hrefOf('alerts', null, { since: s === '24h' ? '' : s }), true)} />
+        </div>
+        <Trouble error={error} />
+        {value && earlier.length === 0 && <Empty>None.</Empty>}
+        {earlier.length > 0 && (
+          <div class="pan" tabIndex={0} role="region" aria-label="Earlier alerts, rows">
+            <table aria-label="Earlier alerts">
+              <thead><tr>{['Severity', 'Alert', 'Rule', 'Triggered', 'Cleared', 'Lasted', 'Why it ended'].map(h => <th key={h} scope="col">{h}</th>)}</tr></thead>
+              <tbody>
+                {earlier.map(a => (
+                  <tr key={a.id} data-alert={a.id} data-state={a.state} data-severity={a.severity ?? ''}>
+                    <td><Severity severity={a.severity} /></td>
+                    <td>{a.message}</td>
+                    <td>{a.rule.name ?? a.rule.id}</td>
+                    <td>{time(a.triggered)}</td>
+                    <td>{time(a.cleared)}</td>
+                    <td class="number">{a.cleared ? brief(moment(a.cleared)! - moment(a.triggered)!) : '–'}</td>
+                    <td>{words(a.reason)}</td>
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+          </div>
+        )}
+      </section>
+    </div>
+  )
+}
+
+const Severity = ({ severity }: { severity: string | null }) => (
+  <span class={`mark ${severity === 'critical' ? 'overdue' : 'late'}`}><Icon name={severity === 'critical' ? 'alarm' : 'warning'} /> {words(severity)}</span>
+)
