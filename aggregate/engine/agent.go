@@ -9,14 +9,14 @@ import (
 // agent is one agent's timeline: its own events and what its interactions' parts did to it.
 type agent struct {
 	id        ident
-	n         uint32 // its number in the centre, from 1
 	c         *center
 	line      timeline[agentState]
 	own       newest
-	corrected bool    // one of its intervals may be among the changes twice
 	wrapDue   int64   // when its wraps are to be looked at, 0 for never
 	recent    *series // counted in last
 	logouts   []int64 // moments of logouts that ended a session, ascending; those inside the horizon
+	n         uint32  // its number in the centre, from 1
+	corrected bool    // one of its intervals may be among the changes twice
 	dirty     bool    // open intervals are to be written at the next Drain
 	seen      bool    // live row is to be made again
 }

@@ -254,10 +254,11 @@ func (c *center) drain(rows *Rows) {
 	c.dirtyAgents = c.dirtyAgents[:0]
 	rows.Intervals = c.takeIntervals(rows.Intervals, func(int) bool { return true })
 
-	written := map[rowKey]bool{}
+	undone, written := c.undone(), map[rowKey]bool{}
 	for _, i := range c.dirtyInteractions {
+		some := undone[i.id.text]
 		c.interactionRows(i, rows, func(k rowKey) {
-			if len(c.facts.parts)+len(c.facts.visits)+len(c.facts.interactions) > 0 {
+			if some {
 				written[k] = true
 			}
 		})
@@ -279,6 +280,21 @@ type rowKey struct {
 	visit              bool
 	start              int64
 	n                  int
+}
+
+// undone are the interactions of which facts were undone.
+func (c *center) undone() map[string]bool {
+	ids := map[string]bool{}
+	for k := range c.facts.parts {
+		ids[c.facts.parts[k].Interaction] = true
+	}
+	for k := range c.facts.visits {
+		ids[c.facts.visits[k].Interaction] = true
+	}
+	for k := range c.facts.interactions {
+		ids[c.facts.interactions[k].ID] = true
+	}
+	return ids
 }
 
 // tombstones writes each fact that was undone and did not come back.

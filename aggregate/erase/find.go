@@ -3,10 +3,13 @@ package erase
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"math"
 	"slices"
 
 	ch "github.com/ClickHouse/clickhouse-go/v2"
+
+	"floorwalker/aggregate/history"
 )
 
 // leadMs is how long before an interaction's first event something may be said of it: as long as the horizon is.
@@ -196,4 +199,30 @@ func (r *run) earliest(ctx context.Context) error {
 		r.since = min(r.since, at-leadMs)
 	}
 	return nil
+}
+
+// Returned counts, by contact centre, the interactions of customers who were erased and are there again: a replay of Kafka, a new epoch or
+// a backup has brought them back.
+func Returned(ctx context.Context, conn history.Conn) (map[string]int, error) {
+	rows, err := conn.Query(ctx, "SELECT DISTINCT contact_center FROM erasures")
+	if err != nil {
+		return nil, fmt.Errorf("read erasures: %w", err)
+	}
+	defer rows.Close()
+	out := map[string]int{}
+	for rows.Next() {
+		r := run{Config: Config{Conn: conn}}
+		if err := rows.Scan(&r.ContactCenter); err != nil {
+			return nil, fmt.Errorf("read erasures: %w", err)
+		}
+		for _, do := range []func(context.Context) error{r.whom, r.find} {
+			if err := do(ctx); err != nil {
+				return nil, fmt.Errorf("look for erased customers: %w", err)
+			}
+		}
+		if r.report.Interactions > 0 {
+			out[r.ContactCenter] = r.report.Interactions
+		}
+	}
+	return out, rows.Err()
 }

@@ -1,6 +1,6 @@
 // Command compare runs Floorwalker beside its peers: the same job on the same records of one real Kafka (see package peers).
 //
-//	go run ./bench/compare --events 500000 --rounds 5
+//	go run ./bench/compare --events 1000000 --rounds 5
 package main
 
 import (
@@ -53,7 +53,7 @@ func command() *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.IntVar(&o.Events, "events", 500_000, "events of the load")
+	f.IntVar(&o.Events, "events", 1_000_000, "events of the load")
 	f.IntVar(&o.Rounds, "rounds", 5, "how often each peer runs")
 	f.StringSliceVar(&o.Peers, "peers", nil, "which ones; all if not said")
 	f.StringVar(&o.Dir, "dir", "", "for the servers' data, which stay there; a temporary directory if not said")

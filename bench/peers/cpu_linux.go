@@ -70,4 +70,18 @@ func stat(pid int) (parent int, cpu time.Duration, err error) {
 	return parent, cpu, nil
 }
 
+// peakMemory is the most that a process has had resident, in bytes; 0 once it has ended. (What wait4 says begins with its parent's.)
+func peakMemory(pid int) int64 {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := bytes.Cut(text, []byte("VmHWM:"))
+	var kib int64
+	if _, err := fmt.Fscan(bytes.NewReader(rest), &kib); err != nil {
+		return 0
+	}
+	return kib * 1024
+}
+
 func diesWithUs() *syscall.SysProcAttr { return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }

@@ -26,7 +26,7 @@ func TestReplayOfMonths_NothingLost(t *testing.T) {
 	require.NoError(t, err)
 	phases := map[string][]load.Record{}
 	for _, r := range records {
-		phases[r.Event.ContactCenter] = append(phases[r.Event.ContactCenter], r)
+		phases[r.Center] = append(phases[r.Center], r)
 	}
 	place := func(center string) int { return schema.Murmur2Partition([]byte(center), parts) }
 	require.Equal(t, place("1"), place("3"), "two of them share a partition")
@@ -65,10 +65,10 @@ func TestReplayOfMonths_NothingLost(t *testing.T) {
 	interactions, ends := map[string]bool{}, 0
 	for _, r := range records {
 		switch {
-		case r.Event.Type == schema.InteractionEnded:
+		case r.Type == schema.InteractionEnded:
 			ends++
-		case r.Event.Type.OfInteraction():
-			interactions[r.Event.ContactCenter+"/"+r.Event.Subject] = true
+		case r.Type.OfInteraction():
+			interactions[r.Center+"/"+r.Subject] = true
 		}
 	}
 	require.Equal(t, len(interactions), count(t, conn, "SELECT count() FROM interactions FINAL WHERE NOT deleted"))

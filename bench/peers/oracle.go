@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"slices"
 
-	"floorwalker/schema"
+	"floorwalker/bench/load"
 )
 
 // saying is one event of an interaction as the oracle reads it: with the standard library's JSON, and nothing of the codec's.
@@ -24,19 +24,19 @@ type saying struct {
 }
 
 // Oracle does the job the plain way: it has all events at hand, and goes through each interaction's own once per question.
-func Oracle(events []schema.Event) (Cells, error) {
+func Oracle(records []load.Record) (Cells, error) {
 	type id struct{ center, interaction string }
 	courses := map[id][]saying{}
-	for i := range events {
-		e := &events[i]
-		if !e.Type.OfInteraction() || e.Type.Annotation() {
+	for i := range records {
+		r := &records[i]
+		if !r.Type.OfInteraction() || r.Type.Annotation() {
 			continue
 		}
-		s := saying{typ: e.Type.String(), time: e.Time}
-		if err := json.Unmarshal(e.Data, &s); err != nil {
-			return nil, fmt.Errorf("oracle: event %s: %w", e.ID, err)
+		s := saying{typ: r.Type.String(), time: r.Time}
+		if err := json.Unmarshal(r.Data, &s); err != nil {
+			return nil, fmt.Errorf("oracle: %s of %s: %w", s.typ, r.Subject, err)
 		}
-		of := id{e.ContactCenter, e.Subject}
+		of := id{r.Center, r.Subject}
 		courses[of] = append(courses[of], s)
 	}
 	cells := Cells{}

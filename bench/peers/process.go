@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -65,6 +64,7 @@ func follow(ctx context.Context, cmd *exec.Cmd, dir string, store func() (time.D
 		if err != nil {
 			return point{}, err
 		}
+		c.Memory = max(c.Memory, peakMemory(cmd.Process.Pid))
 		return now(cpu)
 	})
 	_, _ = io.Copy(io.Discard, out) // a full pipe would hold it
@@ -76,13 +76,8 @@ func follow(ctx context.Context, cmd *exec.Cmd, dir string, store func() (time.D
 	if err != nil {
 		return c, fmt.Errorf("%w; end of its log: %s", errors.Join(ctx.Err(), err), tail(log.Name()))
 	}
-	if c.End, err = now(cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()); err != nil {
-		return c, err
-	}
-	if u, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		c.Memory = u.Maxrss * 1024 // Linux counts in KiB
-	}
-	return c, nil
+	c.End, err = now(cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime())
+	return c, err
 }
 
 func (c *course) readMarks(out io.Reader, now func() (point, error)) error {

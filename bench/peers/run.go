@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -18,7 +19,6 @@ import (
 	"floorwalker/bench/load"
 	"floorwalker/internal/clickhouse"
 	"floorwalker/internal/kafkatest"
-	"floorwalker/schema"
 	sink "floorwalker/schema/clickhouse"
 )
 
@@ -33,7 +33,7 @@ const (
 
 // Options of a comparison. Zero values mean the default in brackets.
 type Options struct {
-	Events   int       // of the load (500,000)
+	Events   int       // of the load (1,000,000)
 	Rounds   int       // how often each peer runs (5)
 	Peers    []string  // of Names (all)
 	Dir      string    // for the servers' data, which stay there (a temporary directory)
@@ -48,7 +48,7 @@ func (o Options) withDefaults() (Options, error) {
 		}
 	}
 	if o.Events == 0 {
-		o.Events = 500_000
+		o.Events = 1_000_000
 	}
 	if o.Rounds == 0 {
 		o.Rounds = 5
@@ -171,16 +171,11 @@ func (s *stage) produce(ctx context.Context) error {
 	if s.bytes, err = load.Produce(ctx, s.kafka.Addr(), topic, partitions, records); err != nil {
 		return err
 	}
-	s.want, err = Oracle(eventsOf(records))
-	return err
-}
-
-func eventsOf(records []load.Record) []schema.Event {
-	events := make([]schema.Event, len(records))
-	for i := range records {
-		events[i] = records[i].Event
+	if s.want, err = Oracle(records); err != nil {
+		return err
 	}
-	return events
+	debug.FreeOSMemory() // the records' memory is the peers' from now on
+	return nil
 }
 
 func (s *stage) close() {
@@ -271,7 +266,7 @@ func (s *stage) run(ctx context.Context, p peer, round int) (Trial, error) {
 	if err != nil {
 		return Trial{}, err
 	}
-	r := newRun(p, round, s.Events, c)
+	r := newTrial(p, round, s.Events, c)
 	if p.stores {
 		if err := s.settle(ctx); err != nil {
 			return r, err
@@ -280,7 +275,7 @@ func (s *stage) run(ctx context.Context, p peer, round int) (Trial, error) {
 		if err != nil {
 			return r, err
 		}
-		r.setStore(settled - before)
+		r.setStore(p, settled-before)
 	}
 	return r, s.judge(ctx, p, name, &r)
 }

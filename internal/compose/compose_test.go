@@ -159,8 +159,8 @@ func TestConfig_MountedExistsAndPointsAtTheServices(t *testing.T) {
 	}
 }
 
-// Ours take their user from the image; the others' images would also run as somebody else.
-func TestContainers_Unprivileged(t *testing.T) {
+// Ours take their user from the image, Prometheus and Grafana from here.
+func TestFloorwalkerContainers_Unprivileged(t *testing.T) {
 	p := project(t)
 	for _, name := range []string{"migrate", "worker", "query", "prometheus", "grafana"} {
 		s := p.Services[name]

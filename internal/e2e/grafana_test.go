@@ -62,7 +62,8 @@ func TestDashboards_OnARunningFloor_NoPanelIsEmpty(t *testing.T) {
 	t.Run("the floor", func(t *testing.T) { testFloor(t, f) })
 	program.Eventually(t, readyWithin, "gauges that say that all is ready", func() string {
 		text := string(f.do(http.MethodGet, "", "/metrics", nil, "").body)
-		if strings.Contains(text, `floorwalker_ready{part="live view"} 1`) && !regexp.MustCompile(`floorwalker_ready\{[^}]*\} 0`).MatchString(text) {
+		if strings.Contains(text, `floorwalker_ready{part="live view"} 1`) && strings.Contains(text, `floorwalker_freshness_seconds{reader="history"}`) &&
+			strings.Contains(text, `floorwalker_freshness_seconds{reader="live"}`) && !regexp.MustCompile(`floorwalker_ready\{[^}]*\} 0`).MatchString(text) {
 			return ""
 		}
 		return text
