@@ -87,12 +87,18 @@ func (a *audience) connect(query string) (net.Conn, *bufio.Reader) {
 func (a *audience) measure(in *bufio.Reader, from time.Time, kind string) {
 	const mark = `"status_since":"`
 	in = bufio.NewReaderSize(in, 256<<10)
+	var before time.Time // when the message before came
 	for {
 		line, err := in.ReadSlice('\n')
 		if err != nil && err != bufio.ErrBufferFull {
 			return
 		}
 		now := time.Now()
+		if !bytes.HasPrefix(line, []byte("data: ")) {
+			continue
+		}
+		earliest := before.Add(50 * time.Millisecond)
+		before = now
 		if now.Before(from) {
 			continue
 		}
@@ -104,6 +110,10 @@ func (a *audience) measure(in *bufio.Reader, from time.Time, kind string) {
 			}
 			if at, err := time.Parse(time.RFC3339, string(rest[:24])); err == nil && at.After(from) {
 				a.delays[kind] = append(a.delays[kind], now.Sub(at))
+				if at.Before(earliest) {
+					at = earliest // the interval allowed no earlier message
+				}
+				a.delays[kind+"-beyond-interval"] = append(a.delays[kind+"-beyond-interval"], now.Sub(at))
 			}
 			line = rest
 		}

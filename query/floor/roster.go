@@ -35,7 +35,7 @@ type block struct {
 	n      int
 
 	statusOf [blockSize]schema.Status
-	since    [blockSize]int64 // status_since
+	since    [blockSize]int64     // status_since
 	load     [blockSize][3]uint16 // live, semi-live and non-live workload
 }
 

@@ -278,10 +278,19 @@ func (sub *subscription) message(now time.Time) *Message {
 		sub.tell()
 	} else {
 		sub.skip = 0
-		sub.next = now.Add(sub.interval)
+		sub.next = sub.after(now)
 	}
 	m.Cursor = sub.cursor()
 	return m
+}
+
+// after is when the message after one of now may come. Where messages follow one another it is counted from when this one might have come
+// and not from when it did: being late once must not make all that follow later and later.
+func (sub *subscription) after(now time.Time) time.Time {
+	if late := now.Sub(sub.next); late < sub.interval/4 {
+		return sub.next.Add(sub.interval)
+	}
+	return now.Add(sub.interval)
 }
 
 // Cursors are where each subscription stands, in order of subscription: after the message that Next returned last.
