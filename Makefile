@@ -1,11 +1,13 @@
 # Floorwalker. `make help` lists the targets. Needed: Go; for the demo and the tests also npm (the ClickHouse library);
-# for the tests also Java 17 and Maven (Apache Kafka). Nothing is installed outside the user's caches and bin/.
+# for the tests also Java 17 and Maven (Apache Kafka), and Chromium (the wallboard). Nothing is installed outside the user's caches and bin/.
 
 GO       ?= go
 BIN      := bin/floorwalker
 # Packages whose tests start servers: too slow under the race detector for every run. `make test-long` races them too.
 HEAVY    := /(cmd|bench|internal/clickhouse|internal/kafkatest|internal/compose|internal/setup)(/|$$)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.8.0
+VULNDB      ?= https://vuln.go.dev
 
 .DEFAULT_GOAL := help
 
@@ -70,6 +72,10 @@ fmt: ## gofmt everything
 .PHONY: lint
 lint: vet fmt-check ## vet, format and staticcheck
 	$(GO) run $(STATICCHECK) ./...
+
+.PHONY: vulncheck
+vulncheck: ## known vulnerabilities in what the code calls (asks vuln.go.dev, or VULNDB)
+	$(GO) run $(GOVULNCHECK) -db $(VULNDB) ./...
 
 .PHONY: clean
 clean: ## remove what was built (data/ and the caches stay)

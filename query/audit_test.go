@@ -77,6 +77,8 @@ func TestAudit_WhatIsSetAndByWhom(t *testing.T) {
 	f.do("DELETE", "/api/v1/contact-centers/6/directory/queue/NEW", "admin")
 	f.do("GET", "/api/v1/contact-centers/6/interactions", "reader")
 	f.do("GET", "/api/v1/contact-centers/6/interactions?format=csv", "reader")
+	f.do("GET", "/api/v1/contact-centers/6/agents?format=ndjson", "reader")
+	f.do("GET", "/api/v1/contact-centers/6/agents?format=ndjson&fields=id,status", "reader")
 	var got []string
 	for _, e := range entries() {
 		if e.Action != auditlog.SignIn {
@@ -92,6 +94,7 @@ func TestAudit_WhatIsSetAndByWhom(t *testing.T) {
 		"directory.put | ok | admin | 6 | PUT " + at + "/directory/queue/NEW | ",
 		"directory.delete | ok | admin | 6 | DELETE " + at + "/directory/queue/NEW | ",
 		"interactions.export | ok | reader | 6 | GET " + at + "/interactions | csv",
+		"agents.export | ok | reader | 6 | GET " + at + "/agents | ndjson",
 	}, got)
 }
 

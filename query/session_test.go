@@ -1,8 +1,12 @@
 package query_test
 
 import (
+	"context"
+	"crypto/tls"
 	"encoding/json"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -14,6 +18,7 @@ import (
 	"floorwalker/query"
 	"floorwalker/query/auth"
 	"floorwalker/query/hub"
+	"floorwalker/query/session"
 )
 
 const (
@@ -48,14 +53,14 @@ const (
 	keyTwo = "another key, which is long enough too"
 )
 
-// browser keeps a cookie as browsers do.
-type browser struct {
+// visitor keeps a cookie as browsers do.
+type visitor struct {
 	*fixture
 	cookie string
 	set    *http.Cookie // by the last answer
 }
 
-func (b *browser) request(method, path, body string, headers ...string) answer {
+func (b *visitor) request(method, path, body string, headers ...string) answer {
 	b.t.Helper()
 	if b.cookie != "" {
 		headers = append(headers, "Cookie", b.cookie)
@@ -75,20 +80,20 @@ func (b *browser) request(method, path, body string, headers ...string) answer {
 	return a
 }
 
-func (b *browser) signIn(body string, headers ...string) answer {
+func (b *visitor) signIn(body string, headers ...string) answer {
 	b.t.Helper()
 	return b.request("POST", "/api/v1/session", body, headers...)
 }
 
 func asAnna() string { return `{"user":"anna","password":"` + annasPassword + `"}` }
 
-func newBrowser(t testing.TB, options ...option) *browser {
-	b := &browser{fixture: newFixture(t, append([]option{signing(t, keyOne, staff(t)...)}, options...)...)}
+func newVisitor(t testing.TB, options ...option) *visitor {
+	b := &visitor{fixture: newFixture(t, append([]option{signing(t, keyOne, staff(t)...)}, options...)...)}
 	return b
 }
 
-func signedIn(t testing.TB, options ...option) *browser {
-	b := newBrowser(t, options...)
+func signedIn(t testing.TB, options ...option) *visitor {
+	b := newVisitor(t, options...)
 	require.Equal(t, 200, b.signIn(asAnna()).StatusCode)
 	return b
 }
@@ -103,22 +108,23 @@ func problemOf(t *testing.T, a answer) string {
 const agents = "/api/v1/contact-centers/6/agents"
 
 func TestSession_PasswordGivesACookieThatStandsForTheHeader(t *testing.T) {
-	b := newBrowser(t)
+	b := newVisitor(t)
 	a := b.signIn(asAnna())
 	require.Equal(t, 200, a.StatusCode, a.body)
 	want := `{"user":"anna","role":"supervisor","contact_center":"6","contact_centers":[{"id":"6","name":"Six","time_zone":"Asia/Jerusalem"}],"expires":"2026-11-21T12:30:00Z"}`
 	require.JSONEq(t, want, a.body)
 	require.Equal(t, "no-store", a.Header.Get("Cache-Control"))
 	require.JSONEq(t, want, b.request("GET", "/api/v1/session", "").body)
-	a = b.request("GET", agents, "")
-	require.Equal(t, 200, a.StatusCode, a.body)
-	require.Contains(t, a.Header.Get("Cache-Control"), "private")
+	require.Equal(t, 200, b.request("GET", agents, "").StatusCode)
+	for _, path := range []string{"", "/ann", "/summary"} {
+		require.Contains(t, b.request("GET", agents+path, "").Header.Get("Cache-Control"), "private", "caches take cookies for nothing: %s", path)
+	}
 	require.Equal(t, 404, b.request("GET", "/api/v1/contact-centers/7/agents", "").StatusCode, "the contact centre is the account's")
 	require.Contains(t, b.logged(), "principal=anna")
 }
 
 func TestSession_TokenGivesTheAccountsSession(t *testing.T) {
-	b := newBrowser(t)
+	b := newVisitor(t)
 	a := b.signIn(`{"token":"` + token("root") + `"}`)
 	require.Equal(t, 200, a.StatusCode, a.body)
 	var s struct {
@@ -146,7 +152,7 @@ func TestSession_WithAHeaderInstead_SaysWhoAsks(t *testing.T) {
 }
 
 func TestSession_CookieFlags(t *testing.T) {
-	b := newBrowser(t, func(c *query.Config, _ *query.Deps) { c.TrustedProxies = []string{"0.0.0.0"} }) // the test transport's peer
+	b := newVisitor(t, func(c *query.Config, _ *query.Deps) { c.TrustedProxies = []string{"0.0.0.0"} }) // the test transport's peer
 	for _, c := range []struct {
 		proto, name string
 		secure      bool
@@ -172,7 +178,7 @@ func TestSession_CookieFlags(t *testing.T) {
 }
 
 func TestSession_WrongCredentials_Refused(t *testing.T) {
-	b := newBrowser(t)
+	b := newVisitor(t)
 	for body, want := range map[string]string{
 		`{"user":"anna","password":"wrong"}`:                     "401 invalid_credentials",
 		`{"user":"nobody","password":"` + annasPassword + `"}`:   "401 invalid_credentials",
@@ -350,7 +356,7 @@ func TestSession_OtherSitesPages_Refused(t *testing.T) {
 // The origin is what the browser sees, which trusted proxies tell.
 func TestSession_OriginBehindAProxy(t *testing.T) {
 	for proxies, want := range map[string]int{"0.0.0.0": 404, "10.0.0.0/8": 403} {
-		b := newBrowser(t, func(c *query.Config, _ *query.Deps) { c.TrustedProxies = []string{proxies} })
+		b := newVisitor(t, func(c *query.Config, _ *query.Deps) { c.TrustedProxies = []string{proxies} })
 		forwarded := []string{"X-Forwarded-Proto", "https", "X-Forwarded-Host", "wall.example"}
 		require.Equal(t, 200, b.signIn(asAnna(), forwarded...).StatusCode)
 		a := b.request("PUT", agents+"/nobody/suspended", `{"suspended":true}`, append(forwarded, "Origin", "https://wall.example")...)
@@ -368,7 +374,7 @@ func TestSession_CORSLetsNoOtherOriginUseIt(t *testing.T) {
 }
 
 func TestSession_TriesAreLimitedByUserAndByAddress(t *testing.T) {
-	b := newBrowser(t, func(c *query.Config, _ *query.Deps) { c.TrustedProxies = []string{"0.0.0.0"} })
+	b := newVisitor(t, func(c *query.Config, _ *query.Deps) { c.TrustedProxies = []string{"0.0.0.0"} })
 	try := func(user, password, address string) answer {
 		return b.signIn(`{"user":"`+user+`","password":"`+password+`"}`, "X-Forwarded-For", address)
 	}
@@ -384,12 +390,9 @@ func TestSession_TriesAreLimitedByUserAndByAddress(t *testing.T) {
 	b.advance(10 * time.Second)
 	require.Equal(t, 200, try("anna", annasPassword, "2.2.2.2").StatusCode)
 
-	for range 49 { // one came back while ten seconds passed
-		a = b.signIn(`{"token":"nothing-that-was-given-out"}`, "X-Forwarded-For", "1.1.1.1")
-		if a.StatusCode == 429 {
-			break
-		}
-		require.Equal(t, 401, a.StatusCode)
+	left := 50 - 10 + 1 // ten went wrong above, and one came back since
+	for range left {
+		require.Equal(t, 401, b.signIn(`{"token":"nothing-that-was-given-out"}`, "X-Forwarded-For", "1.1.1.1").StatusCode)
 	}
 	require.Equal(t, 429, b.signIn(`{"token":"`+token("reader")+`"}`, "X-Forwarded-For", "1.1.1.1").StatusCode, "whoever guesses from an address, at whomever")
 	require.Equal(t, 200, b.signIn(`{"token":"`+token("reader")+`"}`, "X-Forwarded-For", "3.3.3.3").StatusCode)
@@ -406,13 +409,13 @@ func TestChallenge_NotOfBasicForScripts(t *testing.T) {
 	require.Contains(t, f.do("GET", agents, "").Header.Get("WWW-Authenticate"), "Basic")
 	require.Contains(t, f.do("GET", agents, "", "Sec-Fetch-Mode", "navigate").Header.Get("WWW-Authenticate"), "Basic")
 	require.Equal(t, `Bearer realm="floorwalker"`, f.do("GET", agents, "", "Sec-Fetch-Mode", "cors").Header.Get("WWW-Authenticate"))
-	b := newBrowser(t)
+	b := newVisitor(t)
 	require.Equal(t, `Bearer realm="floorwalker"`, b.do("GET", "/api/v1/session", "").Header.Get("WWW-Authenticate"))
 }
 
 func TestSession_Streams(t *testing.T) {
 	p := newPushed(t, hub.Limits{}, signing(t, keyOne, staff(t)...))
-	b := &browser{fixture: p.fixture}
+	b := &visitor{fixture: p.fixture}
 	require.Equal(t, 200, b.signIn(asAnna()).StatusCode)
 	stranger := p.open("topics=agents", "Authorization", "", "Cookie", "floorwalker=x")
 	require.Equal(t, 401, stranger.StatusCode)
@@ -426,7 +429,7 @@ func TestSession_Streams(t *testing.T) {
 }
 
 func TestSession_Documented(t *testing.T) {
-	b := newBrowser(t)
+	b := newVisitor(t)
 	var doc struct {
 		Paths map[string]map[string]struct {
 			Security []map[string]any
@@ -441,4 +444,44 @@ func TestSession_Documented(t *testing.T) {
 	}
 	require.True(t, takes(doc.Paths["/api/v1/contact-centers/{cc}/agents"]["get"].Security))
 	require.False(t, takes(doc.Paths["/healthz"]["get"].Security))
+}
+
+// Over TLS of this server's own, without a proxy that says so.
+func TestSession_TLS(t *testing.T) {
+	f := newFixture(t, signing(t, keyOne, staff(t)...))
+	lender := httptest.NewTLSServer(http.NotFoundHandler()) // of a certificate
+	defer lender.Close()
+	plain, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	done := make(chan error, 1)
+	go func() {
+		done <- f.app.Serve(tls.NewListener(plain, &tls.Config{Certificates: lender.TLS.Certificates, MinVersion: tls.VersionTLS12}))
+	}()
+	client := lender.Client()
+	defer func() {
+		client.CloseIdleConnections()
+		require.NoError(t, f.app.Shutdown(context.Background()))
+		require.NoError(t, <-done)
+	}()
+	url := "https://" + plain.Addr().String()
+	in, err := client.Post(url+"/api/v1/session", "application/json", strings.NewReader(asAnna()))
+	require.NoError(t, err)
+	defer in.Body.Close()
+	require.Equal(t, 200, in.StatusCode)
+	require.Len(t, in.Cookies(), 1)
+	cookie := in.Cookies()[0]
+	require.Equal(t, []any{session.SecureName, true, true, "/", ""}, []any{cookie.Name, cookie.Secure, cookie.HttpOnly, cookie.Path, cookie.Domain})
+	for _, from := range []struct {
+		origin string
+		want   int
+	}{{strings.Replace(url, "https", "http", 1), 403}, {url, 204}} {
+		r, err := http.NewRequest("DELETE", url+"/api/v1/session", nil)
+		require.NoError(t, err)
+		r.AddCookie(&http.Cookie{Name: cookie.Name, Value: cookie.Value})
+		r.Header.Set("Origin", from.origin)
+		out, err := client.Do(r)
+		require.NoError(t, err)
+		out.Body.Close()
+		require.Equal(t, from.want, out.StatusCode, from.origin)
+	}
 }

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	ch "github.com/ClickHouse/clickhouse-go/v2"
@@ -52,9 +53,10 @@ type Config struct {
 	Topic         string // of the events
 	Engine        engine.Config
 	ContactCenter string
-	Whom          []Whom // whom to erase; none: those who were erased before, again
-	By            string // who asks, for the record
-	DryRun        bool   // count only
+	Whom          []Whom   // whom to erase
+	Fingerprints  []string // likewise, by what an earlier erasure's record says; where there is neither: all who were erased before
+	By            string   // who asks, for the record
+	DryRun        bool     // count only
 	Now           func() time.Time
 	Progress      func(step string, done, total int64)
 }
@@ -67,7 +69,7 @@ type Report struct {
 	Checkpoints  int            `json:"checkpoints"`         // that held something of them
 	Deleted      int            `json:"deleted_checkpoints"` // that this release cannot read
 	// Held are interactions that the workers and live views still hold, and will write again when something happens to them: they go on, or ended
-	// less than a horizon ago.
+	// less than two horizons before the newest event.
 	Held []string `json:"held"`
 	// Left are interactions that were found again after all was done: they were written meanwhile.
 	Left []string `json:"left"`
@@ -95,7 +97,7 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	steps := []struct {
 		name string
 		do   func(context.Context) error
-	}{{"whom", r.whom}, {"find", r.find}, {"checkpoints", r.checkpoints}, {"dead letters", r.deadLetters}, {"annotations", r.annotations},
+	}{{"whom", r.whom}, {"find", r.find}, {"going on", r.goingOn}, {"checkpoints", r.checkpoints}, {"dead letters", r.deadLetters}, {"annotations", r.annotations},
 		{"interactions", r.interactions}, {"events", r.events}, {"look again", r.again}, {"record", r.record}}
 	for n, s := range steps {
 		if c.Progress != nil {
@@ -117,7 +119,13 @@ func (r *run) whom(ctx context.Context) error {
 		r.report.Fingerprints = append(r.report.Fingerprints, w.Fingerprint(r.ContactCenter))
 		r.marks = append(r.marks, w.Value)
 	}
-	if len(r.Whom) > 0 {
+	for _, f := range r.Config.Fingerprints {
+		if raw, err := hex.DecodeString(f); err != nil || len(raw) != sha256.Size {
+			return fmt.Errorf("%q is no fingerprint: 64 hexadecimal digits", f)
+		}
+		r.report.Fingerprints = append(r.report.Fingerprints, strings.ToLower(f))
+	}
+	if len(r.report.Fingerprints) > 0 {
 		return nil
 	}
 	rows, err := r.Conn.Query(ctx, "SELECT fingerprint FROM erasures FINAL WHERE contact_center = {cc:String} ORDER BY fingerprint", ch.Named("cc", r.ContactCenter))
@@ -137,7 +145,7 @@ func (r *run) whom(ctx context.Context) error {
 
 // record notes whom was erased. It comes last: what was broken off has not been done.
 func (r *run) record(ctx context.Context) error {
-	if r.DryRun || len(r.Whom) == 0 {
+	if r.DryRun || len(r.Whom)+len(r.Config.Fingerprints) == 0 {
 		return nil
 	}
 	batch, err := r.Conn.PrepareBatch(ctx, "INSERT INTO erasures (contact_center, fingerprint, erased_at, erased_by)")
@@ -217,7 +225,7 @@ func (r *run) checkpoint(ctx context.Context, m history.Mark, newest bool) error
 		return mine
 	})
 	if newest {
-		r.report.Held = append(r.report.Held, held...)
+		r.hold(held)
 	}
 	if n == 0 {
 		return nil
@@ -241,14 +249,40 @@ func (r *run) unreadable(ctx context.Context, m history.Mark) error {
 	return r.Store.Forget(ctx, m)
 }
 
+func (r *run) hold(ids []string) {
+	r.report.Held = append(r.report.Held, ids...)
+	slices.Sort(r.report.Held)
+	r.report.Held = slices.Compact(r.report.Held)
+}
+
+// goingOn notes what the newest checkpoints may not know yet: workers hold an interaction until complete_until is a horizon past its end, and
+// complete_until is a horizon behind the newest event.
+func (r *run) goingOn(ctx context.Context) error {
+	var edge int64
+	err := r.Conn.QueryRow(ctx, "SELECT toUnixTimestamp64Milli(max(newest_event)) FROM progress WHERE contact_center = {cc:String}", ch.Named("cc", r.ContactCenter)).Scan(&edge)
+	if err != nil {
+		return err
+	}
+	edge -= 2 * r.lead()
+	return r.each(ctx, "id", "start", func(where string, args []any) error {
+		var ids []string
+		err := r.Conn.QueryRow(ctx, "SELECT groupUniqArray(id) FROM interactions FINAL WHERE NOT deleted AND "+where+
+			" AND (ended IS NULL OR toUnixTimestamp64Milli(ended) > {edge:Int64})", append(args, ch.Named("edge", edge))...).Scan(&ids)
+		r.hold(ids)
+		return err
+	})
+}
+
 // exec changes a table on all its servers, and returns when that is done.
 func (r *run) exec(ctx context.Context, table, change, where string, args []any) error {
 	var n uint64
 	if err := r.Conn.QueryRow(ctx, "SELECT count() FROM "+table+" WHERE "+where, args...).Scan(&n); err != nil {
 		return err
 	}
-	r.report.Rows[table] += int(n)
-	if n == 0 || r.DryRun {
+	if n == 0 {
+		return nil
+	}
+	if r.report.Rows[table] += int(n); r.DryRun {
 		return nil
 	}
 	return r.Conn.Exec(ctx, "ALTER TABLE "+clickhouse.Altered(table, r.Cluster)+" UPDATE "+change+" WHERE "+where+" SETTINGS mutations_sync = 2", args...)

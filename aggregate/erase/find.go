@@ -1,19 +1,22 @@
 package erase
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
 
 	ch "github.com/ClickHouse/clickhouse-go/v2"
 
+	"floorwalker/aggregate/engine"
 	"floorwalker/aggregate/history"
 )
 
-// leadMs is how long before an interaction's first event something may be said of it: as long as the horizon is.
-const leadMs = 60 * 60_000
+// lead is how long before an interaction's first event something may be said of it, and how long its id is not used again: a horizon.
+func (r *run) lead() int64 { return cmp.Or(r.Engine.HorizonMs, engine.DefaultHorizonMs) }
 
 // span is the time in which an id stands for an interaction of one of the customers: ids may be used again.
 type span struct {
@@ -131,7 +134,7 @@ func (r *run) find(ctx context.Context) error {
 			return err
 		}
 		for _, id := range part {
-			r.spans = append(r.spans, spansOf(id, starts[id], ids[id])...)
+			r.spans = append(r.spans, spansOf(id, starts[id], ids[id], r.lead())...)
 		}
 	}
 	r.report.Interactions = len(r.spans)
@@ -162,11 +165,12 @@ func (r *run) starts(ctx context.Context, ids []string) (map[string][]int64, err
 }
 
 // spansOf are those stretches between the beginnings of an id's interactions in which a customer is named.
-func spansOf(id string, starts, named []int64) (out []span) {
+// Beginnings that lie close together are versions of one.
+func spansOf(id string, starts, named []int64, lead int64) (out []span) {
 	edges := []int64{math.MinInt64}
 	for n, s := range starts {
-		if n > 0 && s-leadMs > edges[len(edges)-1] {
-			edges = append(edges, s-leadMs)
+		if n > 0 && s-starts[n-1] > lead {
+			edges = append(edges, s-lead)
 		}
 	}
 	edges = append(edges, math.MaxInt64)
@@ -196,15 +200,21 @@ func (r *run) earliest(ctx context.Context) error {
 		if rows == 0 { // raw events are gone: any checkpoint may know
 			at = 0
 		}
-		r.since = min(r.since, at-leadMs)
+		r.since = min(r.since, at-r.lead())
 	}
 	return nil
 }
+
+// unknownTable is ClickHouse's code for it.
+const unknownTable = 60
 
 // Returned counts, by contact centre, the interactions of customers who were erased and are there again: a replay of Kafka, a new epoch or
 // a backup has brought them back.
 func Returned(ctx context.Context, conn history.Conn) (map[string]int, error) {
 	rows, err := conn.Query(ctx, "SELECT DISTINCT contact_center FROM erasures")
+	if refusal := (*ch.Exception)(nil); errors.As(err, &refusal) && refusal.Code == unknownTable {
+		return nil, nil // of a release before erasures
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read erasures: %w", err)
 	}

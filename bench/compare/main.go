@@ -56,7 +56,8 @@ func command() *cobra.Command {
 	f.IntVar(&o.Events, "events", 1_000_000, "events of the load")
 	f.IntVar(&o.Rounds, "rounds", 5, "how often each peer runs")
 	f.StringSliceVar(&o.Peers, "peers", nil, "which ones; all if not said")
-	f.StringVar(&o.Dir, "dir", "", "for the servers' data, which stay there; a temporary directory if not said")
+	f.DurationVar(&o.Latency, "latency", 0, "how long to produce in each setting whose results' latency is measured, such as 60s; 0: none is")
+	f.StringVar(&o.Dir, "dir", "", "in which the servers' data lie until the end; the system's temporary one if not said")
 	f.StringVar(&lines, "lines", "", "file that gets each run as a line of JSON")
 	f.StringVar(&whole, "json", "", "file that gets the whole report as JSON")
 	return cmd

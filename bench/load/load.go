@@ -95,45 +95,65 @@ func Records(cfg Config) ([]Record, error) {
 	return out, nil
 }
 
-// Produce appends the records to a topic in large compressed batches, with Kafka's default partitioning. It returns the bytes of keys
-// and values, uncompressed. Nothing is tried again: a request that failed may have been stored, and measurements count on every event
-// being there once.
-func Produce(ctx context.Context, broker, topic string, partitions int, records []Record) (bytes int64, err error) {
+// Producer appends records to topics with Kafka's default partitioning. Nothing is tried again: a request that failed may have been
+// stored, and measurements count on every event being there once.
+type Producer struct {
+	transport *kafka.Transport
+	client    *kafka.Client
+}
+
+// NewProducer connects to nothing yet. The caller closes it.
+func NewProducer(broker string) *Producer {
 	transport := &kafka.Transport{}
-	defer transport.CloseIdleConnections()
-	client := &kafka.Client{Addr: kafka.TCP(broker), Timeout: 30 * time.Second, Transport: transport}
+	return &Producer{transport: transport, client: &kafka.Client{Addr: kafka.TCP(broker), Timeout: 30 * time.Second, Transport: transport}}
+}
+
+// Close drops the connections.
+func (p *Producer) Close() { p.transport.CloseIdleConnections() }
+
+// Produce appends the records in large compressed batches, and returns the bytes of keys and values, uncompressed.
+func (p *Producer) Produce(ctx context.Context, topic string, partitions int, records []Record) (bytes int64, err error) {
 	batches := make([][]kafka.Record, partitions)
-	send := func(p int) error {
-		if len(batches[p]) == 0 {
-			return nil
-		}
-		answer, err := client.Produce(ctx, &kafka.ProduceRequest{Topic: topic, Partition: p, RequiredAcks: kafka.RequireAll,
-			Compression: kafka.Lz4, Records: kafka.NewRecordReader(batches[p]...)})
-		if err == nil {
-			err = answer.Error
-		}
-		if err != nil {
-			return fmt.Errorf("load: produce to %s/%d: %w", topic, p, err)
-		}
-		batches[p] = batches[p][:0]
-		return nil
-	}
 	for i := range records {
 		r := &records[i]
 		key := []byte(r.Center)
-		p := schema.Murmur2Partition(key, partitions)
-		batches[p] = append(batches[p], kafka.Record{Key: kafka.NewBytes(key), Value: kafka.NewBytes(r.Value), Time: time.UnixMilli(r.Arrival)})
+		n := schema.Murmur2Partition(key, partitions)
+		batches[n] = append(batches[n], kafka.Record{Key: kafka.NewBytes(key), Value: kafka.NewBytes(r.Value), Time: time.UnixMilli(r.Arrival)})
 		bytes += int64(len(key) + len(r.Value))
-		if len(batches[p]) == batchRecords {
-			if err := send(p); err != nil {
-				return bytes, err
-			}
+		if len(batches[n]) < batchRecords {
+			continue
 		}
+		if err := p.send(ctx, topic, n, batches[n]); err != nil {
+			return bytes, err
+		}
+		batches[n] = batches[n][:0]
 	}
-	for p := range batches {
-		if err := send(p); err != nil {
+	for n, batch := range batches {
+		if err := p.send(ctx, topic, n, batch); err != nil {
 			return bytes, err
 		}
 	}
 	return bytes, nil
+}
+
+func (p *Producer) send(ctx context.Context, topic string, partition int, batch []kafka.Record) error {
+	if len(batch) == 0 {
+		return nil
+	}
+	answer, err := p.client.Produce(ctx, &kafka.ProduceRequest{Topic: topic, Partition: partition, RequiredAcks: kafka.RequireAll,
+		Compression: kafka.Lz4, Records: kafka.NewRecordReader(batch...)})
+	if err == nil {
+		err = answer.Error
+	}
+	if err != nil {
+		return fmt.Errorf("load: produce to %s/%d: %w", topic, partition, err)
+	}
+	return nil
+}
+
+// Produce is Producer.Produce for those who produce once.
+func Produce(ctx context.Context, broker, topic string, partitions int, records []Record) (bytes int64, err error) {
+	p := NewProducer(broker)
+	defer p.Close()
+	return p.Produce(ctx, topic, partitions, records)
 }

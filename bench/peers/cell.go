@@ -2,6 +2,7 @@ package peers
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -68,7 +69,7 @@ func (c Cells) Equal(want Cells) error {
 	for _, k := range differ[:min(3, len(differ))] {
 		fmt.Fprintf(&text, "; %+v: %+v, not %+v", k, c[k], want[k])
 	}
-	return fmt.Errorf("%s", text.String())
+	return errors.New(text.String())
 }
 
 // parseCell reads a result's record: key "center TAB q|a TAB name TAB minute", value seven figures with TABs between them.

@@ -14,6 +14,9 @@ const (
 	floorwalkerWorker = "floorwalker-worker"
 	floorwalkerFold   = "floorwalker-job"
 	clickhouseAlone   = "clickhouse"
+
+	flinkClass   = "floorwalker.peers.FlinkJob"
+	streamsClass = "floorwalker.peers.StreamsJob"
 )
 
 // peer is one side in one setting.
@@ -34,7 +37,7 @@ const (
 
 func flink(parallelism int) peer {
 	return peer{name: fmt.Sprintf("flink-%d", parallelism), title: fmt.Sprintf("Apache Flink, parallelism %d", parallelism),
-		class: "floorwalker.peers.FlinkJob", module: "flink", args: []string{strconv.Itoa(parallelism)}}
+		class: flinkClass, module: "flink", args: []string{strconv.Itoa(parallelism), "at-least-once"}}
 }
 
 func streams(name, title, store, guarantee, path string) peer {
@@ -42,8 +45,24 @@ func streams(name, title, store, guarantee, path string) peer {
 	if guarantee == "exactly_once_v2" {
 		commit = commitExactlyOnce
 	}
-	return peer{name: "streams-" + name, title: "Kafka Streams, " + title, class: "floorwalker.peers.StreamsJob", module: "streams",
+	return peer{name: "streams-" + name, title: "Kafka Streams, " + title, class: streamsClass, module: "streams",
 		args: []string{store, guarantee, strconv.Itoa(commit), path, "1"}}
+}
+
+// live are the peers whose results' latency is measured, in the settings that it depends on.
+func live() []peer {
+	return []peer{
+		streamsEvery("30s", "Kafka Streams, its default commit interval of 30 s", 30_000, "at_least_once"),
+		streamsEvery("100ms", "Kafka Streams, commit interval of 100 ms", 100, "at_least_once"),
+		streamsEvery("eos-100ms", "Kafka Streams, exactly once, commit interval of 100 ms", 100, "exactly_once_v2"),
+		{name: "flink-live", title: "Apache Flink, a result for each addition", class: flinkClass, module: "flink", args: []string{"1", "at-least-once"}},
+		{name: "flink-live-eos", title: "Apache Flink, exactly once, checkpoints every 10 s", class: flinkClass, module: "flink", args: []string{"1", "exactly-once"}},
+	}
+}
+
+func streamsEvery(name, title string, commit int, guarantee string) peer {
+	return peer{name: "streams-live-" + name, title: title, class: streamsClass, module: "streams",
+		args: []string{"rocksdb", guarantee, strconv.Itoa(commit), "dsl", "1"}}
 }
 
 // all are the peers in the order in which they are told of.

@@ -26,7 +26,7 @@ type Trial struct {
 	Seconds      float64 `json:"seconds"`       // from there until all results are stored
 	StartCPU     float64 `json:"start_cpu"`
 	CPU          float64 `json:"cpu"`       // from the first record until all results are stored
-	WarmCPU      float64 `json:"warm_cpu"`  // for the second half of the records, when compilers have done their work
+	WarmCPU      float64 `json:"warm_cpu"`  // from half of the records read until all results are stored: compilers have done most of their work
 	WholeCPU     float64 `json:"whole_cpu"` // of the process, start and end included
 	StoreCPU     float64 `json:"store_cpu"` // ClickHouse's, merges included; 0 where the peer does not write there. Of ClickHouse alone it is in the others, too
 	AnswerCPU    float64 `json:"answer_cpu"`
@@ -46,7 +46,7 @@ func newTrial(p peer, round, events int, c course) Trial {
 	n := float64(events)
 	r := Trial{Peer: p.name, Round: round, Events: events, MemoryBytes: c.Memory,
 		StartSeconds: c.First.Wall.Seconds(), StartCPU: c.First.CPU.Seconds(), WholeCPU: c.End.CPU.Seconds(),
-		Seconds: (c.Done.Wall - c.First.Wall).Seconds(), CPU: (c.Done.CPU - c.First.CPU).Seconds(), WarmCPU: (c.Last.CPU - c.Half.CPU).Seconds()}
+		Seconds: (c.Done.Wall - c.First.Wall).Seconds(), CPU: (c.Done.CPU - c.First.CPU).Seconds(), WarmCPU: (c.Done.CPU - c.Half.CPU).Seconds()}
 	r.PerSecond, r.PerCPU, r.PerCPUWhole = n/r.Seconds, n/r.CPU, n/r.WholeCPU
 	if r.WarmCPU > 0 {
 		r.PerCPUWarm = n / 2 / r.WarmCPU
@@ -78,6 +78,8 @@ type Report struct {
 	Cells    int               `json:"cells"` // of the job's result
 	Rounds   int               `json:"rounds"`
 	Runs     []Trial           `json:"runs"`
+
+	Latencies []Latency `json:"latencies,omitempty"`
 }
 
 // Figure is a median and its range.
@@ -173,6 +175,12 @@ func (r Report) Markdown() string {
 		if row.AnswerSeconds.Max > 0 {
 			fmt.Fprintf(&b, "| %s | %.2f | %.2f |\n", row.Title, row.AnswerSeconds.Median, row.AnswerCPU.Median)
 		}
+	}
+	if len(r.Latencies) > 0 {
+		b.WriteString("\n| from an event's due time to a result that counts it, 1,000 events/s | p50 ms | p99 ms | longest, ms | updates, missing |\n|---|---|---|---|---|\n")
+	}
+	for _, l := range r.Latencies {
+		fmt.Fprintf(&b, "| %s | %.0f | %.0f | %.0f | %d, %d |\n", l.Setting, l.P50, l.P99, l.Max, l.Updates, l.Missing)
 	}
 	return b.String()
 }

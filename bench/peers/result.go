@@ -74,17 +74,11 @@ var errAllRead = errors.New("all has been read")
 
 // readTopic reads what is committed of a results' topic; of several records of a cell the last one holds.
 func readTopic(ctx context.Context, broker, topic string) (Cells, error) {
-	options := ingest.DefaultConfig()
-	options.Brokers, options.Topics.Events = []string{broker}, topic
-	client, err := ingest.NewClient(options, metrics.NewSet(), slog.New(slog.DiscardHandler))
+	list, done, err := resultsOf(ctx, broker, topic)
 	if err != nil {
 		return nil, err
 	}
-	defer client.Close()
-	list, err := client.Partitions(ctx, topic)
-	if err != nil {
-		return nil, err
-	}
+	defer done()
 	cells := Cells{}
 	for _, p := range list {
 		err := p.Read(ctx, 0, func(batch []schema.Record, _ int64) error {
@@ -105,4 +99,41 @@ func readTopic(ctx context.Context, broker, topic string) (Cells, error) {
 		}
 	}
 	return cells, nil
+}
+
+// eachResult hands on what is committed of a results' topic as it comes, until ctx ends or handle fails. Handle is called from several
+// goroutines.
+func eachResult(ctx context.Context, broker, topic string, handle func([]schema.Record) error) error {
+	list, done, err := resultsOf(ctx, broker, topic)
+	if err != nil {
+		return err
+	}
+	defer done()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	ended := make(chan error, len(list))
+	for _, p := range list {
+		go func() { ended <- p.Read(ctx, 0, func(batch []schema.Record, _ int64) error { return handle(batch) }) }()
+	}
+	for range list {
+		if one := <-ended; err == nil {
+			err = one
+			stop()
+		}
+	}
+	return err
+}
+
+func resultsOf(ctx context.Context, broker, topic string) (list []*ingest.Partition, done func(), err error) {
+	options := ingest.DefaultConfig()
+	options.Brokers, options.Topics.Events = []string{broker}, topic
+	client, err := ingest.NewClient(options, metrics.NewSet(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		return nil, nil, err
+	}
+	if list, err = client.Partitions(ctx, topic); err != nil {
+		client.Close()
+		return nil, nil, err
+	}
+	return list, client.Close, nil
 }

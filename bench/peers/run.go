@@ -33,12 +33,13 @@ const (
 
 // Options of a comparison. Zero values mean the default in brackets.
 type Options struct {
-	Events   int       // of the load (1,000,000)
-	Rounds   int       // how often each peer runs (5)
-	Peers    []string  // of Names (all)
-	Dir      string    // for the servers' data, which stay there (a temporary directory)
-	Lines    io.Writer // gets each run as a line of JSON (none)
-	Progress io.Writer // gets a line of text for each step, with the time that is left (none)
+	Events   int           // of the load (1,000,000)
+	Rounds   int           // how often each peer runs (5)
+	Peers    []string      // of Names (all)
+	Dir      string        // in which the servers' data lie until the end (the system's temporary directory)
+	Latency  time.Duration // of production in each setting whose results' latency is measured; 0: none is
+	Lines    io.Writer     // gets each run as a line of JSON (none)
+	Progress io.Writer     // gets a line of text for each step, with the time that is left (none)
 }
 
 func (o Options) withDefaults() (Options, error) {
@@ -83,6 +84,11 @@ func Run(ctx context.Context, o Options) (Report, error) {
 	}
 	report := Report{Events: o.Events, Bytes: s.bytes, Rounds: o.Rounds, Cells: len(s.want), Machine: machine(), CPUs: runtime.NumCPU(),
 		Versions: s.versions(ctx), Date: time.Now().UTC().Truncate(time.Second)}
+	if o.Latency > 0 {
+		if report.Latencies, err = s.measureLatencies(ctx, o.Latency); err != nil {
+			return report, err
+		}
+	}
 	began, done := time.Now(), 0
 	var wrong []error
 	for round := range o.Rounds {
@@ -114,7 +120,6 @@ func Run(ctx context.Context, o Options) (Report, error) {
 type stage struct {
 	Options
 	dir    string
-	ours   bool // dir is to be removed whole
 	java   string
 	kafka  *kafkatest.Node
 	server *clickhouse.Server
@@ -127,14 +132,17 @@ type stage struct {
 func (s *stage) say(format string, args ...any) { fmt.Fprintf(s.Progress, format+"\n", args...) }
 
 func (s *stage) open(ctx context.Context, chosen []peer) (err error) {
-	if s.dir = s.Dir; s.dir == "" {
-		if s.dir, err = os.MkdirTemp("", "floorwalker-peers-"); err != nil {
-			return fmt.Errorf("peers: %w", err)
-		}
-		s.ours = true
+	if s.Dir != "" {
+		err = os.MkdirAll(s.Dir, 0o755)
+	}
+	if err == nil {
+		s.dir, err = os.MkdirTemp(s.Dir, "floorwalker-peers-")
+	}
+	if err != nil {
+		return fmt.Errorf("peers: %w", err)
 	}
 	for _, p := range chosen {
-		if p.class == "" {
+		if p.class == "" && s.Latency == 0 {
 			continue
 		}
 		s.say("building the peers' programs, where that has not been done")
@@ -189,7 +197,7 @@ func (s *stage) close() {
 	if s.kafka != nil {
 		s.kafka.Close()
 	}
-	if s.ours {
+	if s.dir != "" {
 		_ = os.RemoveAll(s.dir)
 	}
 }

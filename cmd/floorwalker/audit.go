@@ -2,13 +2,17 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"floorwalker/aggregate/audit"
+	"floorwalker/aggregate/erase"
 	"floorwalker/cmd/floorwalker/config"
 	"floorwalker/schema"
 )
@@ -80,7 +84,23 @@ func (o *auditOptions) run(cmd *cobra.Command) error {
 	if err == nil && !report.Clean() {
 		err = fmt.Errorf("%d differences", report.Total)
 	}
-	return err
+	return errors.Join(err, o.returned(cmd, p))
+}
+
+// returned tells of customers who were erased and have come back.
+func (o *auditOptions) returned(cmd *cobra.Command, p *past) error {
+	back, err := erase.Returned(cmd.Context(), p.conn)
+	if err != nil || len(back) == 0 {
+		return err
+	}
+	var faults []error
+	for _, cc := range slices.Sorted(maps.Keys(back)) {
+		if o.contactCenter == "" || o.contactCenter == cc {
+			faults = append(faults, fmt.Errorf("contact centre %s: %d interactions of customers who had been erased are there again\n  floorwalker erase %s --contact-center %s --again",
+				cc, back[cc], o.arg(), cc))
+		}
+	}
+	return errors.Join(faults...)
 }
 
 // rowDays is the shorter of what facts and windows are kept for, 0 for ever.

@@ -35,7 +35,7 @@ func call(t *testing.T, in string, args ...string) (string, error) {
 
 func TestCommands_EachExplainsItselfWithAnExample(t *testing.T) {
 	for _, name := range []string{"demo", "serve", "replay", "simulate", "migrate", "check", "hash-password", "health", "top", "fetch-clickhouse",
-		"audit", "backfill", "new-epoch", "dead-letters", "dead-letters list", "dead-letters show", "dead-letters retry"} {
+		"audit", "backfill", "new-epoch", "erase", "dead-letters", "dead-letters list", "dead-letters show", "dead-letters retry"} {
 		out, err := call(t, "", append(strings.Fields(name), "--help")...)
 		require.NoError(t, err, name)
 		require.Contains(t, out, "Examples:\n  floorwalker "+name, name)

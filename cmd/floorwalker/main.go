@@ -47,7 +47,7 @@ func newRoot() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newDemo(), newServe(), newReplay(), newSimulate(), newTop(), newMigrate(), newCheck(), newAudit(), newBackfill(), newNewEpoch(), newDeadLetters(), newHashPassword(), newHealth(), newFetchClickHouse())
+	root.AddCommand(newDemo(), newServe(), newReplay(), newSimulate(), newTop(), newMigrate(), newCheck(), newAudit(), newBackfill(), newNewEpoch(), newDeadLetters(), newErase(), newHashPassword(), newHealth(), newFetchClickHouse())
 	return root
 }
 

@@ -20,7 +20,7 @@ import (
 
 var (
 	tableRow   = regexp.MustCompile(`(?m)^\| .*$`)
-	metricName = regexp.MustCompile(`\bfloorwalker_[a-z0-9]+(?:_[a-z0-9]+)+`)
+	metricName = regexp.MustCompile(`\bfloorwalker_[a-z0-9]+(?:_[a-z0-9]+)*`)
 	codeSpan   = regexp.MustCompile("`([^`]+)`")
 )
 

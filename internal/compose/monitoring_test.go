@@ -3,6 +3,7 @@ package compose_test
 import (
 	"encoding/xml"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -126,4 +127,22 @@ func TestSystemdUnit_IsConfinedAndStopsInTime(t *testing.T) {
 		"ExecStart=/usr/local/bin/floorwalker serve --config %d/floorwalker.yaml"} {
 		require.Regexp(t, `(?m)^`+regexp.QuoteMeta(line)+`$`, string(text))
 	}
+}
+
+// systemd itself finds nothing wrong with the unit, and little that it could still do.
+func TestSystemdUnit_IsOneToSystemd(t *testing.T) {
+	analyze, err := exec.LookPath("systemd-analyze")
+	if err != nil {
+		t.Skip("no systemd-analyze here")
+	}
+	text, err := os.ReadFile("../../deploy/floorwalker.service")
+	require.NoError(t, err)
+	unit := filepath.Join(t.TempDir(), "floorwalker.service")
+	// The program has to be there.
+	require.NoError(t, os.WriteFile(unit, []byte(strings.ReplaceAll(string(text), "/usr/local/bin/floorwalker", "/bin/true")), 0o600))
+	out, err := exec.CommandContext(t.Context(), analyze, "verify", unit).CombinedOutput()
+	require.NoError(t, err, string(out))
+	require.NotContains(t, string(out), unit, "keys that it does not know are only told")
+	out, err = exec.CommandContext(t.Context(), analyze, "security", "--offline=yes", "--threshold=20", unit).CombinedOutput()
+	require.NoError(t, err, string(out))
 }

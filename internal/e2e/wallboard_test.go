@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -49,8 +50,26 @@ func TestWallboard_Screenshots(t *testing.T) {
 	dir, err := filepath.Abs(dir)
 	require.NoError(t, err)
 	require.NoError(t, os.MkdirAll(dir, 0o755))
-	f := startDemo(t, t.TempDir(), "--agents", "120")
+	f := startDemo(t, t.TempDir(), "--agents", "250", "--time-zone", busyZone(time.Now()))
 	runScenarios(t, b, "testdata/wallboard/screenshots.cjs", map[string]any{"url": f.URL, "users": f.Users, "dir": dir})
+}
+
+// busyZone is a zone where it is about eleven in the morning, when most agents are at work.
+func busyZone(now time.Time) string {
+	zones := []string{"Pacific/Auckland", "Asia/Tokyo", "Asia/Kolkata", "Asia/Dubai", "Europe/Berlin", "Europe/London", "America/Sao_Paulo", "America/New_York",
+		"America/Los_Angeles", "Pacific/Honolulu"}
+	best, least := zones[0], 24.0
+	for _, name := range zones {
+		zone, err := time.LoadLocation(name)
+		if err != nil {
+			continue
+		}
+		local := now.In(zone)
+		if off := math.Abs(float64(local.Hour()) + float64(local.Minute())/60 - 11); off < least {
+			best, least = name, off
+		}
+	}
+	return best
 }
 
 // requireBrowser skips the test where Chromium or Node.js is missing, except in CI, which installs them.

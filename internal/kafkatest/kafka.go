@@ -2,6 +2,7 @@ package kafkatest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +22,7 @@ import (
 const (
 	startTimeout = 90 * time.Second // a cold JVM beside a full test run on two cores
 	stopTimeout  = 20 * time.Second
+	briefSession = 1500 * time.Millisecond
 )
 
 // Start runs Apache Kafka, KRaft, one node, in a temporary directory.
@@ -62,7 +64,8 @@ func startApache(t testing.TB, front string) *apache {
 type apache struct {
 	java, libs, dir string
 	addr            string
-	front, behind   string // what clients of the listener behind are told to go on at; both empty without a proxy
+	session         time.Duration // after which the controller thinks it dead; 0 means briefSession
+	front, behind   string        // what clients of the listener behind are told to go on at; both empty without a proxy
 	cmd             *exec.Cmd
 	ended           chan struct{} // closed when cmd has been waited for
 }
@@ -89,7 +92,7 @@ group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
 # Short, or a restart after SIGKILL waits nine seconds for its predecessor's session to end.
 broker.heartbeat.interval.ms=300
-broker.session.timeout.ms=1500
+broker.session.timeout.ms=%[6]d
 log.cleaner.dedupe.buffer.size=16777216
 log.cleaner.backoff.ms=200
 `
@@ -121,7 +124,8 @@ func (k *apache) setup() error {
 		k.behind = free
 		second, secondFront = ",BEHIND://"+k.behind, ",BEHIND://"+k.front
 	}
-	config := fmt.Sprintf(properties, k.addr, controller, filepath.Join(k.dir, "data"), second, secondFront)
+	config := fmt.Sprintf(properties, k.addr, controller, filepath.Join(k.dir, "data"), second, secondFront,
+		cmp.Or(k.session, briefSession).Milliseconds())
 	if err := errors.Join(
 		os.WriteFile(k.file("server.properties"), []byte(config), 0o600),
 		os.WriteFile(k.file("log4j2.xml"), []byte(log4j), 0o600),

@@ -1,11 +1,13 @@
 // Command setup fills the user's cache with what `go mod download` cannot bring: the ClickHouse library that the demo and the
-// tests run, Apache Kafka's jars, Schemathesis and SignalR's clients for the tests. They are fetched once, with npm, Maven and pip.
+// tests run, Apache Kafka's jars, Schemathesis, SignalR's clients, and what builds the wallboard and drives a browser for the tests. They are
+// fetched once, with npm, Maven and pip.
 //
-//	go run ./internal/setup [clickhouse] [kafka] [schemathesis] [signalr]     (no argument: all; in the project's directory)
+//	go run ./internal/setup [clickhouse] [kafka] [schemathesis] [signalr] [wallboard]     (no argument: all; in the project's directory)
 package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -22,7 +24,7 @@ func main() {
 	defer cancel()
 	parts := os.Args[1:]
 	if len(parts) == 0 {
-		parts = []string{"clickhouse", "kafka", "schemathesis", "signalr"}
+		parts = []string{"clickhouse", "kafka", "schemathesis", "signalr", "wallboard"}
 	}
 	for _, part := range parts {
 		if err := fetch(ctx, part); err != nil {
@@ -48,8 +50,13 @@ func fetch(ctx context.Context, part string) error {
 		fmt.Println("SignalR's clients for the tests (about 20 MB)")
 		_, err := nodeclients.Fetch(ctx, "query/signalr/testdata/clients")
 		return err
+	case "wallboard":
+		fmt.Println("what builds the wallboard, and what drives a browser, for the tests (about 100 MB)")
+		_, err := nodeclients.Fetch(ctx, "query/wallboard/web")
+		_, err2 := nodeclients.Fetch(ctx, "internal/browser/clients")
+		return errors.Join(err, err2)
 	}
-	return fmt.Errorf("part %q is unknown; clickhouse, kafka, schemathesis and signalr are allowed", part)
+	return fmt.Errorf("part %q is unknown; clickhouse, kafka, schemathesis, signalr and wallboard are allowed", part)
 }
 
 // fetchClickHouse is content with an installed ClickHouse that Start can run.

@@ -95,8 +95,11 @@ func (r *Reader) WholeUntil(ctx context.Context, topic string, partitions []int)
 	var oldest time.Time
 	for _, p := range at.whole {
 		until := p.newest
-		if p.caughtUp {
+		switch {
+		case p.caughtUp:
 			until = p.writtenAt
+		case orNoTime(p.newest) == schema.NoTime:
+			continue // it holds no event yet
 		}
 		if oldest.IsZero() || until.Before(oldest) {
 			oldest = until

@@ -128,7 +128,7 @@ func verifier(t *testing.T, at *clock, of jwks.Issuer) *jwks.Verifier {
 	if of.Claims.Role == "" {
 		of.Claims = jwks.Claims{ContactCenter: "contact_center", Role: "role"}
 	}
-	v, err := jwks.New([]jwks.Issuer{of}, jwks.Options{Now: at.now, Log: slog.New(slog.DiscardHandler)})
+	v, err := jwks.New([]jwks.Issuer{of}, jwks.Options{Now: at.now, Timeout: 30 * time.Second, Log: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
 	return v
 }
@@ -305,6 +305,14 @@ func TestKeys_Rotation(t *testing.T) {
 	require.NoError(t, err)
 }
 
+// tooLarge is a set that would take the key away, if it were read.
+func tooLarge(t *testing.T) string {
+	t.Helper()
+	raw, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{public("other", "", testKeys().other)}})
+	require.NoError(t, err)
+	return strings.Replace(string(raw), "{", `{"padding":"`+strings.Repeat("x", 300<<10)+`",`, 1)
+}
+
 func TestKeys_ProviderIsDown_CachedOnesGoOn(t *testing.T) {
 	k, at, p := testKeys(), newClock(), newProvider(t)
 	p.answers(http.StatusBadGateway, "")
@@ -321,7 +329,7 @@ func TestKeys_ProviderIsDown_CachedOnesGoOn(t *testing.T) {
 	for _, broken := range []struct {
 		status int
 		body   string
-	}{{http.StatusInternalServerError, ""}, {0, "no JSON"}, {0, `{"keys":[]}`}, {http.StatusFound, ""}, {0, `{"keys":["` + strings.Repeat("x", 300<<10) + `"]}`}} {
+	}{{http.StatusInternalServerError, ""}, {0, "no JSON"}, {0, `{"keys":[]}`}, {http.StatusFound, ""}, {0, tooLarge(t)}} {
 		p.answers(broken.status, broken.body)
 		at.advance(20 * time.Minute)
 		before := p.asked.Load()
@@ -348,6 +356,8 @@ func TestKeys_SlowFetch_OthersGoOn(t *testing.T) {
 	_, err := v.Verify(context.Background(), token)
 	require.NoError(t, err)
 	hold := make(chan struct{})
+	release := sync.OnceFunc(func() { close(hold) })
+	t.Cleanup(release)
 	p.mu.Lock()
 	p.hold = hold
 	p.mu.Unlock()
@@ -358,10 +368,12 @@ func TestKeys_SlowFetch_OthersGoOn(t *testing.T) {
 		first <- err
 	}()
 	require.Eventually(t, func() bool { return p.asked.Load() == 2 }, 5*time.Second, time.Millisecond)
-	_, err = v.Verify(context.Background(), token)
+	limit, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_, err = v.Verify(limit, token)
 	require.NoError(t, err)
 	require.Empty(t, first, "the first one still waits for the provider")
-	close(hold)
+	release()
 	require.NoError(t, <-first)
 }
 

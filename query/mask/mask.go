@@ -88,15 +88,30 @@ func (m *Mask) Customer(raw []byte) []byte {
 	if m == nil || len(raw) == 0 {
 		return raw
 	}
-	v, err := fastjson.ParseBytes(raw)
+	return rewrite(raw, m.customer)
+}
+
+var (
+	parsers fastjson.ParserPool
+	arenas  fastjson.ArenaPool
+)
+
+// rewrite makes another object of one; nil where it is none.
+func rewrite(raw []byte, to func(*fastjson.Value, *fastjson.Arena) *fastjson.Value) []byte {
+	parser, arena := parsers.Get(), arenas.Get()
+	defer func() {
+		arena.Reset()
+		arenas.Put(arena)
+		parsers.Put(parser)
+	}()
+	v, err := parser.ParseBytes(raw)
 	if err != nil || v.Type() != fastjson.TypeObject {
 		return nil
 	}
-	return m.customer(v).MarshalTo(nil)
+	return to(v, arena).MarshalTo(make([]byte, 0, len(raw)))
 }
 
-func (m *Mask) customer(v *fastjson.Value) *fastjson.Value {
-	var arena fastjson.Arena
+func (m *Mask) customer(v *fastjson.Value, arena *fastjson.Arena) *fastjson.Value {
 	out := arena.NewObject()
 	v.GetObject().Visit(func(key []byte, value *fastjson.Value) {
 		name := string(key)
@@ -153,7 +168,7 @@ func hide(s string) string {
 func (m *Mask) annotations(all []schema.Annotation) []schema.Annotation {
 	out := slices.Clone(all)
 	for n := range out {
-		out[n].Data = m.payload(out[n].Data)
+		out[n].Data = rewrite(out[n].Data, m.payload)
 	}
 	return out
 }
@@ -161,12 +176,7 @@ func (m *Mask) annotations(all []schema.Annotation) []schema.Annotation {
 var plain, texts = schema.PlainFields(), schema.TextFields()
 
 // payload is what an interaction event said, as it is shown.
-func (m *Mask) payload(raw []byte) []byte {
-	v, err := fastjson.ParseBytes(raw)
-	if err != nil || v.Type() != fastjson.TypeObject {
-		return nil
-	}
-	var arena fastjson.Arena
+func (m *Mask) payload(v *fastjson.Value, arena *fastjson.Arena) *fastjson.Value {
 	out := arena.NewObject()
 	v.GetObject().Visit(func(key []byte, value *fastjson.Value) {
 		switch name := string(key); {
@@ -178,7 +188,7 @@ func (m *Mask) payload(raw []byte) []byte {
 			}
 			out.Set(name, value)
 		case name == "customer" && value.Type() == fastjson.TypeObject:
-			out.Set(name, m.customer(value))
+			out.Set(name, m.customer(value, arena))
 		case name == "screen_pop_url" || name == "gruu":
 			if m.Hides(Links) {
 				value = arena.NewString(hidden)
@@ -186,5 +196,5 @@ func (m *Mask) payload(raw []byte) []byte {
 			out.Set(name, value)
 		}
 	})
-	return out.MarshalTo(nil)
+	return out
 }

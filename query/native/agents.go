@@ -81,6 +81,9 @@ func (a *API) listAgents(r *request) error {
 	}
 	f.resolve(v)
 	s := a.agentState(v, p.Wants("today"), r.mask(a))
+	if p.Wants("interactions") { // with their customers
+		auditExport(r, "agents.export", p, s.mask)
+	}
 	rows := a.agentTable.Room()
 	v.Select(f.selection(), func(agent floor.Picked) { rows = append(rows, agentRow{agent, s}) })
 	return list.Answer(r.Ctx, a.agentTable, rows, p, m)

@@ -16,7 +16,7 @@ func newSurface() *route.Surface {
 		Description: "Floorwalker's own API. JSON in snake_case; times RFC 3339 in UTC with milliseconds; durations integer milliseconds; " +
 			"unknown parameters and body fields are refused; errors are problems (RFC 9457).",
 		Schemes: map[string]route.Scheme{
-			"token":   route.BearerScheme("a token of the configuration"),
+			"token":   route.BearerScheme("a token of the configuration, or of a configured identity provider"),
 			"user":    route.BasicScheme("a user of the configuration"),
 			"session": route.KeyScheme("cookie", session.SecureName, "what signing in with a browser gives; without TLS it is called "+session.PlainName),
 			"query":   route.KeyScheme("query", "access_token", "a token of the configuration, where no header can be set; of streams only"),

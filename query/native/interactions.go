@@ -8,7 +8,6 @@ import (
 	"floorwalker/query/floor"
 	"floorwalker/query/history"
 	"floorwalker/query/list"
-	"floorwalker/query/mask"
 	"floorwalker/query/problem"
 	"floorwalker/query/route"
 	"floorwalker/schema"
@@ -63,15 +62,15 @@ func (a *API) listInteractions(r *request) error {
 	if err := unhidden(hidden, r.q, p.Sort); err != nil {
 		return err
 	}
-	auditExport(r, p, hidden)
+	auditExport(r, "interactions.export", p, hidden)
 	f.resolve(v)
 	rows := a.interactions.Room()
 	for _, i := range v.Interactions() {
 		if f.match(i) {
-			rows = append(rows, interactionRow{shown(hidden, i), v})
+			rows = append(rows, interactionRow{i, v})
 		}
 	}
-	return list.Answer(r.Ctx, a.interactions, rows, p, m)
+	return a.answer(r, rows, p, m, hidden)
 }
 
 func (a *API) oneInteraction(r *request) error {
@@ -217,16 +216,4 @@ func (f *interactionFilter) matchCustomer(customer []byte) bool {
 	}
 	return f.customerPhone == nil || f.customerPhone[string(v.GetStringBytes("phone"))] ||
 		f.customerPhone[string(v.GetStringBytes("display_phone"))]
-}
-
-// auditExport notes who takes customers out by the list.
-func auditExport(r *request, p list.Page, m *mask.Mask) {
-	if p.Format == list.JSON {
-		return
-	}
-	call := route.CallOf(r.Ctx)
-	call.Audit, call.AuditDetail = "interactions.export", string(p.Format)
-	if m != nil {
-		call.AuditDetail += ", " + m.Key()
-	}
 }

@@ -5,6 +5,7 @@ import (
 	"floorwalker/query/list"
 	"floorwalker/query/mask"
 	"floorwalker/query/problem"
+	"floorwalker/query/route"
 )
 
 // mask is what the caller is not to see of customers, nil where that is nothing.
@@ -50,4 +51,46 @@ func shownWhole(m *mask.Mask, row interactionRow) interactionRow {
 	out := *row.Interaction
 	out.LiveInteraction = m.Interaction(row.LiveInteraction)
 	return interactionRow{&out, row.v}
+}
+
+// answer sends a live list. Only what is sent is masked: most rows are not.
+func (a *API) answer(r *request, rows []interactionRow, p list.Page, md list.Metadata, m *mask.Mask) error {
+	switch {
+	case m == nil:
+		return list.Answer(r.Ctx, a.interactions, rows, p, md)
+	case p.Format != list.JSON:
+		a.interactions.Arrange(rows, p)
+		return list.Stream(r.Ctx, a.interactions, &maskedRows{list.Rows(rows), m}, p, md)
+	}
+	page := a.interactions.Page(rows, p)
+	for n := range page {
+		page[n].Interaction = shown(m, page[n].Interaction)
+	}
+	return list.AnswerPage(r.Ctx, a.interactions, page, len(rows), p, md)
+}
+
+// maskedRows are masked as they are sent.
+type maskedRows struct {
+	list.Source[interactionRow]
+	mask *mask.Mask
+}
+
+func (s *maskedRows) Next() (interactionRow, error) {
+	row, err := s.Source.Next()
+	if err == nil {
+		row.Interaction = shown(s.mask, row.Interaction)
+	}
+	return row, err
+}
+
+// auditExport notes who takes customers out by a list.
+func auditExport(r *request, action string, p list.Page, m *mask.Mask) {
+	if p.Format == list.JSON {
+		return
+	}
+	call := route.CallOf(r.Ctx)
+	call.Audit, call.AuditDetail = action, string(p.Format)
+	if m != nil {
+		call.AuditDetail += ", " + m.Key()
+	}
 }

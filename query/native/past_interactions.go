@@ -45,7 +45,7 @@ func (a *API) listPastInteractions(r *request) error {
 	if err != nil {
 		return err
 	}
-	auditExport(r, l.page, l.mask)
+	auditExport(r, "interactions.export", l.page, l.mask)
 	if l.page.Format != list.JSON {
 		return a.streamPast(r, l)
 	}

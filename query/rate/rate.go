@@ -64,7 +64,8 @@ func (l *Limiter) fill(b *bucket, now time.Time) {
 	b.at = now
 }
 
-// makeRoom drops the buckets that are full again, which are worth nothing; where all are in use, any of them.
+// makeRoom drops the buckets that are full again, which are worth nothing; where most are in use, any of them. It makes room for many, so that
+// a flood of keys does not pay for it with each.
 func (l *Limiter) makeRoom(now time.Time) {
 	if len(l.buckets) < maxBuckets {
 		return
@@ -75,7 +76,7 @@ func (l *Limiter) makeRoom(now time.Time) {
 		}
 	}
 	for key := range l.buckets {
-		if len(l.buckets) < maxBuckets {
+		if len(l.buckets) <= maxBuckets-maxBuckets/8 {
 			return
 		}
 		delete(l.buckets, key)

@@ -19,7 +19,7 @@ type Call struct {
 	AuditDetail   string // never a secret, never what was written
 	Tried         string // whose credential was wrong, where it is known
 	Refused       string // why the credential was refused
-	Query     *Query     // the parameters of query string, form or JSON body, checked; set before Handler
+	Query         *Query // the parameters of query string, form or JSON body, checked; set before Handler
 }
 
 const callKey = "floorwalker.call"

@@ -207,7 +207,6 @@ func (s *Sessions) Principal(c *fiber.Ctx, opens bool) (auth.Principal, error) {
 		s.give(c, t)
 	}
 	c.Locals(ticketKey, t)
-	c.Set(fiber.HeaderCacheControl, "private, no-cache") // caches know that answers to an Authorization header are one caller's; of cookies they do not
 	return principal, nil
 }
 

@@ -53,13 +53,18 @@ func TestOperations_WithoutCredential_Refused(t *testing.T) {
 	require.ElementsMatch(t, public(), open)
 }
 
+// sessionCookie is that of a browser that has signed in with the native token.
+func (w *world) sessionCookie() string {
+	in := w.do("POST", "/api/v1/session", `{"token":"`+nativeToken+`"}`, "Content-Type", "application/json")
+	require.Equal(w.t, 200, in.StatusCode, in.body)
+	cookie, _, _ := strings.Cut(in.Header.Get("Set-Cookie"), ";")
+	return cookie
+}
+
 // A browser's session is for the native API: no vendor's surface takes its cookie.
 func TestSession_NoVendorsSurfaceTakesIt(t *testing.T) {
 	w := newWorld(t, "2026-11-21T12:00:00Z")
-	in := w.do("POST", "/api/v1/session", `{"token":"`+nativeToken+`"}`, "Content-Type", "application/json")
-	require.Equal(t, 200, in.StatusCode, in.body)
-	cookie, _, _ := strings.Cut(in.Header.Get("Set-Cookie"), ";")
-	own := []string{"Cookie", cookie, "Sec-Fetch-Site", "same-origin"}
+	own := []string{"Cookie", w.sessionCookie(), "Sec-Fetch-Site", "same-origin"}
 	require.Equal(t, 200, w.do("GET", "/api/v1/session", "", own...).StatusCode)
 	vendors := 0
 	for _, op := range w.app.Registry().Operations() {

@@ -173,6 +173,7 @@ func TestTenancy_NoAnswerDependsOnAnotherContactCentre(t *testing.T) {
 	alone.fill(false)
 	vonage := map[*world]string{crowded: crowded.vonageToken(), alone: alone.vonageToken()}
 	clarity := map[*world]string{crowded: crowded.clarityToken("admin"), alone: alone.clarityToken("admin")}
+	cookies := map[*world]string{crowded: crowded.sessionCookie(), alone: alone.sessionCookie()}
 	as := func(w *world) map[string]func(*drawn) {
 		header := func(value string) func(*drawn) {
 			return func(r *drawn) { r.headers = append(r.headers, "Authorization", value) }
@@ -182,6 +183,7 @@ func TestTenancy_NoAnswerDependsOnAnotherContactCentre(t *testing.T) {
 			"exotelToken": header("Bearer " + exotelToken), "exotelKey": header("Bearer " + exotelToken), "vonageToken": header("Bearer " + vonage[w]),
 			"clarityToken": header("Bearer " + clarity[w]), "clarityLogin": header(basic("admin", ameyoPassword)),
 			"convosoToken": func(r *drawn) { r.path += "&auth_token=" + convosoToken },
+			"session":      func(r *drawn) { r.headers = append(r.headers, "Cookie", cookies[w], "Sec-Fetch-Site", "same-origin") },
 		}
 	}
 	// A stream does not end; it has a test of its own, TestStream_HoldsNothingOfAnotherContactCentre.
@@ -199,6 +201,7 @@ func TestTenancy_NoAnswerDependsOnAnotherContactCentre(t *testing.T) {
 				continue // the process's own figures
 			}
 			for i, h := range r.headers {
+				h = strings.ReplaceAll(h, cookies[crowded], cookies[alone])
 				h = strings.ReplaceAll(h, vonage[crowded], vonage[alone])
 				r.headers[i] = strings.ReplaceAll(h, clarity[crowded], clarity[alone])
 			}

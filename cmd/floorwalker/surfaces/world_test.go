@@ -23,12 +23,13 @@ import (
 	"floorwalker/cmd/floorwalker/config"
 	"floorwalker/cmd/floorwalker/surfaces"
 	"floorwalker/query"
+	"floorwalker/query/auditlog"
 	"floorwalker/query/auth"
 	"floorwalker/query/command"
 	"floorwalker/query/floor"
 	"floorwalker/query/hub"
-	"floorwalker/query/wallboard"
 	"floorwalker/query/vonage"
+	"floorwalker/query/wallboard"
 	"floorwalker/schema"
 	"floorwalker/schema/directory"
 )
@@ -160,6 +161,7 @@ type setup struct {
 	push    bool        // by a hub of its own, whose clock goes on
 	alerts  *alertTopic // what is pushed of alerts
 	burst   int         // of the limit of requests
+	audit   *auditlog.Log
 }
 
 // newWorld has contact centre 6 and, with credentials of its own, "other".
@@ -200,7 +202,7 @@ func newWorld(t testing.TB, clock string, changes ...change) *world {
 	require.NoError(t, err)
 	set := metrics.NewSet()
 	w.app, err = query.New(query.Config{RequestsPerSecond: s.burst, Burst: s.burst}, query.Deps{Source: w.source,
-		Authenticator: authenticator, Accounts: authenticator, Commands: commands, Surfaces: append(slices.Clone(vendors), board), Set: set, Sets: []*metrics.Set{set}, Logger: logger, Now: w.now,
+		Authenticator: authenticator, Accounts: authenticator, Commands: commands, Surfaces: append(slices.Clone(vendors), board), Audit: s.audit, Set: set, Sets: []*metrics.Set{set}, Logger: logger, Now: w.now,
 		Readiness: func(context.Context) query.Readiness { return query.Readiness{} }})
 	require.NoError(t, err)
 	for _, v := range vendors {

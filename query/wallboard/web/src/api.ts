@@ -42,7 +42,6 @@ let unauthenticated = () => {}
 export const onUnauthenticated = (f: () => void) => void (unauthenticated = f)
 
 async function send(path: string, init: RequestInit = {}): Promise<Response> {
-  const sent = Date.now()
   let response: Response
   try {
     response = await fetch(path, { credentials: 'same-origin', cache: 'no-store', ...init })
@@ -50,7 +49,7 @@ async function send(path: string, init: RequestInit = {}): Promise<Response> {
     if (e instanceof DOMException && e.name === 'AbortError') throw e
     throw new Problem(0, 'no_connection', 'The server cannot be reached.')
   }
-  clockwork.serverTime(response.headers.get('Date'), sent, Date.now())
+  clockwork.serverTime(response.headers.get('Date'), Date.now())
   if (response.ok) return response
   throw await problemOf(response)
 }

@@ -1,3 +1,5 @@
+import { Component } from 'preact'
+import type { ComponentChildren } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
 
 import { clockwork, currentSession, onUnauthenticated, Problem, signOut } from './api.ts'
@@ -17,7 +19,7 @@ import { Floor } from './pages/floor.tsx'
 import { History } from './pages/history.tsx'
 import { InteractionPage } from './pages/interaction.tsx'
 import { Interactions } from './pages/interactions.tsx'
-import { Empty, Heading, Icon, Select } from './parts.tsx'
+import { Empty, Heading, Icon, Select, useDismiss } from './parts.tsx'
 import { Logo, SignIn } from './signin.tsx'
 import { useSecond, useStored, useStore } from './store.ts'
 
@@ -93,19 +95,18 @@ function Signed({ session, address, theme, setTheme, out }: { session: Session; 
   const centers = session.contact_centers
   const named = address.query.get('cc') ?? stored
   const contactCenter = centers.find(c => c.id === named) ?? centers[0]
-  const tv = address.query.has('tv') && address.page === 'floor'
+  const page = address.page || 'floor'
+  const tv = address.query.has('tv') && page === 'floor'
   useKeys(tv)
+  useAwake(tv)
   useEffect(() => {
     if (tv) root.dataset['tv'] = 'true'
     else delete root.dataset['tv']
   }, [tv])
-  useEffect(() => {
-    if (address.page === '') go('#/floor', true)
-  }, [address.page])
-  useArrival(`${address.page}/${address.id ?? ''}`)
+  useArrival(`${page}/${address.id ?? ''}`)
   const choose = (id: string) => {
     setStored(id)
-    go(hrefOf(address.page)) // what was filtered by belongs to the other one
+    go(hrefOf(page)) // what was filtered by belongs to the other one
   }
   const leave = async () => {
     try {
@@ -129,17 +130,34 @@ function Signed({ session, address, theme, setTheme, out }: { session: Session; 
   const frame: Frame = { session, contactCenter, zone: zoneOf(contactCenter), tv, query: address.query, id: address.id }
   return (
     <>
-      {!tv && <Header frame={frame} page={address.page}>{menu}</Header>}
+      {!tv && <Header frame={frame} page={page}>{menu}</Header>}
       <Banner frame={frame} />
-      <main id="main" tabIndex={-1}><PageOf key={contactCenter.id} page={address.page} frame={frame} /></main>
+      <main id="main" tabIndex={-1}>
+        <Guard key={`${contactCenter.id} ${page}`}><PageOf page={page} frame={frame} /></Guard>
+      </main>
       {tv && <button type="button" class="leave" onClick={() => go('#/floor')}><Icon name="close" /> <span>Leave TV mode</span></button>}
     </>
   )
 }
 
+/** Guard keeps a page that fails from taking the frame with it. A wall tries again by itself. */
+class Guard extends Component<{ children: ComponentChildren }, { failed: boolean }> {
+  override state = { failed: false }
+
+  static override getDerivedStateFromError = () => ({ failed: true })
+
+  override componentDidCatch(e: unknown): void {
+    console.error(e)
+    setTimeout(() => this.setState({ failed: false }), 10_000)
+  }
+
+  override render() {
+    return this.state.failed ? <p class="trouble" role="alert">This page has failed; it is tried again in a moment.</p> : this.props.children
+  }
+}
+
 function PageOf({ page, frame }: { page: string; frame: Frame }) {
   switch (page) {
-    case '':
     case 'floor':
       return <Floor frame={frame} />
     case 'agents':
@@ -170,6 +188,26 @@ function useArrival(place: string): void {
   }, [place])
 }
 
+/** useAwake keeps a wall's screen from going dark, where the browser lets it. */
+function useAwake(tv: boolean): void {
+  useEffect(() => {
+    if (!tv || !('wakeLock' in navigator)) return
+    let lock: WakeLockSentinel | undefined
+    let over = false
+    const hold = () => {
+      if (document.visibilityState !== 'visible') return
+      navigator.wakeLock.request('screen').then(l => (over ? void l.release() : void (lock = l)), () => {})
+    }
+    hold()
+    document.addEventListener('visibilitychange', hold) // it is taken away while nobody looks
+    return () => {
+      over = true
+      document.removeEventListener('visibilitychange', hold)
+      void lock?.release()
+    }
+  }, [tv])
+}
+
 /** useKeys: t begins and ends TV mode, Escape ends it, / goes to the page's search. Keys typed into fields are theirs. */
 function useKeys(tv: boolean): void {
   useEffect(() => {
@@ -189,7 +227,7 @@ function useKeys(tv: boolean): void {
   }, [tv])
 }
 
-function Header({ frame, page, children }: { frame: Frame; page: string; children: preact.ComponentChildren }) {
+function Header({ frame, page, children }: { frame: Frame; page: string; children: ComponentChildren }) {
   useStore(wire)
   const open = wire.alerts.size
   return (
@@ -201,9 +239,9 @@ function Header({ frame, page, children }: { frame: Frame; page: string; childre
       <p class="brand"><Logo /> <span class="word">Floorwalker</span></p>
       <nav aria-label="Pages">
         {pages.map(([key, name]) => (
-          <a key={key} href={`#/${key}`} aria-current={page === key ? 'page' : undefined} aria-label={key === 'alerts' && open > 0 ? `Alerts, ${open} open` : undefined}>
+          <a key={key} href={`#/${key}`} aria-current={page === key ? 'page' : undefined}>
             {name}
-            {key === 'alerts' && open > 0 && <span class="badge">{open}</span>}
+            {key === 'alerts' && open > 0 && <span class="badge">{open}<span class="unseen"> open</span></span>}
           </a>
         ))}
       </nav>
@@ -233,7 +271,7 @@ function Banner({ frame }: { frame: Frame }) {
     root.dataset['connection'] = wire.connection
     root.dataset['stale'] = String(text !== '' && wire.problems.size === 0)
   })
-  return <div class="banner" role="status" data-testid="banner">{text && <p><Icon name="warning" /> {text}</p>}</div>
+  return <div class="banner" role="status" data-testid="banner">{text && <p><Icon name="warning" />{' '}{text}</p>}</div>
 }
 
 function warning(frame: Frame): string {
@@ -258,25 +296,7 @@ function Menu({ session, contactCenter, choose, theme, setTheme, leave }: {
 }) {
   const [open, setOpen] = useState(false)
   const box = useRef<HTMLDivElement>(null)
-  useEffect(() => {
-    if (!open) return
-    const away = (e: Event) => {
-      if (!box.current?.contains(e.target as Node)) setOpen(false)
-    }
-    const escape = (e: KeyboardEvent) => {
-      if (e.key !== 'Escape') return
-      setOpen(false)
-      box.current?.querySelector('button')?.focus()
-    }
-    addEventListener('pointerdown', away)
-    addEventListener('focusin', away)
-    addEventListener('keydown', escape)
-    return () => {
-      removeEventListener('pointerdown', away)
-      removeEventListener('focusin', away)
-      removeEventListener('keydown', escape)
-    }
-  }, [open])
+  useDismiss(box, open, () => setOpen(false))
   return (
     <div class="menu" ref={box}>
       <button type="button" aria-expanded={open} aria-controls="menu" aria-label="Menu" onClick={() => setOpen(!open)}><Icon name={open ? 'close' : 'menu'} /></button>

@@ -15,14 +15,13 @@ export interface Series {
 }
 
 /** Chart draws series over time in the contact centre's zone. `times` are the beginnings of intervals of `stepMs`. */
-export function Chart({ name, times, stepMs, series, zoneName, write, from0 = true, most, steps }: {
+export function Chart({ name, times, stepMs, series, zoneName, write, most, steps }: {
   name: string
   times: number[]
   stepMs: number
   series: Series[]
   zoneName: string
   write: (value: number) => string // of the axis
-  from0?: boolean
   most?: number
   steps?: number[] // what the axis may be divided by; round decimal numbers without it
 }) {
@@ -38,15 +37,20 @@ export function Chart({ name, times, stepMs, series, zoneName, write, from0 = tr
     const bars = uPlot.paths.bars!({ size: [0.72, 60], align: 1 })
     const linear = uPlot.paths.linear!()
     const stepped = uPlot.paths.stepped!({ align: 1 })
+    const end = times[times.length - 1]! + stepMs // the last interval is as wide as the others
+    const drawn = (s: Series) => {
+      const values = s.on ? s.values.map((v, i) => (v == null ? v : v + (s.on![i] ?? 0))) : s.values
+      return [...values, s.as === 'steps' ? values[values.length - 1]! : null]
+    }
     const at = (i: number) => stepMs >= 86_400_000 ? zone.date(times[i]!, zoneName) : `${zone.date(times[i]!, zoneName)} ${zone.minute(times[i]!, zoneName)}`
     const plot = new uPlot({
       ...size(),
       tzDate: ts => uPlot.tzDate(new Date(ts * 1000), zoneName),
-      cursor: { y: false, points: { show: false } },
-      scales: { y: { range: (_u, _min, max) => [from0 ? 0 : _min, most ?? Math.max(1, (max ?? 0) * 1.08)] } },
+      cursor: { y: false, points: { show: false }, dataIdx: (u, _s, i, x) => (i > 0 && u.data[0][i]! > x ? i - 1 : i) }, // the interval that x lies in
+      scales: { x: { range: [times[0]! / 1000, end / 1000] }, y: { range: (_u, _min, max) => [0, most ?? Math.max(1, (max ?? 0) * 1.08)] } },
       legend: { live: true },
       series: [
-        { label: 'Interval', value: (_u, v, _s, i) => (v == null || i == null ? '–' : at(i)) },
+        { label: 'Interval', value: (_u, v, _s, i) => (v == null || i == null || i >= times.length ? '–' : at(i)) },
         ...series.map((s): uPlot.Series => {
           const stroke = color(s.color)
           return {
@@ -61,7 +65,7 @@ export function Chart({ name, times, stepMs, series, zoneName, write, from0 = tr
         { ...axis, space: 80, size: 36, values: (_u, splits, _i, _space, step) => splits.map(t => (step >= 86_400 || isMidnight(t * 1000, zoneName) ? zone.date(t * 1000, zoneName) : zone.minute(t * 1000, zoneName))) },
         { ...axis, size: 62, ...(steps && { incrs: steps }), values: (_u, splits) => splits.map(write) },
       ],
-    }, [times.map(t => t / 1000), ...series.map(s => (s.on ? s.values.map((v, i) => (v == null ? v : v + (s.on![i] ?? 0))) : s.values))], host)
+    }, [[...times, end].map(t => t / 1000), ...series.map(drawn)], host)
     const observer = new ResizeObserver(() => {
       const to = size()
       if (to.width !== plot.width || to.height !== plot.height) plot.setSize(to)

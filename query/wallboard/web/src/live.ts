@@ -111,6 +111,16 @@ export class Stream extends Store {
       wire.problems.set(m.topic, m.problem.detail)
       this.alive()
     })
+    source.addEventListener('end', e => {
+      const m = JSON.parse((e as MessageEvent<string>).data) as { reason: string }
+      if (m.reason === 'credential_expired') this.again() // is there another one?
+    })
+    // What was missed comes at once, if anything was; a floor on which nothing happens says nothing for a while.
+    source.onopen = () => {
+      clockwork.found()
+      wire.problems.clear()
+      this.alive()
+    }
     source.onerror = () => this.failed(source)
   }
 
@@ -180,6 +190,9 @@ export class Stream extends Store {
     )
   }
 }
+
+/** none are the topics of a page that shows nothing live but the open alerts, and whether the connection stands. */
+export const none = {}
 
 type Rows<T> = { [K in keyof T]: T[K] extends Topic<infer R> ? Table<R> : never }
 

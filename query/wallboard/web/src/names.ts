@@ -35,6 +35,10 @@ export class Names extends Store {
     this.changed()
   }
 
+  /** scope names what the scope of an alert names. */
+  scope = (kind: string, id: string): string =>
+    kind === 'queue' ? this.queue(id) : kind === 'team' ? (this.teams.get(id) ?? id) : kind === 'agent' ? this.agent(id) : id
+
   queue = (id: string | null | undefined): string => (id ? (this.queues.get(id) ?? id) : '–')
 
   agent = (id: string | null | undefined): string => {

@@ -67,7 +67,7 @@ export function Staff({ heads }: { heads: Heads }) {
   const counts = byGroup(heads)
   return (
     <div class="staff">
-      <div class="bar" aria-hidden="true">
+      <div class="shares" aria-hidden="true">
         {shown.map(({ group }) => counts[group] > 0 && <span key={group} class={`fill ${group}`} style={{ flexGrow: String(counts[group]) }} />)}
       </div>
       <ul class="heads" aria-label="Agents by status">
@@ -123,7 +123,6 @@ interface InputProps {
   onChange?: (e: { currentTarget: HTMLInputElement }) => void
   name?: string
   autocomplete?: string
-  autofocus?: boolean
   required?: boolean
   placeholder?: string
   maxLength?: number
@@ -200,6 +199,29 @@ export function useAsk<T>(key: string | null, ask: (signal: AbortSignal) => Prom
     return () => abort.abort()
   }, [key, round])
   return { ...state, again: () => next(n => n + 1) }
+}
+
+/** useDismiss closes what hangs open over the page when somebody turns to something else, or presses Escape; then the focus goes back to what opened it. */
+export function useDismiss(box: { current: HTMLElement | null }, open: boolean, close: () => void): void {
+  useEffect(() => {
+    if (!open) return
+    const away = (e: Event) => {
+      if (!box.current?.contains(e.target as Node)) close()
+    }
+    const escape = (e: KeyboardEvent) => {
+      if (e.key !== 'Escape') return
+      close()
+      box.current?.querySelector<HTMLElement>('button, summary')?.focus()
+    }
+    addEventListener('pointerdown', away)
+    addEventListener('focusin', away)
+    addEventListener('keydown', escape)
+    return () => {
+      removeEventListener('pointerdown', away)
+      removeEventListener('focusin', away)
+      removeEventListener('keydown', escape)
+    }
+  }, [open])
 }
 
 /** Heading is the page's h1, which takes the focus when the page becomes another (see the frame), and its title. */

@@ -1,4 +1,4 @@
-import { useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 
 import { Problem, signIn } from './api.ts'
 import type { Session } from './api.ts'
@@ -10,6 +10,8 @@ export function SignIn({ signedIn }: { signedIn: (session: Session) => void }) {
   const [secret, setSecret] = useState('')
   const [error, setError] = useState('')
   const [busy, setBusy] = useState(false)
+  const form = useRef<HTMLFormElement>(null)
+  useEffect(() => form.current!.querySelector('input')?.focus(), [byToken])
   const submit = async () => {
     setBusy(true)
     setError('')
@@ -22,13 +24,13 @@ export function SignIn({ signedIn }: { signedIn: (session: Session) => void }) {
   }
   return (
     <main class="signin" id="main">
-      <form aria-label="Sign in" onSubmit={e => {
+      <form ref={form} aria-label="Sign in" onSubmit={e => {
         e.preventDefault()
         void submit()
       }}>
         <p class="brand"><Logo /> Floorwalker</p>
         <Heading page="Sign in">Sign in</Heading>
-        {!byToken && <Input label="User" type="text" name="username" autocomplete="username" required autofocus value={user} onInput={e => setUser(e.currentTarget.value)} />}
+        {!byToken && <Input label="User" type="text" name="username" autocomplete="username" required value={user} onInput={e => setUser(e.currentTarget.value)} />}
         <Input key={String(byToken)} label={byToken ? 'Token' : 'Password'} name="password" type="password" autocomplete={byToken ? 'off' : 'current-password'} required value={secret} onInput={e => setSecret(e.currentTarget.value)} />
         {error && <p class="trouble" role="alert">{error}</p>}
         <button type="submit" class="primary" disabled={busy}>Sign in</button>

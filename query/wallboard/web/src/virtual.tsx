@@ -46,7 +46,7 @@ export function Scroll({ label, count, lineHeight, header, table, children, line
   const columns = lines ? Math.max(1, lines(seen.width / rem())) : 1
   const all = Math.ceil(count / columns)
   const first = Math.max(0, Math.min(Math.floor(seen.top / px) - 4, all - 1))
-  const end = Math.min(all, Math.ceil((seen.top + seen.height) / px) + 4)
+  const end = Math.min(all, Math.ceil((seen.top + Math.min(seen.height, tallest)) / px) + 4)
   return (
     <div class="scroll" ref={box} tabIndex={0} role="region" aria-label={label} data-testid="scroll">
       <div role={table ? 'table' : undefined} aria-label={table} aria-rowcount={table ? count + 1 : undefined}>
@@ -60,5 +60,24 @@ export function Scroll({ label, count, lineHeight, header, table, children, line
     </div>
   )
 }
+
+/** Sheet is a table that draws only the rows that can be seen. */
+export function Sheet({ label, count: n, kind, head, children }: {
+  label: string
+  count: number
+  kind: string
+  head: ComponentChildren
+  children: (first: number, end: number) => ComponentChildren
+}) {
+  return (
+    <div class={`sheet ${kind}`}>
+      <Scroll label={`${label}, rows`} table={label} count={n} lineHeight={2.5} header={<div class="head" role="rowgroup"><div class="row" role="row" aria-rowindex={1}>{head}</div></div>}>
+        {children}
+      </Scroll>
+    </div>
+  )
+}
+
+const tallest = 4500 // px: no screen shows more at once
 
 const rem = () => parseFloat(getComputedStyle(document.documentElement).fontSize)

@@ -4,8 +4,10 @@ import { test } from 'node:test'
 import { hrefOf, listOf, parseAddress } from '../src/lib/address.ts'
 import { agentOrder, matches, readAgent } from '../src/lib/agent.ts'
 import type { Agent } from '../src/lib/agent.ts'
+import { alertText, figureName, figureText } from '../src/lib/alert.ts'
 import { Clockwork, pauseMs } from '../src/lib/clockwork.ts'
 import { brief, clock, count, percent } from '../src/lib/duration.ts'
+import { fit } from '../src/lib/fit.ts'
 import { sum } from '../src/lib/level.ts'
 import type { ServiceLevel } from '../src/lib/level.ts'
 import { mend, parseSort, pressed, sorted, writeSort } from '../src/lib/order.ts'
@@ -13,6 +15,7 @@ import { Table, keyOf } from '../src/lib/rows.ts'
 import type { RowsMessage } from '../src/lib/rows.ts'
 import { byGroup, groupOf, statuses } from '../src/lib/status.ts'
 import { readLimits, standardLimits, tooLong, waitLevel } from '../src/lib/thresholds.ts'
+import { spanOf } from '../src/lib/span.ts'
 import { dateTime, dayStart, inputOf, known, momentOf, ofInput, shiftDays, time, wallOf, zoneName } from '../src/lib/zone.ts'
 
 const at = (text: string) => Date.parse(text)
@@ -65,12 +68,38 @@ test('the same time a week before is the same wall time', () => {
   assert.equal(shiftDays(at('2026-04-01T08:00:00Z'), 'Europe/Berlin', -7), at('2026-03-25T09:00:00Z'))
 })
 
+test('ranges are whole minutes of local days', () => {
+  const now = at('2026-03-29T13:30:20Z')
+  const span = (range: string, more = {}) => {
+    const s = spanOf({ range, from: '', to: '', interval: '', ...more }, now, 'Europe/Berlin')
+    return s && [new Date(s.from).toISOString(), new Date(s.to).toISOString(), s.interval, s.day]
+  }
+  assert.deepEqual(span('today'), ['2026-03-28T23:00:00.000Z', '2026-03-29T13:31:00.000Z', '30m', true])
+  assert.deepEqual(span('yesterday'), ['2026-03-27T23:00:00.000Z', '2026-03-28T23:00:00.000Z', '30m', true])
+  assert.deepEqual(span('7d', { interval: '5m' }), ['2026-03-22T23:00:00.000Z', '2026-03-29T13:31:00.000Z', '1h', false], '5 minutes would be too many')
+  assert.deepEqual(span('other', { from: '2026-03-29T10:00', to: '2026-03-29T12:00', interval: '5m' }), ['2026-03-29T08:00:00.000Z', '2026-03-29T10:00:00.000Z', '5m', false])
+  assert.equal(span('other', { from: '2026-03-29T12:00', to: '2026-03-29T12:00' }), null)
+})
+
 test('times are written in the zone', () => {
   assert.equal(time(at('2026-11-21T09:03:12Z'), 'Europe/Berlin'), '10:03:12')
   assert.equal(time(at('2026-11-21T23:00:00Z'), 'Europe/Berlin'), '00:00:00')
   assert.equal(dateTime(at('2026-11-20T09:03:12Z'), 'UTC', at('2026-11-21T00:00:00Z')), 'Fri 20 Nov 09:03:12')
   assert.equal(zoneName(at('2026-11-21T09:03:12Z'), 'UTC'), 'UTC')
   assert.ok(known('Europe/Berlin') && !known('Europe/Nowhere') && !known(''))
+})
+
+test('tiles fill the screen as far as they can be read', () => {
+  for (const [width, height] of [[360, 500], [1024, 700], [1920, 860], [3840, 1700], [10, 10]] as const) {
+    for (let n = 1; n < 200; n++) {
+      const { columns, rows, perPage } = fit(n, width, height)
+      assert.ok(columns >= 1 && rows >= 1 && perPage === columns * rows && perPage < n + columns, `${n} in ${width} x ${height}: ${columns} x ${rows}`)
+      assert.ok(columns === 1 || width / columns >= 300, `${n} in ${width}: ${columns} columns`)
+    }
+  }
+  assert.deepEqual(fit(1, 1920, 860), { columns: 1, rows: 1, perPage: 1 })
+  assert.equal(fit(10, 1920, 860).perPage >= 10, true, 'ten queues need no turning')
+  assert.deepEqual(fit(100, 3840, 1700).perPage, 30, 'more than that is not read from afar')
 })
 
 test('a wait is late beyond the threshold and overdue beyond twice it', () => {
@@ -209,7 +238,7 @@ test('a mended order is the order', () => {
 test('the floor’s clock goes on from the newest message and stands still without a connection', () => {
   const c = new Clockwork()
   assert.equal(c.behindMs(), null)
-  c.serverTime(new Date(1_000_000).toUTCString(), 5_000, 5_000)
+  c.serverTime(new Date(1_000_000).toUTCString(), 5_000)
   assert.equal(c.now(5_000), 1_000_500, 'the middle of the second that the header names')
   c.message(1_000_900, 5_400)
   assert.equal(c.behindMs(), 0)
@@ -219,25 +248,41 @@ test('the floor’s clock goes on from the newest message and stands still witho
   c.lost(9_000)
   c.lost(10_000)
   assert.deepEqual([c.lostAt, c.now(12_000)], [9_000, 990_900])
+  c.found()
+  assert.deepEqual([c.lostAt, c.now(12_400)], [null, 997_900])
   c.message(1_010_000, 15_000)
   assert.deepEqual([c.lostAt, c.now(15_000)], [null, 1_010_000])
 })
 
 test('dates of answers narrow the server’s time, a clock that is set is followed', () => {
   const c = new Clockwork()
-  c.serverTime(new Date(100_000).toUTCString(), 0, 0)
-  c.serverTime(new Date(101_000).toUTCString(), 900, 900)
-  assert.equal(c.serverNow(0), 100_500)
-  c.serverTime(new Date(500_000).toUTCString(), 2_000, 2_000)
-  assert.equal(c.serverNow(2_000), 500_500)
-  c.serverTime('nonsense', 0, 0)
-  c.serverTime(null, 0, 0)
-  assert.equal(c.serverNow(2_000), 500_500)
+  c.serverTime(new Date(100_000).toUTCString(), 0)
+  c.serverTime(new Date(101_000).toUTCString(), 900)
+  assert.equal(c.serverNow(0), 100_500, 'it agrees')
+  c.serverTime(new Date(101_000).toUTCString(), 200)
+  assert.equal(c.serverNow(0), 100_800, 'at least that')
+  c.serverTime(new Date(500_000).toUTCString(), 2_000)
+  assert.equal(c.serverNow(2_000), 500_000)
+  c.serverTime('nonsense', 0)
+  c.serverTime(null, 0)
+  assert.equal(c.serverNow(2_000), 500_000)
 })
 
 test('pauses grow to ten seconds', () => {
   assert.deepEqual([0, 1, 2, 9].map(n => pauseMs(n, 0.5)), [1000, 2000, 4000, 10000])
   assert.ok(pauseMs(0, 0) >= 750 && pauseMs(9, 1) <= 12_500)
+})
+
+test('alerts are said in words', () => {
+  const nameOf = (kind: string, id: string) => (kind === 'queue' ? `Queue ${id}` : id)
+  const said = { scope: { queue: ['a', 'b'] }, window: '15m', comparison: '>', metric: 'longest_wait_ms', threshold: 60_000 }
+  assert.equal(alertText(said, nameOf), 'Longest wait, Queue a and Queue b: more than 1:00')
+  assert.equal(alertText({ ...said, metric: 'service_level', scope: { channel: ['voice'] }, comparison: '<', threshold: 0.8 }, nameOf), 'Service level, voice: less than 80.0 % in 15 min')
+  assert.equal(alertText({ ...said, metric: 'agents_on_call', scope: {}, threshold: 2 }, nameOf), 'Agents on call: more than 2')
+  assert.equal(alertText({ ...said, metric: 'abandoned', scope: {}, window: 'today', threshold: 20 }, nameOf), 'Abandoned: more than 20 today')
+  for (const [key, name, text] of [['wait.p95_ms', 'Wait, 95 % within', '0:07'], ['wait', 'Wait', '0:07'], ['wait.count', 'Wait, count', '7,000'], ['occupancy', 'Occupancy', '700000.0 %'], ['talk.max', 'Talk, longest', '0:07']]) {
+    assert.deepEqual([figureName(key!), figureText(key!, 7000)], [name, text])
+  }
 })
 
 test('addresses are read as they are written', () => {

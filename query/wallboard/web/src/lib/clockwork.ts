@@ -11,14 +11,15 @@ export class Clockwork {
   private server = 0 // server's time − local time
   private sure = false
 
-  /** serverTime takes the Date header of an answer, which is cut to the second, that came between two local moments. */
-  serverTime(date: string | null, sent: number, received: number): void {
+  /** serverTime takes the Date header of an answer, which is cut to the second, that was received at a local moment. */
+  serverTime(date: string | null, received: number): void {
     const at = date === null ? NaN : Date.parse(date)
     if (Number.isNaN(at)) return
-    // The true time lies between the second and its end; what is known already is kept as far as it agrees.
+    // It is written when the answer is ready, so how long the answer took does not matter; the way here may take as long as `wayMs`.
+    // What is known already is kept as far as it agrees.
     const low = at - received
-    const high = at + 1000 - sent
-    if (!this.sure || this.server < low || this.server > high) this.server = (low + high) / 2
+    const high = at + 1000 - received + wayMs
+    this.server = this.sure ? Math.min(Math.max(this.server, low), high) : at + 500 - received
     this.sure = true
   }
 
@@ -26,6 +27,11 @@ export class Clockwork {
   message(asOf: number, local: number): void {
     this.asOf = asOf
     this.heard = local
+    this.lostAt = null
+  }
+
+  /** found: the connection stands again, though nothing has been said yet. */
+  found(): void {
     this.lostAt = null
   }
 
@@ -50,6 +56,8 @@ export class Clockwork {
     return this.sure && this.asOf !== null && this.heard !== null ? this.serverNow(this.heard) - this.asOf : null
   }
 }
+
+const wayMs = 500
 
 /** Silence after which the stream is given up: it says something every 15 s. */
 export const silenceMs = 22_000

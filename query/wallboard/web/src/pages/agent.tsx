@@ -221,16 +221,20 @@ interface Stay {
 
 const staysShown = 1000
 const minuteMs = 60_000
+const refreshMs = 15_000
 
 function Timeline({ agent, frame, at, names }: { agent: AgentWhole; frame: Frame; at: number; names: Names }) {
   const from = zone.dayStart(at, frame.zone)
   const path = pathOf(frame.contactCenter.id, `/agents/${encodeURIComponent(agent.id)}/timeline`,
     { from: new Date(from).toISOString(), limit: staysShown, fields: 'kind,since,until,duration_ms,status,reason,interaction_id,channel,queue_id' })
-  // Asked anew when the status changes, and every minute: history lies a flush behind.
-  const { value, error } = useAsk(`${path} ${agent.status_since} ${Math.floor(at / minuteMs)}`, signal => get<Page<Stay>>(path, signal))
+  // Asked anew now and then: history lies a flush behind, so the status of now is drawn from the live view.
+  const { value, error } = useAsk(`${path} ${Math.floor(at / refreshMs)}`, signal => get<Page<Stay>>(path, signal))
   const stays = value?.data ?? []
   const end = (s: Stay) => moment(s.until) ?? at
-  const statusLane: Stretch[] = stays.filter(s => s.kind === 'status').map(s => ({ from: moment(s.since)!, to: end(s), kind: groupOf(s.status ?? ''), name: statusName(s.status) }))
+  const since = moment(agent.status_since) ?? at
+  const statusLane: Stretch[] = stays.filter(s => s.kind === 'status' && moment(s.since)! < since)
+    .map(s => ({ from: moment(s.since)!, to: Math.min(end(s), since), kind: groupOf(s.status ?? ''), name: statusName(s.status) }))
+  if (agent.status !== 'logged_out') statusLane.push({ from: Math.max(since, from), to: at, kind: groupOf(agent.status), name: statusName(agent.status) })
   const work: Stretch[] = stays.filter(s => s.kind === 'interaction').map(s => ({ from: moment(s.since)!, to: end(s), kind: 'part', name: `${words(s.channel)} ${names.queue(s.queue_id)}` }))
   const lanes: Lane[] = [{ name: 'Status', stretches: statusLane }, { name: 'Interactions', stretches: work }]
   const first = Math.min(...statusLane.map(s => s.from), at)
@@ -242,7 +246,7 @@ function Timeline({ agent, frame, at, names }: { agent: AgentWhole; frame: Frame
       {value && stays.length === 0 && <Empty>Nothing today.</Empty>}
       {stays.length > 0 && (
         <>
-          <div class="pan" tabIndex={0} role="region" aria-label="Timeline, drawn">
+          <div class="pan" ref={toEnd} tabIndex={0} role="region" aria-label="Timeline, drawn">
             <Band lanes={lanes} from={begin} to={at} zoneName={frame.zone} label={`${agent.name ?? agent.id} on ${zone.fullDate(at, frame.zone)}: ${summary(stays, at)}`} />
           </div>
           <Legend />
@@ -272,6 +276,11 @@ function Timeline({ agent, frame, at, names }: { agent: AgentWhole; frame: Frame
       )}
     </section>
   )
+}
+
+// On a narrow screen the newest is what is seen first.
+const toEnd = (e: HTMLElement | null) => {
+  if (e) e.scrollLeft = e.scrollWidth
 }
 
 /** summary says in words what the band shows: how long in each status. */

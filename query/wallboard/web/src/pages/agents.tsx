@@ -1,4 +1,3 @@
-import type { ComponentChildren } from 'preact'
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 
 import { go, lists, now } from '../frame.ts'
@@ -17,7 +16,7 @@ import { useNames } from '../names.ts'
 import { Check, Choice, Empty, Heading, Icon, Input, Select, StatusChip } from '../parts.tsx'
 import type { Table } from '../lib/rows.ts'
 import { read, useSecond, write } from '../store.ts'
-import { Scroll } from '../virtual.tsx'
+import { Scroll, Sheet } from '../virtual.tsx'
 
 const columns: { field: string; name: string; firstDesc?: boolean }[] = [
   { field: 'name', name: 'Name' },
@@ -131,23 +130,6 @@ function TableView({ list, rowOf, keys, change }: { list: Agent[]; rowOf: (a: Ag
     <Sheet label="Agents" count={list.length} kind="agents" head={columns.map(c => <SortHead key={c.field} {...c} keys={keys} change={change} />)}>
       {(first, end) => list.slice(first, end).map((a, i) => <AgentRow key={a.id} row={rowOf(a)} index={first + i} />)}
     </Sheet>
-  )
-}
-
-/** Sheet is a table that draws only the rows that can be seen. */
-export function Sheet({ label, count: n, kind, head, children }: {
-  label: string
-  count: number
-  kind: string
-  head: ComponentChildren
-  children: (first: number, end: number) => ComponentChildren
-}) {
-  return (
-    <div class={`sheet ${kind}`}>
-      <Scroll label={`${label}, rows`} table={label} count={n} lineHeight={2.5} header={<div class="head" role="rowgroup"><div class="row" role="row" aria-rowindex={1}>{head}</div></div>}>
-        {children}
-      </Scroll>
-    </div>
   )
 }
 

@@ -2,16 +2,17 @@ import { get, pathOf } from '../api.ts'
 import type { Page } from '../api.ts'
 import { go, now } from '../frame.ts'
 import type { Frame } from '../frame.ts'
-import { useStream } from '../live.ts'
+import { none, useStream } from '../live.ts'
 import type { Alert } from '../live.ts'
 import { hrefOf } from '../lib/address.ts'
 import { moment } from '../lib/agent.ts'
+import { alertText, figureText } from '../lib/alert.ts'
 import { brief, clock } from '../lib/duration.ts'
 import { words } from '../lib/status.ts'
 import * as zone from '../lib/zone.ts'
+import { useNames } from '../names.ts'
 import { Empty, Heading, Icon, Select, Trouble, useAsk } from '../parts.tsx'
 import { useSecond } from '../store.ts'
-import { none } from './interactions.tsx'
 
 const since = [['24h', '24 hours'], ['7d', '7 days'], ['30d', '30 days']] as const
 const lengths: Record<string, string> = { '24h': 'now-24h', '7d': 'now-168h', '30d': 'now-720h' }
@@ -19,6 +20,7 @@ const lengths: Record<string, string> = { '24h': 'now-24h', '7d': 'now-168h', '3
 export function Alerts({ frame }: { frame: Frame }) {
   const cc = frame.contactCenter.id
   const { alerts } = useStream(cc, none)
+  const names = useNames(cc)
   useSecond()
   const at = now()
   const range = frame.query.get('since') ?? '24h'
@@ -36,12 +38,13 @@ export function Alerts({ frame }: { frame: Frame }) {
         {open.length === 0 ? <Empty>{alerts.loaded ? 'No alert is open.' : 'The alerts are being read …'}</Empty> : (
           <div class="pan" tabIndex={0} role="region" aria-label="Open alerts, rows">
             <table aria-label="Open alerts">
-              <thead><tr>{['Severity', 'Alert', 'Rule', 'Triggered', 'For'].map(h => <th key={h} scope="col">{h}</th>)}</tr></thead>
+              <thead><tr>{['Severity', 'Alert', 'Value', 'Rule', 'Triggered', 'For'].map(h => <th key={h} scope="col">{h}</th>)}</tr></thead>
               <tbody>
                 {open.map(a => (
                   <tr key={a.id} data-alert={a.id} data-state={a.state} data-severity={a.severity ?? ''}>
                     <td><Severity severity={a.severity} /></td>
-                    <td>{a.message}</td>
+                    <td title={a.message}>{alertText(a, names.scope)}</td>
+                    <td class="number" title="When it last changed">{figureText(a.metric, a.value)}</td>
                     <td>{a.rule.name ?? a.rule.id}</td>
                     <td>{time(a.triggered)}</td>
                     <td class="number">{clock(at - moment(a.since)!)}</td>
@@ -62,12 +65,13 @@ export function Alerts({ frame }: { frame: Frame }) {
         {earlier.length > 0 && (
           <div class="pan" tabIndex={0} role="region" aria-label="Earlier alerts, rows">
             <table aria-label="Earlier alerts">
-              <thead><tr>{['Severity', 'Alert', 'Rule', 'Triggered', 'Cleared', 'Lasted', 'Why it ended'].map(h => <th key={h} scope="col">{h}</th>)}</tr></thead>
+              <thead><tr>{['Severity', 'Alert', 'Value', 'Rule', 'Triggered', 'Cleared', 'Lasted', 'Why it ended'].map(h => <th key={h} scope="col">{h}</th>)}</tr></thead>
               <tbody>
                 {earlier.map(a => (
                   <tr key={a.id} data-alert={a.id} data-state={a.state} data-severity={a.severity ?? ''}>
                     <td><Severity severity={a.severity} /></td>
-                    <td>{a.message}</td>
+                    <td title={a.message}>{alertText(a, names.scope)}</td>
+                    <td class="number" title="When it last changed">{figureText(a.metric, a.value)}</td>
                     <td>{a.rule.name ?? a.rule.id}</td>
                     <td>{time(a.triggered)}</td>
                     <td>{time(a.cleared)}</td>

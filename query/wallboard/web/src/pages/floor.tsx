@@ -4,8 +4,11 @@ import { useStream, wire } from '../live.ts'
 import type { Alert, Topic } from '../live.ts'
 import { now } from '../frame.ts'
 import type { Frame } from '../frame.ts'
+import { hrefOf } from '../lib/address.ts'
 import { moment } from '../lib/agent.ts'
+import { alertText } from '../lib/alert.ts'
 import { clock, count, percent } from '../lib/duration.ts'
+import { fit } from '../lib/fit.ts'
 import { sum } from '../lib/level.ts'
 import type { ServiceLevel } from '../lib/level.ts'
 import { byText } from '../lib/order.ts'
@@ -14,6 +17,8 @@ import type { Heads } from '../lib/status.ts'
 import { severity, waitLevel } from '../lib/thresholds.ts'
 import type { Level } from '../lib/thresholds.ts'
 import * as zone from '../lib/zone.ts'
+import { useNames } from '../names.ts'
+import type { Names } from '../names.ts'
 import { Empty, Figure, Heading, Icon, LevelMark, Select, Staff } from '../parts.tsx'
 import { useSecond, useStored } from '../store.ts'
 
@@ -60,6 +65,7 @@ interface Tile extends Queue {
 
 export function Floor({ frame }: { frame: Frame }) {
   const tables = useStream(frame.contactCenter.id, topics)
+  const names = useNames(frame.contactCenter.id)
   const [order, setOrder] = useStored('floor.order', 'worst')
   useSecond()
   const at = now()
@@ -73,9 +79,9 @@ export function Floor({ frame }: { frame: Frame }) {
         {!frame.tv && <Select label="Order" value={order} options={[['worst', 'Worst first'], ['name', 'By name']]} onChange={setOrder} />}
       </div>
       <Total tiles={tiles} heads={heads} frame={frame} at={at} />
-      <Alerts />
+      <Alerts names={names} frame={frame} />
       {!tables.queues.loaded ? <Empty>The floor is being read …</Empty> : tiles.length === 0 ? <Empty>This contact centre has no queues.</Empty> : frame.tv ? <Rotation tiles={tiles} /> : (
-        <div class="tiles">{tiles.map(t => <TileView key={t.id} tile={t} />)}</div>
+        <div class="tiles">{tiles.map(t => <TileView key={t.id} tile={t} links />)}</div>
       )}
     </div>
   )
@@ -94,16 +100,19 @@ const byWorst = (a: Tile, b: Tile) =>
 // In whole multiples of the threshold, so that two queues that wait do not change places at every second.
 const over = (t: Tile) => (t.level === 'calm' ? 0 : Math.floor((t.waitMs ?? 0) / 1000 / t.threshold))
 
-function TileView({ tile: t }: { tile: Tile }) {
+/** TileView shows a queue; with links to who serves it and who waits in it. */
+function TileView({ tile: t, links }: { tile: Tile; links?: boolean }) {
   return (
     <article class={`tile ${t.level}`} aria-label={t.name} data-queue={t.id} data-level={t.level}>
       <header>
-        <h2 title={t.name}>{t.name}</h2>
+        <h2 title={t.name}>{links ? <a href={hrefOf('agents', null, { queue: t.id })}>{t.name}</a> : t.name}</h2>
         {!t.open && <span class="tag">closed</span>}
         <LevelMark level={t.level} />
       </header>
       <dl class="main">
-        <Figure name="Waiting" figure="waiting" class="big">{count(t.waiting)}</Figure>
+        <Figure name="Waiting" figure="waiting" class="big">
+          {links && t.waiting > 0 ? <a href={hrefOf('interactions', null, { state: 'waiting', queue: t.id })}>{count(t.waiting)}</a> : count(t.waiting)}
+        </Figure>
         <Figure name="Longest wait" figure="longest_wait" class={`big wait ${t.level} ${t.waitMs !== null && t.waitMs >= 3_600_000 ? 'hours' : ''}`} title={`Threshold ${t.threshold} s`}>{clock(t.waitMs)}</Figure>
       </dl>
       <dl class="more">
@@ -143,13 +152,13 @@ function Total({ tiles, heads, frame, at }: { tiles: Tile[]; heads: Heads | unde
   )
 }
 
-function Alerts() {
+function Alerts({ names, frame }: { names: Names; frame: Frame }) {
   const open = [...wire.alerts.values()].sort((a: Alert, b: Alert) => (a.triggered < b.triggered ? 1 : -1))
   if (open.length === 0) return null
   return (
     <ul class="alerts" aria-label="Open alerts">
       {open.slice(0, 4).map(a => (
-        <li key={a.id}><Icon name="alarm" /> {a.message}</li>
+        <li key={a.id} class={a.severity === 'critical' ? 'critical' : ''}><Icon name={a.severity === 'critical' ? 'alarm' : 'warning'} /> {alertText(a, names.scope)} since {zone.minute(moment(a.since)!, frame.zone)}</li>
       ))}
       {open.length > 4 && <li class="rest"><a href="#/alerts">{open.length - 4} more</a></li>}
     </ul>
@@ -183,18 +192,4 @@ function Rotation({ tiles }: { tiles: Tile[] }) {
       {pages > 1 && <p class="pages" data-testid="tv-page">{page + 1} / {pages}</p>}
     </div>
   )
-}
-
-/** fit finds columns and rows for n tiles: all of them where they stay readable, else as many as do. Tiles look best somewhat wider than high. */
-function fit(n: number, width: number, height: number): { columns: number; rows: number; perPage: number } {
-  const least = { width: Math.max(300, width / 6), height: Math.max(190, height / 5) }
-  const most = { columns: Math.max(1, Math.floor(width / least.width)), rows: Math.max(1, Math.floor(height / least.height)) }
-  let best = { columns: 1, rows: 1, perPage: 1, size: 0 }
-  for (let columns = 1; columns <= most.columns; columns++) {
-    const rows = Math.min(most.rows, Math.ceil(n / columns))
-    const perPage = columns * rows
-    const size = Math.min(n, perPage) * Math.min(width / columns, (height / rows) * 1.6)
-    if (size > best.size) best = { columns, rows, perPage, size }
-  }
-  return best
 }

@@ -1,9 +1,11 @@
+import { useRef, useState } from 'preact/hooks'
+
 import { get, pathOf } from '../api.ts'
 import type { Page } from '../api.ts'
 import { Chart } from '../chart.tsx'
 import { go, now } from '../frame.ts'
 import type { Frame } from '../frame.ts'
-import { useStream } from '../live.ts'
+import { none, useStream } from '../live.ts'
 import { hrefOf, listOf } from '../lib/address.ts'
 import { moment } from '../lib/agent.ts'
 import { clock, count, percent } from '../lib/duration.ts'
@@ -12,8 +14,8 @@ import { intervals, spanOf } from '../lib/span.ts'
 import type { Span } from '../lib/span.ts'
 import * as zone from '../lib/zone.ts'
 import { useNames } from '../names.ts'
-import { Check, Empty, Figure, Heading, Icon, Input, Select, Trouble, useAsk } from '../parts.tsx'
-import { none } from './interactions.tsx'
+import { Check, Empty, Figure, Heading, Icon, Input, Select, Trouble, useAsk, useDismiss } from '../parts.tsx'
+import { useSecond } from '../store.ts'
 
 interface Values {
   offered: number
@@ -43,6 +45,7 @@ export function History({ frame }: { frame: Frame }) {
   const cc = frame.contactCenter.id
   const names = useNames(cc)
   useStream(cc, none)
+  useSecond() // a range that ends now goes on with every minute
   const q = (name: string) => frame.query.get(name) ?? ''
   const view = {
     range: q('range') || 'today', from: q('from'), to: q('to'), interval: q('interval'), queues: frame.query.getAll('queue'), compare: q('compare') !== '0',
@@ -57,7 +60,7 @@ export function History({ frame }: { frame: Frame }) {
   return (
     <div class="page history">
       <div class="top"><Heading page="History">History</Heading></div>
-      <form class="filters" aria-label="Range" onSubmit={e => e.preventDefault()}>
+      <form class="filters" aria-label="What to show" onSubmit={e => e.preventDefault()}>
         <Select label="Range" value={view.range} options={ranges} onChange={range => change({ range, interval: '', ...(range === 'other' && asInputs(span, frame.zone)) })} />
         {view.range === 'other' && <Input label="From" type="datetime-local" value={view.from} onChange={e => change({ from: e.currentTarget.value })} />}
         {view.range === 'other' && <Input label="To" type="datetime-local" value={view.to} onChange={e => change({ to: e.currentTarget.value })} />}
@@ -88,8 +91,11 @@ const asked = (span: Span, from: number, to: number, queues: string[]) => ({
 
 function Queues({ all, chosen, change }: { all: Map<string, string>; chosen: string[]; change: (queues: string[]) => void }) {
   const said = chosen.length === 0 ? 'All queues' : chosen.length === 1 ? (all.get(chosen[0]!) ?? chosen[0]) : `${chosen.length} queues`
+  const box = useRef<HTMLDetailsElement>(null)
+  const [open, setOpen] = useState(false)
+  useDismiss(box, open, () => setOpen(false))
   return (
-    <details class="pick">
+    <details class="pick" ref={box} open={open} onToggle={e => setOpen(e.currentTarget.open)}>
       <summary>{said}</summary>
       <fieldset>
         <legend>Queues</legend>
@@ -119,7 +125,7 @@ function Found({ frame, span, queues, compare }: { frame: Frame; span: Span; que
   return (
     <>
       <Trouble error={rows.error ?? total.error ?? earlier.error} />
-      <dl class="figures totals" aria-label="All of the range">
+      <dl class="figures totals" aria-label="Totals">
         <Figure name="Offered" figure="offered">{count(sums?.offered)}</Figure>
         <Figure name="Answered" figure="answered">{count(sums?.answered)}</Figure>
         <Figure name="Abandoned" figure="abandoned">{count(sums?.abandoned)}</Figure>

@@ -3,7 +3,7 @@ import { Band } from '../band.tsx'
 import type { Lane } from '../band.tsx'
 import { lists, now } from '../frame.ts'
 import type { Frame } from '../frame.ts'
-import { useStream } from '../live.ts'
+import { none, useStream } from '../live.ts'
 import { hrefOf } from '../lib/address.ts'
 import { moment } from '../lib/agent.ts'
 import { brief, clock } from '../lib/duration.ts'
@@ -13,7 +13,7 @@ import { useNames } from '../names.ts'
 import type { Names } from '../names.ts'
 import { Empty, Heading, Icon, Trouble, useAsk } from '../parts.tsx'
 import { useSecond } from '../store.ts'
-import { none, StateChip, who } from './interactions.tsx'
+import { StateChip, who } from './interactions.tsx'
 
 interface Segment {
   state: string
@@ -157,6 +157,8 @@ interface Step {
   kind: string
 }
 
+const clockSkewMs = 500
+
 const kinds: Record<string, string> = { ringing: 'ringing', dialing: 'ringing', connected: 'busy', held: 'held', parked: 'away', wrap: 'wrap' }
 
 /** stepsOf are the stretches of an interaction's course, in order of where they happened. */
@@ -164,8 +166,12 @@ function stepsOf(i: Whole, names: Names, at: number): Step[] {
   const steps: Step[] = []
   const add = (from: string, until: string | null, where: string, what: string, kind: string) =>
     steps.push({ from: moment(from)!, to: moment(until) ?? at, open: until === null, where, what, kind })
+  const created = moment(i.created) ?? -Infinity
   for (const n of i.ivr) {
-    steps.push({ from: moment(n.time)!, to: moment(n.time)! + (n.duration_ms ?? 0), open: false, where: 'IVR', what: `${words(n.node)}${n.result ? `: ${n.result}` : ''}`, kind: 'ivr' })
+    // The event contract does not say whether a node's event comes at its begin or at its end: at the end, if it began within the interaction then.
+    const [time, length] = [moment(n.time)!, n.duration_ms ?? 0]
+    const from = time - length >= created - clockSkewMs ? time - length : time
+    steps.push({ from, to: from + length, open: false, where: 'IVR', what: `${words(n.node)}${n.result ? `: ${n.result}` : ''}`, kind: 'ivr' })
   }
   for (const v of i.visits) add(v.entered, v.left, names.queue(v.queue_id), `Waiting${v.outcome ? `, ${words(v.outcome).toLowerCase()}` : ''}`, v.outcome === 'abandoned' ? 'abandoned' : 'waiting')
   for (const a of i.agents) {

@@ -4,7 +4,7 @@ import { get, pathOf } from '../api.ts'
 import type { Page } from '../api.ts'
 import { go, lists, now } from '../frame.ts'
 import type { Frame } from '../frame.ts'
-import { useStream } from '../live.ts'
+import { none, useStream } from '../live.ts'
 import { hrefOf, listOf } from '../lib/address.ts'
 import { moment } from '../lib/agent.ts'
 import { clock, count } from '../lib/duration.ts'
@@ -14,7 +14,7 @@ import * as zone from '../lib/zone.ts'
 import { useNames } from '../names.ts'
 import { Choice, Empty, Heading, Icon, Input, Select, Trouble, useAsk } from '../parts.tsx'
 import { useSecond } from '../store.ts'
-import { Sheet } from './agents.tsx'
+import { Sheet } from '../virtual.tsx'
 
 interface Customer {
   id?: string
@@ -34,12 +34,13 @@ interface Live {
   created: number | null
   customer: string
   agent: string | null
+  waiting: boolean // in a queue, also while it rings at an agent
   folded: string
 }
 
 const open = ['ivr', 'waiting', 'dialing', 'ringing', 'connected', 'held', 'parked', 'wrap']
 const channels = ['voice', 'video', 'chat', 'message', 'email', 'task']
-const fields = 'channel,direction,queue_id,state,state_since,created,customer,primary_agent_id'
+const fields = 'channel,direction,queue_id,state,state_since,created,customer,primary_agent_id,waiting'
 
 const topics = {
   interactions: {
@@ -49,7 +50,7 @@ const topics = {
       const id = row['id'] as string
       return {
         id, channel: row['channel'] as string, direction: row['direction'] as string, queue: row['queue_id'] as string | null, state: row['state'] as string,
-        since: moment(row['state_since']), created: moment(row['created']), customer, agent: row['primary_agent_id'] as string | null,
+        since: moment(row['state_since']), created: moment(row['created']), customer, agent: row['primary_agent_id'] as string | null, waiting: row['waiting'] === true,
         folded: `${id}\n${customer}\n${(row['customer'] as Customer | null)?.phone ?? ''}`.toLowerCase(),
       }
     },
@@ -91,7 +92,7 @@ function LiveOnes({ frame }: { frame: Frame }) {
   const at = now()
   const list = useLiveOrder(interactions)
   const find = filter.find.trim().toLowerCase()
-  const seen = list.filter(i => (filter.state === '' || i.state === filter.state) && (filter.queue === '' || i.queue === filter.queue) &&
+  const seen = list.filter(i => (filter.state === '' || (filter.state === 'waiting' ? i.waiting : i.state === filter.state)) && (filter.queue === '' || i.queue === filter.queue) &&
     (filter.channel === '' || i.channel === filter.channel) && (find === '' || i.folded.includes(find)))
   return (
     <>
@@ -169,7 +170,7 @@ const pastFields = 'id,channel,direction,queue_id,state,created,connected,ended,
 
 function Past({ frame }: { frame: Frame }) {
   const names = useNames(frame.contactCenter.id)
-  useStream(frame.contactCenter.id, none) // the open alerts, and whether the connection stands
+  useStream(frame.contactCenter.id, none)
   const at = now()
   const q = (name: string) => frame.query.get(name) ?? ''
   const given = {
@@ -240,8 +241,6 @@ function Past({ frame }: { frame: Frame }) {
     </>
   )
 }
-
-export const none = {}
 
 function Pages({ first, last, total, turn }: { first: number; last: number; total: number; turn: (by: number) => void }) {
   return (

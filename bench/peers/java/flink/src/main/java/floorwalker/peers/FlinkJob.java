@@ -19,11 +19,15 @@ import org.apache.flink.connector.base.DeliveryGuarantee;
 import org.apache.flink.connector.kafka.sink.KafkaRecordSerializationSchema;
 import org.apache.flink.connector.kafka.sink.KafkaSink;
 import org.apache.flink.connector.kafka.source.KafkaSource;
+import org.apache.flink.connector.kafka.source.KafkaSourceBuilder;
 import org.apache.flink.connector.kafka.source.enumerator.initializer.OffsetsInitializer;
 import org.apache.flink.connector.kafka.source.reader.deserializer.KafkaRecordDeserializationSchema;
+import org.apache.flink.streaming.api.datastream.WindowedStream;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.streaming.api.functions.KeyedProcessFunction;
 import org.apache.flink.streaming.api.windowing.assigners.TumblingEventTimeWindows;
+import org.apache.flink.streaming.api.windowing.triggers.CountTrigger;
+import org.apache.flink.streaming.api.windowing.windows.TimeWindow;
 import org.apache.flink.util.Collector;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -32,14 +36,17 @@ import org.apache.kafka.clients.producer.ProducerRecord;
  * The job on Apache Flink: events keyed by interaction and folded, what they add keyed by queue or agent and summed in windows of a
  * minute of event time, whose results go to a topic once the watermark has passed them.
  *
- * <p>Arguments: broker, topic, results' topic, number of records, parallelism, directory for checkpoints.
+ * <p>Arguments: broker, topic, results' topic, number of records, parallelism, guarantee of the results (at-least-once, exactly-once),
+ * directory for checkpoints. A number of -1: it runs for ever, and every addition sends the window's result anew.
  */
 public final class FlinkJob {
     private FlinkJob() { }
 
     public static void main(String[] args) throws Exception {
         String broker = args[0], topic = args[1], results = args[2];
-        Marks.expect(Long.parseLong(args[3]));
+        long records = Long.parseLong(args[3]);
+        boolean live = records < 0;
+        Marks.expect(live ? Long.MAX_VALUE : records);
         Configuration conf = new Configuration();
         conf.setString("parallelism.default", args[4]);
         conf.setString("pipeline.object-reuse", "true");
@@ -47,36 +54,41 @@ public final class FlinkJob {
         conf.setString("state.backend.type", "hashmap");
         conf.setString("execution.checkpointing.interval", "10 s");
         conf.setString("execution.checkpointing.storage", "filesystem");
-        conf.setString("execution.checkpointing.dir", "file://" + args[5]);
+        conf.setString("execution.checkpointing.dir", "file://" + args[6]);
         StreamExecutionEnvironment env = StreamExecutionEnvironment.getExecutionEnvironment(conf);
 
         TypeInformation<FlinkEvent> eventType = new ValueTypeInfo<>(FlinkEvent.class);
         TypeInformation<FlinkCell> cellType = new ValueTypeInfo<>(FlinkCell.class);
-        KafkaSource<FlinkEvent> source = KafkaSource.<FlinkEvent>builder()
+        KafkaSourceBuilder<FlinkEvent> source = KafkaSource.<FlinkEvent>builder()
                 .setBootstrapServers(broker)
                 .setTopics(topic)
                 .setGroupId(results)
                 .setStartingOffsets(OffsetsInitializer.earliest())
-                .setBounded(OffsetsInitializer.latest())
                 .setDeserializer(new Decoder(eventType))
                 .setProperty("max.poll.records", "5000")
-                .setProperty("max.partition.fetch.bytes", "4194304")
-                .build();
+                .setProperty("max.partition.fetch.bytes", "4194304");
+        if (!live) {
+            source.setBounded(OffsetsInitializer.latest());
+        }
         KafkaSink<FlinkCell> sink = KafkaSink.<FlinkCell>builder()
                 .setBootstrapServers(broker)
                 .setRecordSerializer(new Encoder(results))
-                .setDeliveryGuarantee(DeliveryGuarantee.AT_LEAST_ONCE)
-                .setProperty("linger.ms", "100")
+                .setDeliveryGuarantee(args[5].equals("exactly-once") ? DeliveryGuarantee.EXACTLY_ONCE : DeliveryGuarantee.AT_LEAST_ONCE)
+                .setTransactionalIdPrefix(results)
+                .setProperty("transaction.timeout.ms", "60000")
+                .setProperty("linger.ms", live ? "5" : "100")
                 .setProperty("batch.size", "262144")
                 .setProperty("compression.type", "lz4")
                 .build();
-        env.fromSource(source, WatermarkStrategy.<FlinkEvent>forMonotonousTimestamps().withTimestampAssigner((e, t) -> e.time), "events")
+        WindowedStream<FlinkCell, String, TimeWindow> minutes = env.fromSource(source.build(), WatermarkStrategy.<FlinkEvent>forMonotonousTimestamps().withTimestampAssigner((e, t) -> e.time), "events")
                 .keyBy(e -> e.key, Types.STRING)
                 .process(new Fold(), cellType)
                 .keyBy(c -> c.key, Types.STRING)
-                .window(TumblingEventTimeWindows.of(Duration.ofMinutes(1)))
-                .aggregate(new Sum(), cellType, cellType)
-                .sinkTo(sink);
+                .window(TumblingEventTimeWindows.of(Duration.ofMinutes(1)));
+        if (live) {
+            minutes.trigger(CountTrigger.of(1));
+        }
+        minutes.aggregate(new Sum(), cellType, cellType).sinkTo(sink);
         env.execute("queue minutes");
         Marks.say("done");
         System.exit(0); // the local cluster's threads are in no hurry

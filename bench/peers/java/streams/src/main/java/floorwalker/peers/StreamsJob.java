@@ -39,7 +39,8 @@ import org.apache.kafka.streams.state.WindowStore;
  *
  * <p>Arguments: broker, topic, results' topic, number of records, store (rocksdb, memory), guarantee (at_least_once,
  * exactly_once_v2), commit interval in ms, path (dsl: the sums are a windowed aggregate of the DSL, behind a repartition topic; local:
- * they are a window store beside the fold, since a contact centre is in one partition), threads, directory for state.
+ * they are a window store beside the fold, since a contact centre is in one partition), threads, directory for state. A number of
+ * records of -1: it runs for ever.
  */
 public final class StreamsJob {
     /** Partitions drift apart in event time when months are replayed; what comes after the grace is lost. */
@@ -53,7 +54,9 @@ public final class StreamsJob {
 
     public static void main(String[] args) throws Exception {
         String broker = args[0], topic = args[1], results = args[2];
-        Marks.expect(Long.parseLong(args[3]));
+        long records = Long.parseLong(args[3]);
+        boolean live = records < 0;
+        Marks.expect(live ? Long.MAX_VALUE : records);
         boolean memory = args[4].equals("memory"), local = args[7].equals("local");
         Properties p = new Properties();
         p.put(StreamsConfig.APPLICATION_ID_CONFIG, results);
@@ -72,7 +75,7 @@ public final class StreamsJob {
         p.put(StreamsConfig.consumerPrefix(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG), "earliest");
         p.put(StreamsConfig.consumerPrefix(ConsumerConfig.MAX_POLL_RECORDS_CONFIG), 5000);
         p.put(StreamsConfig.consumerPrefix(ConsumerConfig.MAX_PARTITION_FETCH_BYTES_CONFIG), 4 << 20);
-        p.put(StreamsConfig.producerPrefix(ProducerConfig.LINGER_MS_CONFIG), 100);
+        p.put(StreamsConfig.producerPrefix(ProducerConfig.LINGER_MS_CONFIG), live ? 5 : 100);
         p.put(StreamsConfig.producerPrefix(ProducerConfig.BATCH_SIZE_CONFIG), 256 << 10);
         p.put(StreamsConfig.producerPrefix(ProducerConfig.COMPRESSION_TYPE_CONFIG), "lz4");
         p.put(StreamsConfig.producerPrefix(ProducerConfig.TRANSACTION_TIMEOUT_CONFIG), 60_000);

@@ -1,0 +1,269 @@
+package suite
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"floorwalker/bench/load"
+)
+
+// Freshness: lines "rest" and "sse" by rate, with p50_ms, p99_ms, p999_ms, max_ms, samples, missing; and "feed" with the events a second
+// that were produced, how late the producer itself was at most, and the CPU seconds a second of Floorwalker, ClickHouse and the bench.
+const (
+	byREST = "rest"
+	bySSE  = "sse"
+	feeds  = "feed"
+)
+
+const (
+	centersPerLane  = 2
+	probesPerSecond = 5.0 // of each agent that is watched
+	streamsPerLane  = 5
+	pollEvery       = time.Millisecond
+	warmUp          = 3 * time.Second
+	grace           = 2 * time.Second // for the last changes
+)
+
+// watchers see the probes' changes by one way each.
+type watchers struct {
+	node  *node
+	rest  []*probe
+	sse   []*probe
+	conns []net.Conn
+	wait  sync.WaitGroup
+	stop  context.CancelFunc
+}
+
+func (r *run) freshness(ctx context.Context) error {
+	names := spread(centersPerLane)
+	var all []string
+	for _, n := range names {
+		all = append(all, n...)
+	}
+	s, err := r.newSite(ctx, "freshness", partitions, all, "")
+	if err != nil {
+		return err
+	}
+	defer s.remove(context.WithoutCancel(ctx))
+	n, err := s.start()
+	if err != nil {
+		return err
+	}
+	defer n.stop()
+	if err := n.ready(ctx); err != nil {
+		return err
+	}
+	f := &feed{broker: r.servers.kafka.Addr(), topic: s.topic()}
+	w := &watchers{node: n}
+	for p, names := range names {
+		stream, err := load.NewStream(load.Config{Agents: r.FreshAgents, Seed: uint64(100 * (p + 1)), Start: time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)}, names...)
+		if err != nil {
+			return err
+		}
+		if err := s.tell(ctx, stream.Directory()); err != nil {
+			return err
+		}
+		l := &lane{stream: stream, last: map[string]int64{}, id: fmt.Sprint("f", p)}
+		for i := range streamsPerLane + 1 {
+			pr := &probe{center: names[0], agent: fmt.Sprintf("probe-%d-%d", p, i)}
+			l.probes = append(l.probes, pr)
+			if i == 0 {
+				w.rest = append(w.rest, pr)
+			} else {
+				w.sse = append(w.sse, pr)
+			}
+		}
+		f.lanes = append(f.lanes, l)
+	}
+	clean()
+	if err := f.logIn(ctx); err != nil {
+		return err
+	}
+	if err := n.live(ctx); err != nil {
+		return err
+	}
+	if err := w.begin(ctx); err != nil {
+		return err
+	}
+	defer w.end()
+	for _, rate := range r.Rates {
+		if err := r.freshAt(ctx, rate, f, w); err != nil {
+			return fmt.Errorf("%d events/s: %w", rate, err)
+		}
+	}
+	return nil
+}
+
+func (r *run) freshAt(ctx context.Context, rate int, f *feed, w *watchers) error {
+	r.say("  %d events/s for %s", rate, r.RateFor+warmUp)
+	from := time.Now().Add(warmUp)
+	for _, p := range slices.Concat(w.rest, w.sse) {
+		p.begin(from)
+	}
+	own, err := ownCPU()
+	if err != nil {
+		return err
+	}
+	node, store, began := cpuOf(w.node.cmd.Process.Pid), cpuOf(r.servers.store.PID()), time.Now()
+	made, err := f.run(ctx, rate, probesPerSecond, warmUp+r.RateFor)
+	if err != nil {
+		return errors.Join(err, w.node.running())
+	}
+	took := time.Since(began).Seconds()
+	ownTo, err := ownCPU()
+	if err != nil {
+		return err
+	}
+	labels := map[string]string{"rate": fmt.Sprint(rate)}
+	if err := r.add(Line{Part: Freshness, Name: feeds, Labels: labels, Values: map[string]float64{"events": float64(made.events), "per_s": made.rate,
+		"late_ms": ms(made.slowest), "cpus": (cpuOf(w.node.cmd.Process.Pid) - node).Seconds() / took,
+		"store_cpus": (cpuOf(r.servers.store.PID()) - store).Seconds() / took, "bench_cpus": (ownTo - own).Seconds() / took,
+		"memory_bytes": float64(residentOf(w.node.cmd.Process.Pid))}}); err != nil {
+		return err
+	}
+	if err := sleepUntil(ctx, time.Now().Add(grace)); err != nil {
+		return err
+	}
+	for name, probes := range map[string][]*probe{byREST: w.rest, bySSE: w.sse} {
+		var seen []time.Duration
+		missing := 0
+		for _, p := range probes {
+			s, m := p.take()
+			seen, missing = append(seen, s...), missing+m
+		}
+		values := latencies(seen)
+		values["missing"] = float64(missing)
+		if err := r.add(Line{Part: Freshness, Name: name, Labels: labels, Values: values}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+// latencies sums durations up.
+func latencies(all []time.Duration) map[string]float64 {
+	n := len(all)
+	if n == 0 {
+		return map[string]float64{"samples": 0}
+	}
+	slices.Sort(all)
+	at := func(q float64) float64 { return ms(all[min(n-1, int(q*float64(n)))]) }
+	return map[string]float64{"samples": float64(n), "p50_ms": at(0.5), "p99_ms": at(0.99), "p999_ms": at(0.999), "max_ms": ms(all[n-1])}
+}
+
+// begin lets them watch.
+func (w *watchers) begin(ctx context.Context) error {
+	ctx, w.stop = context.WithCancel(ctx)
+	host := strings.TrimPrefix(w.node.url, "http://")
+	for _, p := range w.rest {
+		w.wait.Go(func() { poll(ctx, host, p) })
+	}
+	for _, p := range w.sse {
+		conn, in, err := subscribe(host, p)
+		if err != nil {
+			w.end()
+			return err
+		}
+		w.conns = append(w.conns, conn)
+		w.wait.Go(func() { readStream(in, p) })
+	}
+	return nil
+}
+
+func (w *watchers) end() {
+	w.stop()
+	for _, c := range w.conns {
+		_ = c.Close()
+	}
+	w.wait.Wait()
+}
+
+const sinceMark = `"status_since":"`
+
+// sinceIn is the last status_since of a text.
+func sinceIn(text []byte) (int64, bool) {
+	i := bytes.LastIndex(text, []byte(sinceMark))
+	if i < 0 {
+		return 0, false
+	}
+	value, _, _ := bytes.Cut(text[i+len(sinceMark):], []byte{'"'})
+	at, err := time.Parse(time.RFC3339Nano, string(value))
+	return at.UnixMilli(), err == nil
+}
+
+// poll asks for the agent from when a change was due until it shows.
+func poll(ctx context.Context, host string, p *probe) {
+	client := &fasthttp.HostClient{Addr: host, MaxConns: 1}
+	defer client.CloseIdleConnections()
+	req, resp := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
+	defer func() { fasthttp.ReleaseRequest(req); fasthttp.ReleaseResponse(resp) }()
+	req.SetRequestURI("http://" + host + "/api/v1/contact-centers/" + p.center + "/agents/" + p.agent)
+	req.Header.Set("Authorization", "Bearer "+token)
+	for {
+		if sleepUntil(ctx, time.Now().Add(pollEvery)) != nil {
+			return
+		}
+		if c, waits := p.next(); !waits || time.Now().Before(c.due) {
+			continue
+		}
+		if client.Do(req, resp) != nil || resp.StatusCode() != fasthttp.StatusOK {
+			continue
+		}
+		if since, ok := sinceIn(resp.Body()); ok {
+			p.saw(since, time.Now())
+		}
+	}
+}
+
+// subscribe opens a stream of the agent and waits for its state.
+func subscribe(host string, p *probe) (net.Conn, *bufio.Reader, error) {
+	conn, err := net.DialTimeout("tcp", host, 10*time.Second)
+	if err != nil {
+		return nil, nil, err
+	}
+	_, err = fmt.Fprintf(conn, "GET /api/v1/contact-centers/%s/stream?topics=agents&interval_ms=50&agents.id=%s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\n\r\n",
+		p.center, p.agent, host, token)
+	if err != nil {
+		return nil, nil, errors.Join(err, conn.Close())
+	}
+	in := bufio.NewReaderSize(conn, 64<<10)
+	_ = conn.SetReadDeadline(time.Now().Add(30 * time.Second))
+	for {
+		line, err := in.ReadString('\n')
+		if err != nil {
+			return nil, nil, errors.Join(fmt.Errorf("stream of %s: %w: %s", p.agent, err, line), conn.Close())
+		}
+		if strings.Contains(line, " 40") && strings.HasPrefix(line, "HTTP/1.1") {
+			rest, _ := io.ReadAll(io.LimitReader(in, 500))
+			return nil, nil, errors.Join(fmt.Errorf("stream of %s: %s%s", p.agent, line, rest), conn.Close())
+		}
+		if strings.HasPrefix(line, "data: ") {
+			return conn, in, conn.SetReadDeadline(time.Time{})
+		}
+	}
+}
+
+func readStream(in *bufio.Reader, p *probe) {
+	for {
+		line, err := in.ReadBytes('\n')
+		if err != nil {
+			return
+		}
+		if since, ok := sinceIn(line); ok {
+			p.saw(since, time.Now())
+		}
+	}
+}
