@@ -189,6 +189,9 @@ func TestErase_NothingOfTheCustomerIsLeft_AndNothingElseChanges(t *testing.T) {
 	require.Positive(t, done.Checkpoints)
 	require.True(t, done.Clean(), "%v", done)
 	require.Empty(t, s.found(""))
+	var twice uint64
+	require.NoError(t, s.conn.QueryRow(context.Background(), "SELECT count() FROM (SELECT 1 FROM checkpoints GROUP BY topic, partition, epoch, offset, chunk HAVING count() > 1)").Scan(&twice))
+	require.Zero(t, twice, "what was packed anew takes the place of the old one, on disk too")
 	require.Equal(t, hashes, s.hashes(nil), "counts, times and agents are what they were")
 	require.Equal(t, rest, s.hashes(others), "and so is everything of other customers")
 	var n uint64
@@ -265,9 +268,19 @@ func TestErase_ConversationsThatGoOn_AreTold(t *testing.T) {
 	require.False(t, r.Clean())
 	require.Empty(t, s.found(""))
 
+	// It has ended long ago, but its agent is still at it: only the checkpoint knows.
+	for n, say := range []struct{ kind, data string }{{"created", `{"channel":"voice","direction":"inbound","customer":{"id":5}}`}, {"queued", `{"queue_id":"q1"}`},
+		{"connected", `{"agent_id":"a1"}`}, {"wrap_started", `{"agent_id":"a1"}`}, {"ended", `{"reason":"completed"}`}} {
+		l.add(happening{cc: "6", kind: "interaction." + say.kind, subject: "wrap", data: say.data, t: morning + int64(n) + 1, id: "w" + say.kind})
+	}
+	l.add(happening{cc: "6", kind: "agent.login", subject: "z", data: `{}`, t: morning + 5*hour, id: "later"})
+	s.once()
+	r = s.erase(func(c *erase.Config) { c.Whom = nil })
+	require.Equal(t, []string{"wrap"}, r.Held)
+
 	// The newest checkpoint may be older than the interaction.
-	l.add(happening{cc: "6", kind: "interaction.created", subject: "just now", data: `{"channel":"voice","direction":"inbound","customer":{"id":5}}`, t: morning + 2, id: "3"},
-		happening{cc: "6", kind: "interaction.ended", subject: "just now", data: `{"reason":"abandoned"}`, t: morning + 3, id: "4"})
+	l.add(happening{cc: "6", kind: "interaction.created", subject: "just now", data: `{"channel":"voice","direction":"inbound","customer":{"id":5}}`, t: morning + 5*hour + 2, id: "3"},
+		happening{cc: "6", kind: "interaction.ended", subject: "just now", data: `{"reason":"abandoned"}`, t: morning + 5*hour + 3, id: "4"})
 	s.once()
 	s.exec("TRUNCATE TABLE checkpoints")
 	r = s.erase(func(c *erase.Config) { c.Whom = nil })

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -13,6 +14,9 @@ import (
 
 // linger is how long events wait for others of their partition, as with Kafka's own clients since 4.0.
 const linger = 5 * time.Millisecond
+
+// forgetEvery is how many events lie between two looks at what need not be known any more.
+const forgetEvery = 50_000
 
 // lane is a partition's part of a feed: centres whose key leads there.
 type lane struct {
@@ -183,10 +187,9 @@ func (l *lane) record(ev *schema.Event, due time.Time) load.Record {
 	ev.ID = fmt.Sprint(l.id, "-", l.sent)
 	key := ev.ContactCenter + "/" + ev.Subject
 	ev.Time = max(due.UnixMilli(), l.last[key]+1)
-	if ev.Type == schema.InteractionEnded || ev.Type == schema.InteractionWrapEnded {
-		delete(l.last, key)
-	} else {
-		l.last[key] = ev.Time
+	l.last[key] = ev.Time
+	if l.sent%forgetEvery == 0 { // what lies behind keeps nothing apart any more
+		maps.DeleteFunc(l.last, func(_ string, at int64) bool { return at < due.UnixMilli() })
 	}
 	return load.Record{Arrival: ev.Time, Center: ev.ContactCenter, Value: schema.AppendStructured(nil, ev)}
 }

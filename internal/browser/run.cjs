@@ -41,7 +41,7 @@ async function run(scenarios) {
 
 async function openPage(browser, pages, options = {}, argument) {
   const { tolerate = [], ...rest } = options
-  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: 'en-GB', timezoneId: 'America/Lima', reducedMotion: 'reduce', ...rest })
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: 'en-GB', timezoneId: 'Asia/Kathmandu', reducedMotion: 'reduce', ...rest })
   context.setDefaultTimeout(patienceMs)
   const page = await context.newPage()
   const faults = []

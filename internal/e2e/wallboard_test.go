@@ -28,7 +28,8 @@ func TestWallboard_InARealBrowser(t *testing.T) {
 	requireEngine(t)
 	b := requireBrowser(t)
 	f := startDemo(t, t.TempDir(), "--no-simulator")
-	f.beginWallboardDay()
+	zone := busyZone(time.Now()) // far from midnight: what is of the last hour is of today
+	f.beginWallboardDay(zone)
 	way, err := proxy.New()
 	require.NoError(t, err)
 	defer way.Close()
@@ -36,7 +37,7 @@ func TestWallboard_InARealBrowser(t *testing.T) {
 	stage := httptest.NewServer(f.stage(way))
 	defer stage.Close()
 	runScenarios(t, b, scenarios, map[string]any{"url": "http://" + way.Addr(), "stage": stage.URL, "users": f.Users, "tokens": f.Tokens,
-		"contact_center": f.ContactCenter})
+		"contact_center": f.ContactCenter, "zone": zone})
 }
 
 // Pictures for the documentation, of the floor that the demo invents.
@@ -129,14 +130,14 @@ func (f *floor) stage(way *proxy.Proxy) http.Handler {
 }
 
 // beginWallboardDay gives the floor what its pages show: two queues, two teams, sixty agents, calls of the last hour, and two that wait.
-func (f *floor) beginWallboardDay() {
+func (f *floor) beginWallboardDay(zone string) {
 	f.t.Helper()
 	now := time.Now()
 	var day []event
 	entity := func(kind, id string, data map[string]any) {
 		day = append(day, goodEvent(f.ContactCenter, "cc.directory."+kind, id, now, data))
 	}
-	entity("contact_center", f.ContactCenter, map[string]any{"name": "Harbour", "time_zone": "Asia/Tokyo"})
+	entity("contact_center", f.ContactCenter, map[string]any{"name": "Harbour", "time_zone": zone})
 	entity("business_unit", "bu", map[string]any{"name": "Unit"})
 	entity("team", "north", map[string]any{"name": "North", "business_unit_id": "bu", "queue_ids": []string{"sales"}})
 	entity("team", "south", map[string]any{"name": "South", "business_unit_id": "bu", "queue_ids": []string{"support"}})
