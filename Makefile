@@ -13,7 +13,7 @@ VULNDB      ?= https://vuln.go.dev
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: ## fetch everything that building, the demo and the tests need (once)
@@ -44,9 +44,23 @@ DURATION ?= 30m
 soak: ## simulator, workers and a replica under random faults for DURATION (30m), then audit and a report
 	FLOORWALKER_SOAK=$(DURATION) $(GO) test -count=1 -timeout 24h -v -run 'TestSoak$$' ./internal/faults
 
+# QUICK=1: three minutes, orders of magnitude. DOCS=1: docs/benchmarks.md and docs/capacity.md get the tables and plots, too.
+QUICK ?=
+DOCS  ?=
+
 .PHONY: bench
-bench: ## micro-benchmarks of all packages
+bench: ## throughput, growth, freshness, answers, recovery, peers (half an hour), into data/bench; QUICK=1, DOCS=1
+	$(GO) run ./bench/run $(if $(QUICK),--quick) $(if $(DOCS),--docs docs)
+
+.PHONY: bench-micro
+bench-micro: ## micro-benchmarks of all packages
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+BASE ?=
+
+.PHONY: bench-compare
+bench-compare: ## chosen micro-benchmarks of the revision BASE against the working directory, by benchstat
+	$(GO) run ./bench/revisions --base "$(BASE)"
 
 # PEERS names some of them (flink-1,clickhouse, see `go run ./bench/compare --help`); empty: all.
 PEERS  ?=

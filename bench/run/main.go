@@ -41,6 +41,7 @@ func main() {
 type flags struct {
 	suite.Options
 	rounds, events int
+	agents, rates  []int
 	quick, tiny    bool
 	docs, from     string
 }
@@ -67,6 +68,8 @@ func command() *cobra.Command {
 	p.StringSliceVar(&f.Parts, "parts", nil, "which ones; all if not said")
 	p.IntVar(&f.rounds, "rounds", 0, "how often throughput and the peers are measured (5; quick: 1), growth and recovery at most 3 times")
 	p.IntVar(&f.events, "events", 0, "of a round of throughput (500,000; quick: 100,000)")
+	p.IntSliceVar(&f.agents, "agents", nil, "in all, that growth goes through (1000,10000,100000,1000000)")
+	p.IntSliceVar(&f.rates, "rates", nil, "events a second that freshness goes through (1000,10000,25000,50000)")
 	p.BoolVar(&f.quick, "quick", false, "small sizes: shows that all works, and orders of magnitude")
 	p.BoolVar(&f.tiny, "tiny", false, "sizes that say nothing")
 	_ = p.MarkHidden("tiny") // for trying the command itself
@@ -114,6 +117,12 @@ func (f *flags) lines(ctx context.Context) ([]suite.Line, error) {
 	}
 	if f.events > 0 {
 		f.Events = f.events
+	}
+	if len(f.agents) > 0 {
+		f.GrowAgents, f.Centers = f.agents, nil
+	}
+	if len(f.rates) > 0 {
+		f.Rates = f.rates
 	}
 	if err := os.MkdirAll(f.Dir, 0o755); err != nil {
 		return nil, err

@@ -49,7 +49,7 @@ func (r *report) capacity() string {
 	t.row("events a second and core, all of the core", rounded(1e6/n.worker), rounded(1e6/n.replica), rounded(1e6/n.store))
 	t.row("agents at work per core", rounded(agents(n.worker)), rounded(agents(n.replica)), rounded(agents(n.store)))
 	t.row("agents at work per GiB of memory", rounded((1<<30)/n.workerMem/gcTimes), rounded((1<<30)/n.replicaMem/gcTimes), missing)
-	t.row("agents at work per TB of disk", missing, missing, rounded(1e12/(n.disk()/1)))
+	t.row("agents at work per TB of disk", missing, missing, rounded(1e12/n.disk()))
 	b.WriteString(t.String() + "\n")
 	b.WriteString("Each replica carries all agents; workers and their partitions share them out.\n\n")
 	b.WriteString("## Example: 100,000 agents at work\n\n")
@@ -62,12 +62,12 @@ It takes for granted:
 - an event costs as much as measured, times %.2f, which is what it grew by up to %s agents at work in one process;
 - agents and events are spread over many partitions, and no contact centre is larger than what one partition carries: the contact centre is
   the key, and a partition is folded by one core. With half of a core's time at peaks that is %s agents at work;
-- a replica holds all contact centres. Where one machine is not to hold that many, give replicas contact centres of their own by topic;
+- a replica holds all contact centres of its topic. Where one machine is not to hold that many, run several Floorwalkers with a topic each;
 - ClickHouse's share is measured on one server. A cluster of more spreads inserts and merges by contact centre and does them as often
   as it has copies;
 - queries come on top: what one costs is under [answers](benchmarks.md#answers);
 - the floor is the simulator's: %s events of an agent and hour. Yours says how many by `+"`floorwalker_ingest_records_total`"+`; everything here is in proportion.
-`, max(1, n.growth), rounded(n.most), rounded(agents(n.worker)), rounded(n.eventsPerHour))
+`, max(1, n.growth), count(n.most), count(agents(n.worker)), rounded(n.eventsPerHour))
 	return b.String()
 }
 

@@ -64,6 +64,14 @@ func rounded(v float64) string {
 	return s
 }
 
+// count writes a whole number.
+func count(v float64) string {
+	if v < 1000 {
+		return strconv.FormatFloat(v, 'f', 0, 64)
+	}
+	return rounded(v)
+}
+
 // size writes bytes.
 func size(v float64) string {
 	for _, unit := range []string{"B", "KiB", "MiB", "GiB"} {

@@ -32,7 +32,7 @@ type Machine struct {
 const machineName = "machine"
 
 func (r *run) noteMachine(ctx context.Context) error {
-	m := Machine{Date: time.Now().UTC().Truncate(time.Second), CPU: fieldOf("/proc/cpuinfo", "model name"), CPUs: runtime.NumCPU(), System: systemName(), Load: loadAverage(),
+	m := Machine{Date: time.Now().UTC().Truncate(time.Second), CPU: fieldOf("/proc/cpuinfo", "model name"), CPUs: runtime.NumCPU(), System: systemName(), Load: r.load,
 		Commit: commit(ctx), Size: r.Size, Command: r.Command, Versions: map[string]string{"Go": strings.TrimPrefix(runtime.Version(), "go")}}
 	if m.CPU == "" {
 		m.CPU = runtime.GOARCH

@@ -42,7 +42,7 @@ const (
 		"The real day is a bank's call log, repeated day after day with new ids\nin 8 centres. Garbage is collected as seldom as the program does."
 	growthAbout = "Cost of an event and memory of an agent, by how many agents and contact centres there are in all. Counted are events after all agents have\nlogged in, which come from another process. " +
 		"*At work* are those that have logged in; memory is what can be reached (Go's heap), per agent at\nwork, events of the last hour included; a process takes up to four times as much " +
-		"where the machine has it to spare."
+		"where the machine has it to spare. Events come as fast as they are taken:\na flush then holds many events of each of few agents, whose rows fall together, and single events of many agents, whose rows do not."
 	freshnessAbout = "From when an event was due to when a client has it: the producer's lingering (5 ms, as Kafka's clients have), Kafka, Floorwalker and HTTP\nincluded. Load is open: " +
 		"events are due at their times whatever becomes of those before, and a stall is seen by all that it delays. One `serve`\nprocess with both roles, Kafka, ClickHouse, the producer and the clients share the machine. " +
 		"*REST* asks for an agent every millisecond from\nwhen a change was due; *SSE* is a stream of one agent that changes five times a second, at the shortest interval (50 ms)."
@@ -142,7 +142,7 @@ func (r *report) growth() string {
 		return ""
 	}
 	names := []string{folding, working, viewing}
-	t := newTable("agents", "centres", "at work", "decode, engine: µs", "worker: µs", "replica: µs", "engine's memory", "worker's", "replica's")
+	t := newTable("agents", "centres", "at work", "decode, engine: µs", "worker: µs", "replica: µs", "rows of an event", "engine's memory", "worker's", "replica's")
 	costs, memory := map[string][]plot.Point{}, map[string][]plot.Point{}
 	for _, agents := range labels(all, "agents") {
 		for _, centers := range labels(all, "centers") {
@@ -150,7 +150,7 @@ func (r *report) growth() string {
 			if len(lines) == 0 {
 				continue
 			}
-			cells := []string{rounded(amount(agents)), rounded(amount(centers)), rounded(amount(lines[0].Labels["at_work"]))}
+			cells := []string{count(amount(agents)), count(amount(centers)), count(amount(lines[0].Labels["at_work"]))}
 			for _, name := range names {
 				f := over(r.grownBy(name, agents, centers), cost)
 				cells = append(cells, f.text(rounded))
@@ -158,6 +158,7 @@ func (r *report) growth() string {
 					costs[name] = append(costs[name], point(amount(agents), f))
 				}
 			}
+			cells = append(cells, over(r.grownBy(working, agents, centers), perEvent("rows")).short(rounded))
 			for _, name := range names {
 				f := perAgent(r.grownBy(name, agents, centers))
 				cells = append(cells, f.short(size))
@@ -202,7 +203,7 @@ func (r *report) freshnessText() string {
 	lines := map[string][]plot.Point{}
 	for _, rate := range labels(all, "rate") {
 		one := func(name, v string) figure { return over(r.where(Freshness, name, "rate", rate), value(v)) }
-		cells := []string{rounded(amount(rate))}
+		cells := []string{count(amount(rate))}
 		for _, way := range []string{byREST, bySSE} {
 			for _, q := range []string{"p50", "p99", "p999"} {
 				cells = append(cells, one(way, q+"_ms").short(rounded))
@@ -257,7 +258,7 @@ func (r *report) answersText() string {
 			cells := []string{name, rate}
 			for _, i := range ingests {
 				one := func(v string) figure { return over(r.where(Answers, name, "rate", rate, "ingest", i), value(v)) }
-				cells = append(cells, one("p50_ms").short(rounded), one("p99_ms").short(rounded), one("cpu_ms").short(rounded), one("failed").short(rounded))
+				cells = append(cells, one("p50_ms").short(rounded), one("p99_ms").short(rounded), one("cpu_ms").short(rounded), one("failed").short(count))
 				if f := one("p99_ms"); f.n > 0 && i == busiest {
 					plots[kind][name] = append(plots[kind][name], plot.Point{X: amount(rate), Y: f.median})
 				}
@@ -287,8 +288,8 @@ func (r *report) recoveryText() string {
 	var live, past []plot.Point
 	for _, agents := range labels(all, "agents") {
 		one := func(v string) figure { return over(r.where(Recovery, killed, "agents", agents), value(v)) }
-		t.row(rounded(amount(agents)), one("serve_s").text(rounded), one("live_s").text(rounded), one("history_s").text(rounded),
-			one("events").short(rounded)+", "+one("backlog").short(rounded), one("memory_bytes").short(size))
+		t.row(count(amount(agents)), one("serve_s").text(rounded), one("live_s").text(rounded), one("history_s").text(rounded),
+			one("events").short(count)+", "+one("backlog").short(count), one("memory_bytes").short(size))
 		live, past = append(live, point(amount(agents), one("live_s"))), append(past, point(amount(agents), one("history_s")))
 	}
 	return t.String() + "\n" + r.image("recovery", "Time to recover against the number of agents", plot.Chart{Title: "From a start after kill -9 to caught up", X: "agents of the partition", Y: "s", LogX: true,

@@ -61,7 +61,7 @@ func Full() Size {
 		GrowAgents: []int{1000, 10_000, 100_000, 1_000_000}, GrowCenters: 10, Centers: []int{1, 10, 100, 1000}, CentersOf: 100_000, GrowEvents: 400_000,
 		Rates: []int{1000, 10_000, 25_000, 50_000}, RateFor: 20 * time.Second, FreshAgents: 1250,
 		AskAgents: 10_000, AskFor: 3 * time.Second, LiveRates: []int{100, 500, 1000}, PastRates: []int{5, 20, 50}, Ingest: 5000,
-		Recover: []int{1000, 10_000, 100_000}, Checkpoint: 5 * time.Second, PeerEvents: 1_000_000,
+		Recover: []int{1000, 10_000, 100_000}, Checkpoint: 5 * time.Second, PeerEvents: 500_000,
 		Peers: []string{"floorwalker-worker", "floorwalker-job", "flink-1", "flink-2", "streams-rocksdb", "streams-memory", "clickhouse"}}
 }
 
@@ -113,6 +113,7 @@ type run struct {
 	lines   []Line
 	servers *servers
 	steps   []step
+	load    string // of the machine before
 }
 
 // step is a piece of work that progress is told of; weight is roughly how long it takes on two quiet cores, in seconds.
@@ -136,7 +137,7 @@ func Run(ctx context.Context, o Options) ([]Line, error) {
 	if o.Progress == nil {
 		o.Progress = io.Discard
 	}
-	r := &run{Options: o}
+	r := &run{Options: o, load: loadAverage()}
 	err := r.all(ctx)
 	return r.lines, err
 }

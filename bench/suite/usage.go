@@ -54,10 +54,11 @@ type usage struct {
 	store  time.Duration // of ClickHouse
 	wall   time.Time
 	allocs uint64 // objects
+	rows   uint64 // written to ClickHouse, where a worker says so
 }
 
 func (u usage) since(from usage) usage {
-	return usage{cpu: u.cpu - from.cpu, store: u.store - from.store, allocs: u.allocs - from.allocs}
+	return usage{cpu: u.cpu - from.cpu, store: u.store - from.store, allocs: u.allocs - from.allocs, rows: u.rows - from.rows}
 }
 
 // used reads the usage; store is ClickHouse's process, 0 for none.

@@ -63,7 +63,8 @@ func (r *run) drive(ctx context.Context, m *measured, start func(ctx context.Con
 }
 
 func (r *run) warmed(ctx context.Context, m *measured, reads reader, topic string) (usage, error) {
-	if _, err := reads.reached(ctx, m.warm.Events); err != nil {
+	before, err := reads.reached(ctx, m.warm.Events)
+	if err != nil {
 		return usage{}, err
 	}
 	clean()
@@ -71,6 +72,7 @@ func (r *run) warmed(ctx context.Context, m *measured, reads reader, topic strin
 	if err != nil {
 		return from, err
 	}
+	from.rows = before.rows
 	return from, produceElsewhere(ctx, produceTask{Corpus: m.counted, Broker: r.servers.kafka.Addr(), Topic: topic})
 }
 
@@ -90,7 +92,7 @@ func (r *run) work(ctx context.Context, m *measured) (values map[string]float64,
 	}
 	d := to.since(from)
 	values = map[string]float64{"cpu_s": d.cpu.Seconds(), "allocs": float64(d.allocs), "s": to.wall.Sub(from.wall).Seconds(), "state_bytes": w.sink.heap - before,
-		"rows": float64(w.set.GetOrCreateCounter("floorwalker_sink_rows_total").Get()), "flushes": float64(w.sink.flushes)}
+		"rows": float64(d.rows), "flushes": float64(w.sink.flushes)}
 	if err := r.servers.settle(ctx); err != nil {
 		return nil, err
 	}
@@ -145,7 +147,7 @@ func (r *run) newWorker(ctx context.Context, name string) (*workerRun, error) {
 	if w.store, err = history.NewStore(conn, w.set, cfg); err != nil {
 		return nil, errors.Join(err, w.close())
 	}
-	w.sink = &watchedSink{Sink: sink, process: r.servers.store.PID(), at: map[int]int64{}, progress: make(chan reach, 1)}
+	w.sink = &watchedSink{Sink: sink, process: r.servers.store.PID(), rows: w.set.GetOrCreateCounter("floorwalker_sink_rows_total"), at: map[int]int64{}, progress: make(chan reach, 1)}
 	return w, nil
 }
 
@@ -207,6 +209,7 @@ type watchedSink struct {
 	acked    int64
 	flushes  int
 	heap     float64
+	rows     *metrics.Counter
 	progress chan reach // the newest one
 	ended    chan struct{}
 	err      error // once ended
@@ -232,6 +235,7 @@ func (s *watchedSink) Flush(ctx context.Context, flushed []history.Flushed) erro
 	if err != nil {
 		return err
 	}
+	now.rows = s.rows.Get()
 	select {
 	case <-s.progress: // nobody has looked yet
 	default:

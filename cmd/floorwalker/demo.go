@@ -150,10 +150,13 @@ func (o *demoOptions) startSimulator(s *server) error {
 	return nil
 }
 
+// demoAuditLog lies beside demoFileName.
+const demoAuditLog = "audit.jsonl"
+
 // config is what somebody would write into a file for this.
 func (o *demoOptions) config(c *credentials, kafka, clickHouse string) (config.Config, error) {
 	cfg := config.Default()
-	cfg.Listen, cfg.DataDir = o.listen, filepath.Join(o.data, "node")
+	cfg.Listen, cfg.DataDir, cfg.AuditLog = o.listen, filepath.Join(o.data, "node"), filepath.Join(o.data, demoAuditLog)
 	cfg.Kafka.Brokers, cfg.Kafka.Partitions, cfg.Kafka.Replication = []string{kafka}, 4, 1
 	cfg.ClickHouse.Addresses = []string{clickHouse}
 	// Nothing expires: retention goes by event time, and what is replayed into a demo may be decades old.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"path/filepath"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -49,7 +50,7 @@ func (o *operation) load() (config.Config, error) {
 	}
 	c := config.Default()
 	c.Kafka.Brokers, c.ClickHouse.Addresses = []string{d.Kafka}, []string{d.ClickHouse}
-	c.ClickHouse.Retention = config.Retention{} // as the demo has it
+	c.ClickHouse.Retention, c.AuditLog = config.Retention{}, filepath.Join(o.data, demoAuditLog) // as the demo has it
 	return c, nil
 }
 

@@ -58,6 +58,14 @@ func readDashboard(t *testing.T, name string) (d dashboard) {
 func TestDashboards_OnARunningFloor_NoPanelIsEmpty(t *testing.T) {
 	requireEngine(t)
 	f := startDemo(t, t.TempDir(), "--agents", "40", "--backfill", "3h")
+	program.Eventually(t, readyWithin, "the simulator's past hours in Kafka", func() string {
+		log, err := os.ReadFile(f.process.Log)
+		require.NoError(t, err)
+		if !strings.Contains(string(log), "simulator has caught up") {
+			return string(log)
+		}
+		return ""
+	})
 	f.settle()
 	t.Run("the floor", func(t *testing.T) { testFloor(t, f) })
 	program.Eventually(t, readyWithin, "gauges that say that all is ready", func() string {
