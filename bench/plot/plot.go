@@ -35,13 +35,12 @@ const (
 // colours are told apart by those who see fewer colours too, and stand out from white and from black.
 var colours = [...]string{"#0b84c6", "#d9730d", "#189c78", "#c2559b", "#9b8b0c", "#8a6bd1"}
 
-// style lets text and grid follow the page's colours.
+// style has a grey that stands out from white and from black: a picture does not know its page.
 const style = `<style>
-text{font:12px system-ui,sans-serif;fill:#3b4045}
+text{font:12px system-ui,sans-serif;fill:#757d86}
 .title{font-size:15px;font-weight:600}
 .grid{stroke:#8884;stroke-width:1}
 .goal{stroke:#888;stroke-width:1.5;stroke-dasharray:6 4}
-@media(prefers-color-scheme:dark){text{fill:#c9d1d9}}
 </style>
 `
 
@@ -227,7 +226,7 @@ type Bar struct {
 
 // Bars draws horizontal bars, each with its value, one below the other.
 func Bars(title, unit string, bars []Bar) []byte {
-	const names, row, head, tail = 250, 30, 56, 16
+	const names, row, head, tail = 310, 30, 56, 16
 	tall := head + row*len(bars) + tail
 	var values []float64
 	for _, bar := range bars {

@@ -43,7 +43,8 @@ type flags struct {
 	rounds, events int
 	agents, rates  []int
 	quick, tiny    bool
-	docs, from     string
+	docs           string
+	from           []string
 }
 
 func command() *cobra.Command {
@@ -75,7 +76,7 @@ func command() *cobra.Command {
 	_ = p.MarkHidden("tiny") // for trying the command itself
 	p.StringVar(&f.Dir, "out", "data/bench", "for lines.jsonl, the report and the plots; servers and loads lie in it while it runs")
 	p.StringVar(&f.docs, "docs", "", "directory of the documentation to bring up to date; empty: none, the same goes to --out")
-	p.StringVar(&f.from, "from", "", "lines of an earlier run: nothing is measured")
+	p.StringSliceVar(&f.from, "from", nil, "lines of earlier runs, the parts of later ones in place of the same parts before: nothing is measured")
 	p.StringVar(&f.Binary, "binary", "", "floorwalker to measure; empty: it is built")
 	p.StringVar(&f.RealDay, "real-day", "../shared/data/anonymous-bank-1999-08-01.csv", "call log of the Anonymous Bank; left out where it is not there")
 	p.BoolVar(&f.Embedded, "embedded", false, "the embedded broker instead of Apache Kafka: no Java needed, and no figure comparable")
@@ -96,13 +97,8 @@ func (f *flags) run(ctx context.Context) error {
 
 // lines measures, or reads what was measured before.
 func (f *flags) lines(ctx context.Context) ([]suite.Line, error) {
-	if f.from != "" {
-		file, err := os.Open(f.from)
-		if err != nil {
-			return nil, err
-		}
-		defer file.Close()
-		return suite.ReadLines(file)
+	if len(f.from) > 0 {
+		return read(f.from)
 	}
 	f.Size = suite.Full()
 	f.Command = "make bench"
@@ -140,4 +136,20 @@ func (f *flags) lines(ctx context.Context) ([]suite.Line, error) {
 	err = errors.Join(err, file.Close(), os.RemoveAll(f.Dir))
 	f.Dir = out
 	return lines, err
+}
+
+func read(files []string) ([]suite.Line, error) {
+	var runs [][]suite.Line
+	for _, name := range files {
+		file, err := os.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		lines, err := suite.ReadLines(file)
+		if err = errors.Join(err, file.Close()); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		runs = append(runs, lines)
+	}
+	return suite.Merge(runs...), nil
 }

@@ -79,16 +79,18 @@ func (p *probe) begin(from time.Time) {
 	p.counted, p.seen, p.open = from, nil, nil
 }
 
-// take returns what was seen, and how much was due and never seen.
-func (p *probe) take() (seen []time.Duration, missing int) {
+// take returns how long each change took, and how many of them were never seen: these took until now at least.
+func (p *probe) take(now time.Time) (took []time.Duration, missing int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	took = p.seen
 	for _, c := range p.open {
 		if !c.due.Before(p.counted) {
+			took = append(took, now.Sub(c.due))
 			missing++
 		}
 	}
-	return p.seen, missing
+	return took, missing
 }
 
 // spread finds names of contact centres, so many in each partition.

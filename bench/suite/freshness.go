@@ -139,7 +139,7 @@ func (r *run) freshAt(ctx context.Context, rate int, f *feed, w *watchers) error
 		var seen []time.Duration
 		missing := 0
 		for _, p := range probes {
-			s, m := p.take()
+			s, m := p.take(time.Now())
 			seen, missing = append(seen, s...), missing+m
 		}
 		values := latencies(seen)

@@ -69,7 +69,13 @@ func (r *report) machineText() string {
 	t.row("date, commit", m.Date.Format(time.DateOnly)+", "+m.Commit)
 	t.row("machine", fmt.Sprintf("%s, %d CPUs, %s of memory, %s; load average before: %s", m.CPU, m.CPUs, size(float64(m.MemoryBytes)), m.System, m.Load))
 	t.row("versions", strings.Join(versions, ", "))
-	return t.String() + "\n"
+	out := t.String() + "\n"
+	for _, l := range r.lines {
+		if l.Part == failures {
+			out += fmt.Sprintf("**Failed: %s.** `%s`\n\n", l.Name, strings.ReplaceAll(string(l.Detail), "`", "'"))
+		}
+	}
+	return out
 }
 
 // image keeps a plot and links to it.

@@ -58,7 +58,7 @@ type Size struct {
 // Full takes some half an hour on two quiet cores.
 func Full() Size {
 	return Size{Rounds: 5, FewRounds: 3, Events: 500_000,
-		GrowAgents: []int{1000, 10_000, 100_000, 1_000_000}, GrowCenters: 10, Centers: []int{1, 10, 100, 1000}, CentersOf: 100_000, GrowEvents: 400_000,
+		GrowAgents: []int{1000, 10_000, 100_000, 1_000_000}, GrowCenters: 10, Centers: []int{1, 10, 100, 1000}, CentersOf: 100_000, GrowEvents: 600_000,
 		Rates: []int{1000, 10_000, 25_000, 50_000}, RateFor: 20 * time.Second, FreshAgents: 1250,
 		AskAgents: 10_000, AskFor: 3 * time.Second, LiveRates: []int{100, 500, 1000}, PastRates: []int{5, 20, 50}, Ingest: 5000,
 		Recover: []int{1000, 10_000, 100_000}, Checkpoint: 5 * time.Second, PeerEvents: 500_000,
@@ -155,9 +155,12 @@ func (r *run) all(ctx context.Context) (err error) {
 	defer asTheProgram()()
 	// The peers have servers of their own; ours have ended by then.
 	err = r.withServers(ctx)
-	if err == nil && r.chosen(Peers) {
-		r.say("peers (%d rounds; their own progress follows)", r.Rounds)
-		err = r.comparePeers(ctx)
+	if !r.chosen(Peers) || ctx.Err() != nil {
+		return err
+	}
+	r.say("peers (%d rounds; their own progress follows)", r.Rounds)
+	if peersErr := r.comparePeers(ctx); peersErr != nil {
+		err = errors.Join(err, r.noteFailure(Peers, peersErr))
 	}
 	return err
 }
@@ -178,6 +181,7 @@ func (r *run) withServers(ctx context.Context) (err error) {
 		return err
 	}
 	began, done := time.Now(), 0.0
+	var failed []error
 	for n, s := range r.steps {
 		left := 0.0
 		for _, s := range r.steps[n:] {
@@ -188,12 +192,25 @@ func (r *run) withServers(ctx context.Context) (err error) {
 		}
 		r.say("%d of %d: %s; %s left, some %s", n+1, len(r.steps), s.name, plural(len(r.steps)-n, "step"), time.Duration(left*float64(time.Second)).Round(time.Second))
 		if err := s.do(ctx); err != nil {
-			return fmt.Errorf("%s: %w", s.name, err)
+			failed = append(failed, r.noteFailure(s.name, err))
+			if ctx.Err() != nil {
+				break
+			}
 		}
 		done += s.weight
 	}
-	return nil
+	return errors.Join(failed...)
 }
+
+// noteFailure keeps a run going, and its report honest: what comes after is measured all the same.
+func (r *run) noteFailure(of string, err error) error {
+	r.say("failed: %s: %v", of, err)
+	detail, jsonErr := json.Marshal(err.Error())
+	return errors.Join(fmt.Errorf("%s: %w", of, err), jsonErr, r.add(Line{Part: failures, Name: of, Detail: detail}))
+}
+
+// failures is the part of lines that tell of a step that failed.
+const failures = "failure"
 
 func plural(n int, of string) string {
 	if n == 1 {
@@ -256,17 +273,24 @@ func (r *run) plan() {
 	}
 }
 
+// manyAgents is from where on a round takes minutes, so that there are two at most.
+const manyAgents = 200_000
+
 // planGrowth measures the engine, the worker and the replica at growing numbers of agents, and the engine at growing numbers of centres.
 func (r *run) planGrowth(add func(string, float64, func(context.Context) error)) {
 	grow := func(agents, centers int, names ...string) {
-		weight := 3 + float64(agents)/20_000 + float64(r.FewRounds*len(names))*(float64(r.GrowEvents)/200_000+float64(agents)/60_000+1)
+		rounds := r.FewRounds
+		if agents > manyAgents {
+			rounds = min(rounds, 2)
+		}
+		weight := 3 + float64(agents)/30_000 + float64(rounds*len(names))*(float64(r.GrowEvents)/200_000+float64(agents)/40_000+1)
 		add(fmt.Sprintf("growth: %d agents in %d centres", agents, centers), weight, func(ctx context.Context) error {
 			m, err := r.grown(ctx, agents, centers)
 			if err != nil {
 				return err
 			}
 			defer r.forget(context.WithoutCancel(ctx), m)
-			for round := range r.FewRounds {
+			for round := range rounds {
 				if err := r.measure(ctx, m, round+1, names...); err != nil {
 					return err
 				}

@@ -3,7 +3,9 @@ package suite
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -177,6 +179,22 @@ func TestCapacity_FollowsFromTheFigures(t *testing.T) {
 	require.InDelta(t, 20*(90*25+400*5), n.disk(), 1e-6)
 }
 
+// A step that fails is told of, and the ones after it are measured all the same.
+func TestWrite_FailedStep_IsOnThePage(t *testing.T) {
+	dir := t.TempDir()
+	r := &run{Options: Options{Progress: io.Discard}}
+	require.ErrorContains(t, r.noteFailure("growth: 1000 agents", errors.New("no room")), "growth: 1000 agents: no room")
+	require.NoError(t, Write(dir, append(whole(t), r.lines...)))
+	require.Contains(t, requireWhole(t, dir), "**Failed: growth: 1000 agents.** `\"no room\"`")
+}
+
+func TestMerge_PartsThatRanAgainReplaceTheirs(t *testing.T) {
+	machine := func(name string) Line { return Line{Part: machineName, Name: name} }
+	first := []Line{machine("a"), {Part: Growth, Name: "old"}, {Part: Throughput, Name: "kept"}, {Part: failures, Name: "growth: 1000 agents"}, {Part: failures, Name: "recovery"}}
+	second := []Line{machine("b"), {Part: Growth, Name: "new"}}
+	require.Equal(t, []Line{machine("a"), {Part: Throughput, Name: "kept"}, {Part: failures, Name: "recovery"}, {Part: Growth, Name: "new"}}, Merge(first, second))
+}
+
 func TestWrite_OfPagesThatAreThere_OnlyWhatIsMeasuredIsReplaced(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "benchmarks.md")
@@ -227,13 +245,13 @@ func TestProbe_SeesAllThatWasDueUpToThen(t *testing.T) {
 		p.expect(int64(100*n), began.Add(time.Duration(n)*time.Millisecond))
 	}
 	p.saw(150, began.Add(10*time.Millisecond))
-	seen, missing := p.take()
-	require.Equal(t, []time.Duration{10 * time.Millisecond, 9 * time.Millisecond}, seen)
+	seen, missing := p.take(began.Add(time.Second))
+	require.Equal(t, []time.Duration{10 * time.Millisecond, 9 * time.Millisecond, 998 * time.Millisecond}, seen, "what is missing counts with the time until now")
 	require.Equal(t, 1, missing)
 	p.begin(began)
 	p.expect(1, began.Add(-time.Second)) // of the warm-up
 	p.saw(1, began)
-	seen, missing = p.take()
+	seen, missing = p.take(began)
 	require.Empty(t, seen)
 	require.Zero(t, missing)
 }

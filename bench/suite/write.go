@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -25,6 +26,26 @@ func ReadLines(in io.Reader) ([]Line, error) {
 		out = append(out, l)
 	}
 	return out, lines.Err()
+}
+
+// Merge puts what parts of a run gave in place of what earlier runs gave for them. The machine is that of the first.
+func Merge(runs ...[]Line) (out []Line) {
+	for n, lines := range runs {
+		again := map[string]bool{}
+		for _, l := range lines {
+			again[l.Part] = l.Part != machineName && l.Part != failures
+		}
+		out = slices.DeleteFunc(out, func(l Line) bool {
+			part, _, _ := strings.Cut(l.Name, ":")
+			return again[l.Part] || l.Part == failures && again[part]
+		})
+		for _, l := range lines {
+			if n == 0 || l.Part != machineName {
+				out = append(out, l)
+			}
+		}
+	}
+	return out
 }
 
 // Between these lines a page holds what runs write; the rest of it is written by people.

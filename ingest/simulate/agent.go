@@ -43,7 +43,7 @@ type idleEntry struct {
 }
 
 func (a *agent) campaigns() []string {
-	if a.team.kind.campaign == "" {
+	if a.team.kind.campaign == "" || a.boss {
 		return nil
 	}
 	return []string{a.team.kind.campaign}

@@ -166,6 +166,7 @@ func (s *Simulator) hire(i int) {
 	if t.boss == nil && len(s.teams)*3 <= s.cfg.Agents {
 		t.boss, a.boss = a, true
 		a.shift = 8*hour + int64(i%len(s.teams)%8)*hour
+		a.queues = nil // supervisors join conversations; nobody who waits is to count on them
 	}
 	s.agents = append(s.agents, a)
 }
