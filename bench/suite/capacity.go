@@ -22,6 +22,7 @@ type needs struct {
 	worker, replica, store float64 // CPU µs of an event
 	workerMem, replicaMem  float64 // bytes of an agent at work
 	raw, facts, kafka      float64 // bytes of an event: on ClickHouse's disk and on Kafka's
+	full                   bool    // memory is that of agents with an hour of their events, as much as the engine keeps
 	growth                 float64 // cost of an event at the most agents against the fewest
 	most                   float64 // agents at work that were measured
 }
@@ -38,7 +39,11 @@ func (r *report) capacity() string {
 	t := newTable("measured", "")
 	t.row("events of an agent at work, an hour", rounded(n.eventsPerHour))
 	t.row("CPU of an event: worker, replica, ClickHouse", fmt.Sprintf("%s µs, %s µs, %s µs", rounded(n.worker), rounded(n.replica), rounded(n.store)))
-	t.row("memory of an agent at work: worker, replica", fmt.Sprintf("%s, %s", size(n.workerMem), size(n.replicaMem)))
+	hour := "with an hour of its events"
+	if !n.full {
+		hour = "**with less than an hour of its events**, which take more"
+	}
+	t.row("memory of an agent at work, "+hour+": worker, replica", fmt.Sprintf("%s, %s", size(n.workerMem), size(n.replicaMem)))
 	t.row("disk of an event: ClickHouse's raw events, its facts and windows, Kafka", fmt.Sprintf("%s, %s, %s", size(n.raw), size(n.facts), size(n.kafka)))
 	t.row("cost of an event at the most agents against the fewest", fmt.Sprintf("%.2f times", n.growth))
 	b.WriteString(t.String() + "\n")
@@ -93,6 +98,42 @@ func (n needs) example(agents float64) string {
 	return fmt.Sprintf("%s events a second on average over the shift, %s at peaks; shifts of %.0f hours.\n\n", rounded(mean), rounded(peak), hoursADay) + t.String()
 }
 
+// horizon is how long the engine keeps events; memory is that of long runs only where so much has been played.
+const horizon = 3600
+
+// memory is what an agent at work takes, in bytes. Where two numbers of agents were played for longer than the horizon it is the difference
+// between them, so that what a process takes anyway does not count; else that of most agents, with false if they had no hour.
+func (r *report) memory(name string) (perOne float64, full bool) {
+	type point struct{ agents, bytes float64 }
+	var long, all []point
+	c := r.mainCenters()
+	for _, agents := range labels(r.where(Growth, name), "agents") {
+		lines := r.grownBy(name, agents, c)
+		if len(lines) == 0 {
+			continue
+		}
+		p := point{amount(lines[0].Labels["at_work"]), over(lines, value("state_bytes")).median}
+		all = append(all, p)
+		if lines[0].Values["span_s"] >= horizon {
+			long = append(long, p)
+		}
+	}
+	if n := len(long); n > 1 {
+		a, b := long[n-2], long[n-1]
+		if perOne := (b.bytes - a.bytes) / (b.agents - a.agents); perOne > 0 {
+			return perOne, true
+		}
+	}
+	if n := len(long); n > 0 {
+		return long[n-1].bytes / long[n-1].agents, true
+	}
+	if len(all) == 0 {
+		return 0, false
+	}
+	last := all[len(all)-1]
+	return last.bytes / last.agents, false
+}
+
 // needs takes the figures from the run; costs from throughput, growth from growth.
 func (r *report) needs() (n needs, ok bool) {
 	worker := r.where(Throughput, working, "load", inOrder)
@@ -104,8 +145,8 @@ func (r *report) needs() (n needs, ok bool) {
 	sizes := labels(grown, "agents")
 	c := r.mainCenters()
 	last := sizes[len(sizes)-1]
-	lastWorker, lastReplica := r.grownBy(working, last, c), r.grownBy(viewing, last, c)
-	if len(lastWorker) == 0 || len(lastReplica) == 0 {
+	lastWorker := r.grownBy(working, last, c)
+	if len(lastWorker) == 0 {
 		return n, false
 	}
 	n.worker, n.replica = over(worker, cost).median, over(replica, cost).median
@@ -113,7 +154,8 @@ func (r *report) needs() (n needs, ok bool) {
 	n.raw = over(worker, perEvent("bytes_events")).median
 	n.facts = over(worker, stored).median - n.raw
 	n.kafka = over(worker, perEvent("kafka_bytes")).median
-	n.workerMem, n.replicaMem = perAgent(lastWorker).median, perAgent(lastReplica).median
+	n.workerMem, n.full = r.memory(working)
+	n.replicaMem, _ = r.memory(viewing)
 	n.growth = over(lastWorker, cost).median / over(r.grownBy(working, sizes[0], c), cost).median
 	n.most = amount(lastWorker[0].Labels["at_work"])
 	n.eventsPerHour = over(lastWorker, func(v map[string]float64) float64 { return v["events"] / (v["span_s"] / 3600) / n.most }).median

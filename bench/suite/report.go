@@ -41,7 +41,7 @@ const (
 		"goes from Kafka to the live view. The floor is 8 simulated centres with 1,250 agents each, from ten in the\nmorning on; late: 20 % of the events come up to 10 s after their time. " +
 		"The real day is a bank's call log, repeated day after day with new ids\nin 8 centres. Garbage is collected as seldom as the program does."
 	growthAbout = "Cost of an event and memory of an agent, by how many agents and contact centres there are in all. Counted are events after all agents have\nlogged in, which come from another process. " +
-		"*At work* are those that have logged in; memory is what can be reached (Go's heap), per agent at\nwork, events of the last hour included; a process takes up to four times as much " +
+		"*At work* are those that have logged in; memory is what can be reached (Go's heap), per agent at\nwork, with the events of the last hour, as far as so much was played; a process takes up to four times as much " +
 		"where the machine has it to spare. Events come as fast as they are taken:\na flush then holds many events of each of few agents, whose rows fall together, and single events of many agents, whose rows do not."
 	freshnessAbout = "From when an event was due to when a client has it: the producer's lingering (5 ms, as Kafka's clients have), Kafka, Floorwalker and HTTP\nincluded. Load is open: " +
 		"events are due at their times whatever becomes of those before, and a stall is seen by all that it delays. One `serve`\nprocess with both roles, Kafka, ClickHouse, the producer and the clients share the machine. " +
@@ -148,7 +148,7 @@ func (r *report) growth() string {
 		return ""
 	}
 	names := []string{folding, working, viewing}
-	t := newTable("agents", "centres", "at work", "decode, engine: µs", "worker: µs", "replica: µs", "rows of an event", "engine's memory", "worker's", "replica's")
+	t := newTable("agents", "centres", "at work", "minutes played", "decode, engine: µs", "worker: µs", "replica: µs", "rows of an event", "engine's memory", "worker's", "replica's")
 	costs, memory := map[string][]plot.Point{}, map[string][]plot.Point{}
 	for _, agents := range labels(all, "agents") {
 		for _, centers := range labels(all, "centers") {
@@ -156,7 +156,7 @@ func (r *report) growth() string {
 			if len(lines) == 0 {
 				continue
 			}
-			cells := []string{count(amount(agents)), count(amount(centers)), count(amount(lines[0].Labels["at_work"]))}
+			cells := []string{count(amount(agents)), count(amount(centers)), count(amount(lines[0].Labels["at_work"])), count(lines[0].Values["span_s"] / 60)}
 			for _, name := range names {
 				f := over(r.grownBy(name, agents, centers), cost)
 				cells = append(cells, f.text(rounded))

@@ -64,3 +64,16 @@ func TestBuckets_Bounded(t *testing.T) {
 	}
 	require.LessOrEqual(t, len(l.buckets), maxBuckets)
 }
+
+func TestTake_AfterAnyPauseNoMoreThanTheBurst(t *testing.T) {
+	now := time.Unix(1_000_000, 0)
+	l := New(10, 3, func() time.Time { return now })
+	l.Take("a")
+	now = now.Add(time.Hour)
+	for range 3 {
+		_, wait := l.Take("a")
+		require.Zero(t, wait)
+	}
+	_, wait := l.Take("a")
+	require.NotZero(t, wait)
+}
