@@ -100,13 +100,13 @@ func (f *flags) lines(ctx context.Context) ([]suite.Line, error) {
 	if len(f.from) > 0 {
 		return read(f.from)
 	}
+	f.Command = strings.Join(append([]string{"go run ./bench/run"}, os.Args[1:]...), " ")
 	f.Size = suite.Full()
-	f.Command = "make bench"
 	if f.quick {
-		f.Size, f.Command = suite.Quick(), "make bench QUICK=1"
+		f.Size = suite.Quick()
 	}
 	if f.tiny {
-		f.Size, f.Command = suite.Tiny(), "go run ./bench/run --tiny"
+		f.Size = suite.Tiny()
 	}
 	if f.rounds > 0 {
 		f.Rounds, f.FewRounds = f.rounds, min(f.rounds, f.FewRounds)

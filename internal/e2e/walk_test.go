@@ -83,7 +83,7 @@ func requireDemoFile(t *testing.T, dir string) {
 	require.NoError(t, err)
 	var all map[string]any
 	require.NoError(t, json.Unmarshal(data, &all))
-	require.ElementsMatch(t, []string{"url", "tokens", "contact_center", "surfaces", "kafka", "clickhouse"}, slices.Collect(maps.Keys(all)))
+	require.ElementsMatch(t, []string{"url", "tokens", "users", "contact_center", "surfaces", "kafka", "clickhouse"}, slices.Collect(maps.Keys(all)))
 	surfaces := map[string][]string{
 		"ameyo":   {"user", "password"},
 		"convoso": {"auth_token"},
@@ -99,6 +99,11 @@ func requireDemoFile(t *testing.T, dir string) {
 	require.ElementsMatch(t, []string{"admin", "supervisor", "reader", "producer"}, slices.Collect(maps.Keys(tokens)))
 	for role, token := range tokens {
 		require.Greater(t, len(token.(string)), 30, role)
+	}
+	users := all["users"].(map[string]any)
+	require.ElementsMatch(t, []string{"supervisor", "reader", "admin"}, slices.Collect(maps.Keys(users)))
+	for user, password := range users {
+		require.GreaterOrEqual(t, len(password.(string)), 12, user)
 	}
 	require.True(t, strings.HasPrefix(all["url"].(string), "http://127.0.0.1:"))
 }
