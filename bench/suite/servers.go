@@ -24,7 +24,7 @@ import (
 const (
 	partitions    = 8
 	memoryOfStore = 4 << 30
-	readyWithin   = 2 * time.Minute
+	readyWithin   = 4 * time.Minute
 )
 
 var silent = slog.New(slog.DiscardHandler)
