@@ -99,7 +99,7 @@ func askThrough(t testing.TB, base string, paths ...string) *askers {
 				a.note(ctx, path, ask(ctx, base+path))
 				select {
 				case <-ctx.Done():
-				case <-time.After(10 * time.Millisecond): // as clients pause
+				case <-time.After(100 * time.Millisecond): // all of them together stay below a principal's rate limit
 				}
 			}
 		})
