@@ -129,7 +129,11 @@ func (f *flags) lines(ctx context.Context) ([]suite.Line, error) {
 	}
 	f.Lines, f.Progress = file, os.Stderr
 	out := f.Dir
-	if f.Dir, err = os.MkdirTemp(out, "servers-"); err != nil {
+	at, err := filepath.Abs(out) // the servers run in directories of their own
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	if f.Dir, err = os.MkdirTemp(at, "servers-"); err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
 	lines, err := suite.Run(ctx, f.Options)

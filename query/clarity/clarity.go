@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -68,8 +69,9 @@ type Deps struct {
 // API answers the surface's requests.
 type API struct {
 	Deps
-	centers map[string]*Center // by client id
-	push    *pusher
+	centers  map[string]*Center // by client id
+	push     *pusher
+	perAgent sync.Map // by part: how many bytes an agent took in the newest answer by groupBy
 }
 
 // New makes the surface.

@@ -321,12 +321,24 @@ func groupAgents(c *call, part string) error {
 	if err != nil {
 		return err
 	}
-	e := encode.Encoder{B: make([]byte, 0, 4096*len(units))}
+	members := 0
+	for i := range units {
+		members += len(units[i].agents)
+	}
+	// An answer of a large floor is some megabytes: growing into that would copy it many times over.
+	perAgent := 0
+	if known, ok := c.api.perAgent.Load(part); ok {
+		perAgent = known.(int)
+	}
+	e := encode.Encoder{B: make([]byte, 0, 4096*len(units)+members*perAgent)}
 	e.Array()
 	for i := range units {
 		b.writeUnit(&e, &units[i])
 	}
 	e.EndArray()
+	if members > 0 {
+		c.api.perAgent.Store(part, len(e.B)/members+1)
+	}
 	return sendEncoded(c.Ctx, &e)
 }
 
