@@ -113,8 +113,11 @@ func (r *report) memory(name string) (perOne float64, full bool) {
 			continue
 		}
 		p := point{amount(lines[0].Labels["at_work"]), over(lines, value("state_bytes")).median}
+		if p.bytes <= 0 {
+			continue // less was found after than before: it is lost in what the process takes anyway
+		}
 		all = append(all, p)
-		if lines[0].Values["span_s"] >= horizon {
+		if lines[0].Values["span_s"] >= .9*horizon {
 			long = append(long, p)
 		}
 	}

@@ -72,8 +72,11 @@ func count(v float64) string {
 	return rounded(v)
 }
 
-// size writes bytes.
+// size writes bytes; a dash where less was found after than before, and nothing can be said.
 func size(v float64) string {
+	if v < 0 {
+		return "–"
+	}
 	for _, unit := range []string{"B", "KiB", "MiB", "GiB"} {
 		if v < 1000 {
 			return rounded(v) + " " + unit
