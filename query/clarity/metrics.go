@@ -330,7 +330,7 @@ func groupAgents(c *call, part string) error {
 	if known, ok := c.api.perAgent.Load(part); ok {
 		perAgent = known.(int)
 	}
-	e := encode.Encoder{B: make([]byte, 0, 4096*len(units)+members*perAgent)}
+	e := encode.Encoder{B: make([]byte, 0, max(4096*len(units), 4096+members*perAgent))}
 	e.Array()
 	for i := range units {
 		b.writeUnit(&e, &units[i])
