@@ -117,7 +117,7 @@ func TestToday_LiveEqualsHistory(t *testing.T) {
 	simulator := program.Start(t, "simulate", "--kafka", f.Kafka, "--contact-center", f.ContactCenter, "--agents", "40", "--backfill", "5h", "--disorder", "0.05")
 	program.Eventually(t, time.Minute, "the simulated day up to now", func() string {
 		require.True(t, simulator.Running(), simulator.Tail())
-		return f.missingCalls("5m")
+		return f.missingCalls("1h")
 	})
 	simulator.Kill() // calls and statuses stay open
 	f.settle()
