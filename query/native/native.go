@@ -243,5 +243,8 @@ func page[T any](a *API, r *request, t *list.Table[T]) (list.Page, *floor.View, 
 	if err != nil {
 		return p, nil, list.Metadata{}, err
 	}
-	return p, v, list.Metadata{AsOf: v.AsOf, Snapshot: token, Tag: floor.StateOf(token)}, nil
+	return p, v, list.Metadata{AsOf: v.AsOf, Snapshot: token, Tag: r.tag(floor.StateOf(token))}, nil
 }
+
+// tag stands for a state in the entity tags of streams: what of a state is shown depends on the role.
+func (r *request) tag(state string) string { return state + "\x00" + string(r.principal.Role) }

@@ -202,7 +202,7 @@ func (a *API) streamPast(r *request, l *pastList) error {
 		_ = s.Close() // nothing has been read that could be lost
 		return historyProblem(err)
 	}
-	if err := list.Stream(r.Ctx, a.interactions, s, l.page, list.Metadata{AsOf: s.view.AsOf, Tag: strconv.FormatInt(s.view.AsOf, 10)}); err != nil {
+	if err := list.Stream(r.Ctx, a.interactions, s, l.page, list.Metadata{AsOf: s.view.AsOf, Tag: r.tag(strconv.FormatInt(s.view.AsOf, 10))}); err != nil {
 		return historyProblem(err)
 	}
 	return nil
