@@ -2,6 +2,7 @@ package peers
 
 import (
 	"bytes"
+	"fmt"
 	"testing"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"floorwalker/bench/load"
 	"floorwalker/internal/clickhouse/clickhousetest"
 	"floorwalker/internal/kafkatest"
+	"floorwalker/internal/program"
 	"floorwalker/schema"
 	sink "floorwalker/schema/clickhouse"
 )
@@ -50,11 +52,12 @@ func TestReplayOfMonths_NothingLost(t *testing.T) {
 		_, err := load.Produce(t.Context(), broker.Addr(), topic, parts, phases[center])
 		require.NoError(t, err)
 		stored += len(phases[center])
-		limit := time.Now().Add(time.Minute)
-		for count(t, conn, "SELECT count() FROM events") < stored {
-			require.True(t, time.Now().Before(limit), "not all of centre %s is stored", center)
-			time.Sleep(50 * time.Millisecond)
-		}
+		program.Eventually(t, time.Minute, "all of centre "+center+" is stored", func() string {
+			if n := count(t, conn, "SELECT count() FROM events"); n < stored {
+				return fmt.Sprintf("%d of %d", n, stored)
+			}
+			return ""
+		})
 	}
 	require.NoError(t, <-ended)
 

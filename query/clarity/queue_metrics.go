@@ -81,7 +81,7 @@ func (s *sight) queueBoard(p properties) (*queueBoard, error) {
 		if today == nil || hour == nil {
 			return nil, problem.Unavailable("history_unavailable", "what happened earlier today is not known at this moment", 1)
 		}
-		b.totals, b.hour = queueTotalsOf(s.v, today), hour.ByQueue(metric.Thresholds{})
+		b.totals, b.hour = queueTotalsOf(s.v, today), hour.Handles()
 	}
 	s.v.Floor.Interactions.Scan(func(_ string, i *schema.LiveInteraction) bool {
 		b.see(i)

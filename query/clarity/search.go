@@ -66,7 +66,7 @@ func search(c *call) error {
 			out.AgentsFound = append(out.AgentsFound, c.foundAgent(a, tallies[a.ID]))
 		}
 	}
-	totals, handles := queueTotalsOf(c.v, today), hour.ByQueue(metric.Thresholds{})
+	totals, handles := queueTotalsOf(c.v, today), hour.Handles()
 	for _, id := range c.v.QueueIDs() {
 		if strings.Contains(strings.ToLower(c.v.Directory.QueueName(id)), text) && c.may.queue(id) {
 			out.QueuesFound = append(out.QueuesFound, c.foundQueue(id, totals[id], handles[id]))

@@ -7,7 +7,6 @@ import (
 	encode "floorwalker/query/list"
 	"floorwalker/schema"
 	"floorwalker/schema/directory"
-	"floorwalker/schema/metric"
 )
 
 // queueFeed follows queues. What waits in all of them is counted once for all feeds of a look.
@@ -106,6 +105,6 @@ func (w *watch) queueBoard(s *sight, c *hub.Change) (*queueBoard, error) {
 	if today == nil || hour == nil {
 		return nil, notKnownToday()
 	}
-	b.totals, b.hour = queueTotalsOf(s.v, today), hour.ByQueue(metric.Thresholds{})
+	b.totals, b.hour = queueTotalsOf(s.v, today), hour.Handles()
 	return &b, nil
 }

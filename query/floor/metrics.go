@@ -78,8 +78,8 @@ func (f *Figures) ByQueue(t metric.Thresholds) map[string]*metric.Totals {
 
 type handlesKey struct{}
 
-// handles are ByQueue for whom thresholds don't matter, worked out once.
-func (f *Figures) handles() map[string]*metric.Totals {
+// Handles are ByQueue for whom thresholds don't matter, such as estimated waits: worked out once, and not to be changed.
+func (f *Figures) Handles() map[string]*metric.Totals {
 	return f.Once(handlesKey{}, func() any { return f.ByQueue(metric.Thresholds{}) }).(map[string]*metric.Totals)
 }
 
@@ -535,7 +535,7 @@ func (b *builder) finish(live bool, hour *Figures) []*Row {
 	var handles map[string]*metric.Totals
 	byQueue := live && hour != nil && len(b.q.By) == 1 && b.q.By[0] == metric.DimQueue
 	if byQueue {
-		handles = hour.handles()
+		handles = hour.Handles()
 	}
 	out := make([]*Row, 0, len(b.rows))
 	for _, r := range b.rows {

@@ -48,7 +48,7 @@ func (a *API) queueState(v *floor.View, campaigns bool, window string) *queueSta
 		return s
 	}
 	if hour := a.Source.Figures(v, "1h"); hour != nil {
-		s.handles = hour.ByQueue(metric.Thresholds{})
+		s.handles = hour.Handles()
 	}
 	return s
 }
