@@ -74,6 +74,7 @@ func profile(b *testing.B) (end func()) {
 	return func() {
 		pprof.StopCPUProfile()
 		require.NoError(b, f.Close())
+		runtime.GC() // allocations of the last cycle are not in the profile yet
 		heap, err := os.Create(fmt.Sprintf("%s.allocs", name))
 		require.NoError(b, err)
 		require.NoError(b, pprof.Lookup("allocs").WriteTo(heap, 0))

@@ -6,9 +6,15 @@ import "cmp"
 // the annotation decoded, which only updated, recording, disposition and extra_item need.
 func (i *LiveInteraction) Lay(a *Annotation, said *Event) {
 	i.Annotations = append(i.Annotations, *a)
-	switch a.Type {
-	case InteractionNote:
+	if a.Type == InteractionNote {
 		i.Notes = append(i.Notes, *a)
+	}
+	i.Replace(a, said)
+}
+
+// Replace is Lay without keeping the annotation: what it replaces in the row.
+func (i *LiveInteraction) Replace(a *Annotation, said *Event) {
+	switch a.Type {
 	case InteractionUpdated:
 		i.update(said)
 	case InteractionRecording:

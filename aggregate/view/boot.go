@@ -267,12 +267,7 @@ func (c *center) recall(list []schema.Annotation) {
 		if dec.DecodeStructured(value, &ev) != nil {
 			continue
 		}
-		n := c.noted[ev.Subject]
-		if n == nil {
-			n = &notes{}
-			c.noted[a.Interaction] = n
-		}
-		n.add(&ev, a.Offset)
+		c.notesOf(ev.Subject).add(&ev, a.Offset)
 	}
 	c.version++
 	c.pinned = nil

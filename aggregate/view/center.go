@@ -184,6 +184,9 @@ func (c *center) metrics(from, to int64) (schema.LiveMetrics, bool) {
 	// In the order of publish: first the partition, then the centre.
 	c.of.mu.Lock()
 	defer c.of.mu.Unlock()
+	if c.of.owing.Load() {
+		c.of.publish()
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.knownFrom != schema.NoTime && from < c.knownFrom {

@@ -270,9 +270,7 @@ func (c *center) save() savedCenter {
 		if n.forgotten {
 			s.Forgotten = append(s.Forgotten, id)
 		}
-		for k := range n.list {
-			s.Notes = append(s.Notes, n.list[k].Annotation)
-		}
+		s.Notes = append(s.Notes, n.all...)
 	}
 	for agent, d := range c.days {
 		s.Days[agent] = d.share()

@@ -1,7 +1,9 @@
 package view
 
 import (
+	"bytes"
 	"slices"
+	"strings"
 
 	"floorwalker/schema"
 )
@@ -9,58 +11,99 @@ import (
 // keepNotes bounds what is kept in memory of each kind of annotation of one interaction, in bytes of payload; the newest stay.
 const keepNotes = 64 << 10
 
-// note is an annotation with what it replaces, if it replaces something.
-type note struct {
-	schema.Annotation
-	said *schema.Event // of updated, recording, disposition and extra_item; without Data
-}
-
-// notes are the annotations of one live interaction, in the order of the event contract.
+// notes are the annotations of one live interaction. Published rows share its lists: these only grow, or are made anew.
 type notes struct {
-	list  []note
-	bytes [schema.EventDirectory]int // by type
+	contactCenter, interaction string
+
+	all     []schema.Annotation        // in the order of the event contract
+	texts   []schema.Annotation        // those of all that are notes
+	effects []effect                   // those of all that replace something
+	bytes   [schema.EventDirectory]int // by type
 
 	forgotten bool // there were more than are kept
+}
+
+// effect is an annotation that replaces something.
+type effect struct {
+	schema.Annotation
+	said *schema.Event // without Data
 }
 
 // annotate keeps an annotation for as long as its interaction lives.
 func (c *center) annotate(ev *schema.Event, offset int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	n := c.noted[ev.Subject]
+	c.notesOf(ev.Subject).add(ev, offset)
+}
+
+func (c *center) notesOf(interaction string) *notes {
+	n := c.noted[interaction]
 	if n == nil {
-		n = &notes{}
-		kept := ev.Clone()
-		c.noted[kept.Subject] = n
+		n = &notes{contactCenter: c.id, interaction: strings.Clone(interaction)}
+		c.noted[n.interaction] = n
 	}
-	n.add(ev, offset)
+	return n
 }
 
 // add takes each (source, id, time) once: what was read from the history may come again.
 func (n *notes) add(ev *schema.Event, offset int64) {
-	for k := len(n.list) - 1; k >= 0 && n.list[k].Time >= ev.Time; k-- {
-		if o := &n.list[k]; o.Time == ev.Time && o.ID == ev.ID && o.Source == ev.Source {
+	for k := len(n.all) - 1; k >= 0 && n.all[k].Time >= ev.Time; k-- {
+		if o := &n.all[k]; o.Time == ev.Time && o.ID == ev.ID && o.Source == ev.Source {
 			return
 		}
 	}
-	e := ev.Clone()
-	x := note{Annotation: schema.Annotation{ContactCenter: e.ContactCenter, Interaction: e.Subject, Time: e.Time, Source: e.Source, ID: e.ID,
-		Type: e.Type, Sequence: e.Sequence, HasSequence: e.HasSequence, Offset: offset, Data: e.Data}}
-	switch e.Type {
+	a := schema.Annotation{ContactCenter: n.contactCenter, Interaction: n.interaction, Time: ev.Time, Source: n.source(ev.Source),
+		ID: strings.Clone(ev.ID), Type: ev.Type, Sequence: ev.Sequence, HasSequence: ev.HasSequence, Offset: offset, Data: bytes.Clone(ev.Data)}
+	n.all = insert(n.all, a)
+	switch a.Type {
+	case schema.InteractionNote:
+		n.texts = insert(n.texts, a)
 	case schema.InteractionUpdated, schema.InteractionRecording, schema.InteractionDisposition, schema.InteractionExtraItem:
-		e.Data = nil
-		x.said = e
+		said := ev.Clone()
+		said.Data = nil
+		i := len(n.effects)
+		for i > 0 && before(&a, &n.effects[i-1].Annotation) {
+			i--
+		}
+		n.effects = slices.Insert(n.effects, i, effect{a, said})
 	}
-	i := len(n.list)
-	for i > 0 && before(&x.Annotation, &n.list[i-1].Annotation) {
+	n.bytes[a.Type] += len(a.Data)
+	for n.bytes[a.Type] > keepNotes {
+		n.forget(a.Type)
+	}
+}
+
+// source is mostly the same one.
+func (n *notes) source(name string) string {
+	if k := len(n.all); k > 0 && n.all[k-1].Source == name {
+		return n.all[k-1].Source
+	}
+	return strings.Clone(name)
+}
+
+// insert puts an annotation where it belongs; what lies in the list's array stays as it is unless that is a new one.
+func insert(list []schema.Annotation, a schema.Annotation) []schema.Annotation {
+	i := len(list)
+	for i > 0 && before(&a, &list[i-1]) {
 		i--
 	}
-	n.list = slices.Insert(n.list, i, x)
-	n.bytes[x.Type] += len(x.Data)
-	for n.bytes[x.Type] > keepNotes {
-		k := slices.IndexFunc(n.list, func(o note) bool { return o.Type == x.Type })
-		n.bytes[x.Type] -= len(n.list[k].Data)
-		n.list, n.forgotten = slices.Delete(n.list, k, k+1), true
+	if i < len(list) {
+		list = slices.Clip(list)
+	}
+	return slices.Insert(list, i, a)
+}
+
+// forget drops the oldest annotation of a type.
+func (n *notes) forget(t schema.EventType) {
+	n.forgotten = true
+	k := slices.IndexFunc(n.all, func(a schema.Annotation) bool { return a.Type == t })
+	n.bytes[t] -= len(n.all[k].Data)
+	n.all = slices.Concat(n.all[:k], n.all[k+1:])
+	if t == schema.InteractionNote {
+		n.texts = slices.Clone(n.texts[1:])
+	}
+	if k := slices.IndexFunc(n.effects, func(e effect) bool { return e.Type == t }); k >= 0 {
+		n.effects = slices.Delete(n.effects, k, k+1)
 	}
 }
 
@@ -84,7 +127,8 @@ func (n *notes) lay(i *schema.LiveInteraction) {
 		return
 	}
 	i.Recording, i.RecordingSince, i.Forgotten = false, schema.NoTime, n.forgotten
-	for k := range n.list {
-		i.Lay(&n.list[k].Annotation, n.list[k].said)
+	i.Annotations, i.Notes = slices.Clip(n.all), slices.Clip(n.texts)
+	for k := range n.effects {
+		i.Replace(&n.effects[k].Annotation, n.effects[k].said)
 	}
 }

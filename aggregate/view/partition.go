@@ -21,16 +21,28 @@ type partition struct {
 	dec  gate.Decoder
 	ev   schema.Event // decoded into again and again
 
-	mu      sync.Mutex // of the engine
-	eng     *engine.Engine
-	vouched bool // it is known which epoch this state is of; of the booting goroutine, then read only
+	mu        sync.Mutex // of the engine and how far it has come
+	eng       *engine.Engine
+	come      position
+	published time.Time
+	vouched   bool // it is known which epoch this state is of; of the booting goroutine, then read only
 
-	// Readers ask for the position at each answer: they must not wait while the engine folds a batch or is packed. The goroutine that
-	// reads from Kafka replaces it.
-	at atomic.Pointer[position]
+	// Readers ask for the position at each answer: they must not wait while the engine folds a batch or is packed. It is that of what is
+	// published, and replaced under the lock.
+	at     atomic.Pointer[position]
+	owing  atomic.Bool // the engine has come further, and readers would like to know
+	wanted atomic.Bool // one did, while the engine was busy
 
-	saved int64 // position of the newest file; of the booting goroutine, then of the saver
+	applied int64 // the next offset to read; of the goroutine that reads
+	saved   int64 // position of the newest file; of the booting goroutine, then of the saver
 }
+
+// Rows are made when a reader asks for them: while a floor is busy, one state for all the batches since the last one costs far less than
+// a state for each. Nobody asks for ever, and what was not published must be kept: so it is published every now and then all the same.
+const (
+	publishEvery = 100 * time.Millisecond
+	farBehind    = 20_000 // events: readers of so old a state need not have each batch at once
+)
 
 // position is how far a partition has come.
 type position struct {
@@ -59,22 +71,22 @@ func (p *partition) run(ctx context.Context) {
 	p.r.booting.Done()
 	wait := shortestRetry
 	for {
-		before := p.position()
+		before := p.applied
 		err := p.from.Read(ctx, before, p.handle)
 		if ctx.Err() != nil {
 			return
 		}
-		if p.position() > before {
+		if p.applied > before {
 			wait = shortestRetry
 		}
 		p.fail(err)
-		p.r.v.cfg.Log.Error("live view cannot read on", "partition", p.id, "offset", p.position(), "error", err)
+		p.r.v.cfg.Log.Error("live view cannot read on", "partition", p.id, "offset", p.applied, "error", err)
 		if pause(ctx, wait) != nil {
 			return
 		}
 		wait = min(2*wait, longestRetry)
-		if first, next, err := p.from.Bounds(ctx); err == nil && (p.position() < first || p.position() > next) {
-			p.r.want(fmt.Sprintf("partition %d: offset %d is not among those that Kafka has, %d to %d", p.id, p.position(), first, next))
+		if first, next, err := p.from.Bounds(ctx); err == nil && (p.applied < first || p.applied > next) {
+			p.r.want(fmt.Sprintf("partition %d: offset %d is not among those that Kafka has, %d to %d", p.id, p.applied, first, next))
 		}
 	}
 }
@@ -89,46 +101,67 @@ func (p *partition) start(ctx context.Context) error {
 		return err
 	}
 	p.mu.Lock()
-	at := max(p.eng.Position(), first)
-	p.mu.Unlock()
-	p.at.Store(&position{applied: at, end: next})
+	defer p.mu.Unlock()
+	p.applied = max(p.eng.Position(), first)
+	p.come = position{applied: p.applied, end: next}
+	p.tell()
 	return nil
 }
 
 func (p *partition) fail(err error) {
-	at := *p.at.Load()
-	at.err = err
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.publish()
+	p.come.err = err
+	p.tell()
+}
+
+// tell lets readers know how far the engine has come. The lock is held.
+func (p *partition) tell() {
+	at := p.come
 	p.at.Store(&at)
 }
 
-func (p *partition) position() int64 { return p.at.Load().applied }
-
-// handle applies a batch and publishes what it changed, all at once.
+// handle applies a batch. What it changed is published all at once, at the latest when somebody asks for it.
 func (p *partition) handle(batch []schema.Record, next int64) error {
-	reached := next
 	if len(batch) > 0 {
-		p.apply(batch)
-		reached = batch[len(batch)-1].Offset + 1
+		p.applied = batch[len(batch)-1].Offset + 1
+	} else {
+		p.applied = max(p.applied, next)
 	}
-	before := p.at.Load()
-	at := &position{applied: max(before.applied, reached), end: next, heard: before.heard}
-	if at.applied >= next {
-		at.heard = p.r.v.cfg.Now()
-	}
-	p.at.Store(at)
-	return nil
-}
-
-func (p *partition) apply(batch []schema.Record) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i := range batch {
 		p.record(&batch[i])
 	}
-	p.publish()
+	now := p.r.v.cfg.Now()
+	p.come = position{applied: p.applied, end: next, heard: p.come.heard}
+	if p.applied >= next {
+		p.come.heard = now
+	}
+	if p.wanted.Swap(false) || now.Sub(p.published).Abs() >= publishEvery {
+		p.publish()
+	} else if next-p.applied < farBehind {
+		p.owing.Store(true)
+	}
+	return nil
 }
 
-// record applies one record; what is no event is history's business.
+// settle publishes what is owed. While the engine is busy nobody waits for it: what was published before stands until it is not.
+func (p *partition) settle() {
+	if !p.owing.Load() {
+		return
+	}
+	if !p.mu.TryLock() {
+		p.wanted.Store(true)
+		return
+	}
+	defer p.mu.Unlock()
+	if p.owing.Load() {
+		p.publish()
+	}
+}
+
 func (p *partition) record(rec *schema.Record) {
 	if err := p.gate.Admit(p.dec, rec, &p.ev); err != nil {
 		p.eng.Skip(rec.Offset)
@@ -140,11 +173,16 @@ func (p *partition) record(rec *schema.Record) {
 	}
 }
 
+// publish makes the rows that readers see of what the engine has changed since the last time. The lock is held.
 func (p *partition) publish() {
 	p.eng.Look(func(ch *engine.Changes) { p.r.centerOf(ch.ContactCenter, p).publish(ch) })
+	p.owing.Store(false)
+	p.published = p.r.v.cfg.Now()
+	p.tell()
 }
 
 func (p *partition) status() Status {
+	p.settle()
 	at := p.at.Load()
 	return Status{Partition: p.id, Applied: at.applied, End: at.end, CaughtUp: at.caughtUp(p.r.v.cfg.Now()), Err: at.err}
 }
@@ -179,6 +217,7 @@ func (p *partition) save() (size int64, err error) {
 		p.mu.Unlock()
 		return 0, nil
 	}
+	p.publish() // what lies in the centres is of the same state then
 	s := &saved{Topic: p.r.v.cfg.Disk.topic, Partition: p.id, Partitions: p.gate.Partitions, Epoch: p.r.epoch, Offset: at}
 	s.Engine, err = p.eng.Snapshot()
 	for _, c := range p.r.of(p) {

@@ -120,7 +120,19 @@ func (v *View) Status() []Status {
 	return out
 }
 
-func (v *View) find(contactCenter string) *center { return v.current.Load().find(contactCenter) }
+// find is what is known of a contact centre by now, nil where no event has named it.
+func (v *View) find(contactCenter string) *center {
+	r := v.current.Load()
+	c := r.find(contactCenter)
+	if c != nil {
+		c.of.settle()
+		return c
+	}
+	for _, p := range r.partitions {
+		p.settle()
+	}
+	return r.find(contactCenter)
+}
 
 // Pin returns the newest state of a contact centre, false where no event has named it.
 func (v *View) Pin(contactCenter string) (*schema.Floor, bool) {
