@@ -13,17 +13,21 @@ import (
 	"sync"
 	"time"
 
+	"github.com/VictoriaMetrics/metrics"
 	"github.com/valyala/fasthttp"
 
 	"floorwalker/bench/load"
+	"floorwalker/ingest"
+	"floorwalker/schema"
 )
 
-// Freshness: lines "rest" and "sse" by rate, with p50_ms, p99_ms, p999_ms, max_ms, samples, missing; and "feed" with the events a second
+// Freshness: lines "rest", "sse" and "kafka" by rate, with p50_ms, p99_ms, p999_ms, max_ms, samples, missing; and "feed" with the events a second
 // that were produced, how late the producer itself was at most, and the CPU seconds a second of Floorwalker, ClickHouse and the bench.
 const (
-	byREST = "rest"
-	bySSE  = "sse"
-	feeds  = "feed"
+	byREST  = "rest"
+	bySSE   = "sse"
+	byKafka = "kafka" // what a consumer sees that does nothing but read
+	feeds   = "feed"
 )
 
 const (
@@ -40,6 +44,7 @@ type watchers struct {
 	node  *node
 	rest  []*probe
 	sse   []*probe
+	kafka []*probe // by partition
 	conns []net.Conn
 	wait  sync.WaitGroup
 	stop  context.CancelFunc
@@ -75,12 +80,15 @@ func (r *run) freshness(ctx context.Context) error {
 			return err
 		}
 		l := &lane{stream: stream, last: map[string]int64{}, id: fmt.Sprint("f", p)}
-		for i := range streamsPerLane + 1 {
+		for i := range streamsPerLane + 2 {
 			pr := &probe{center: names[0], agent: fmt.Sprintf("probe-%d-%d", p, i)}
 			l.probes = append(l.probes, pr)
-			if i == 0 {
+			switch i {
+			case 0:
 				w.rest = append(w.rest, pr)
-			} else {
+			case 1:
+				w.kafka = append(w.kafka, pr)
+			default:
 				w.sse = append(w.sse, pr)
 			}
 		}
@@ -93,10 +101,16 @@ func (r *run) freshness(ctx context.Context) error {
 	if err := n.live(ctx); err != nil {
 		return err
 	}
-	if err := w.begin(ctx); err != nil {
+	client, err := r.servers.client(s.topic(), metrics.NewSet())
+	if err != nil {
 		return err
 	}
+	defer client.Close()
+	err = w.begin(ctx, client, s.topic())
 	defer w.end()
+	if err != nil {
+		return err
+	}
 	for _, rate := range r.Rates {
 		if err := r.freshAt(ctx, rate, f, w); err != nil {
 			return fmt.Errorf("%d events/s: %w", rate, err)
@@ -108,7 +122,7 @@ func (r *run) freshness(ctx context.Context) error {
 func (r *run) freshAt(ctx context.Context, rate int, f *feed, w *watchers) error {
 	r.say("  %d events/s for %s", rate, r.RateFor+warmUp)
 	from := time.Now().Add(warmUp)
-	for _, p := range slices.Concat(w.rest, w.sse) {
+	for _, p := range slices.Concat(w.rest, w.sse, w.kafka) {
 		p.begin(from)
 	}
 	own, err := ownCPU()
@@ -135,7 +149,7 @@ func (r *run) freshAt(ctx context.Context, rate int, f *feed, w *watchers) error
 	if err := sleepUntil(ctx, time.Now().Add(grace)); err != nil {
 		return err
 	}
-	for name, probes := range map[string][]*probe{byREST: w.rest, bySSE: w.sse} {
+	for name, probes := range map[string][]*probe{byREST: w.rest, bySSE: w.sse, byKafka: w.kafka} {
 		var seen []time.Duration
 		missing := 0
 		for _, p := range probes {
@@ -165,8 +179,19 @@ func latencies(all []time.Duration) map[string]float64 {
 }
 
 // begin lets them watch.
-func (w *watchers) begin(ctx context.Context) error {
+func (w *watchers) begin(ctx context.Context, client *ingest.Client, topic string) error {
 	ctx, w.stop = context.WithCancel(ctx)
+	partitions, err := client.Partitions(ctx, topic)
+	if err != nil {
+		return err
+	}
+	for _, p := range partitions {
+		_, next, err := p.Bounds(ctx)
+		if err != nil {
+			return err
+		}
+		w.wait.Go(func() { readKafka(ctx, p, next, w.kafka[p.ID()]) })
+	}
 	host := strings.TrimPrefix(w.node.url, "http://")
 	for _, p := range w.rest {
 		w.wait.Go(func() { poll(ctx, host, p) })
@@ -174,7 +199,6 @@ func (w *watchers) begin(ctx context.Context) error {
 	for _, p := range w.sse {
 		conn, in, err := subscribe(host, p)
 		if err != nil {
-			w.end()
 			return err
 		}
 		w.conns = append(w.conns, conn)
@@ -226,6 +250,19 @@ func poll(ctx context.Context, host string, p *probe) {
 			p.saw(since, time.Now())
 		}
 	}
+}
+
+// readKafka reads a partition and does nothing else. A record's timestamp is its event's time.
+func readKafka(ctx context.Context, p *ingest.Partition, from int64, of *probe) {
+	subject := []byte(`"` + of.agent + `"`)
+	_ = p.Read(ctx, from, func(batch []schema.Record, _ int64) error {
+		for i := range batch {
+			if bytes.Contains(batch[i].Value, subject) {
+				of.saw(batch[i].Timestamp, time.Now())
+			}
+		}
+		return nil
+	}) // until ctx ends
 }
 
 // subscribe opens a stream of the agent and waits for its state.

@@ -45,7 +45,8 @@ const (
 		"where the machine has it to spare. Events come as fast as they are taken:\na flush then holds many events of each of few agents, whose rows fall together, and single events of many agents, whose rows do not."
 	freshnessAbout = "From when an event was due to when a client has it: the producer's lingering (5 ms, as Kafka's clients have), Kafka, Floorwalker and HTTP\nincluded. Load is open: " +
 		"events are due at their times whatever becomes of those before, and a stall is seen by all that it delays. One `serve`\nprocess with both roles, Kafka, ClickHouse, the producer and the clients share the machine. " +
-		"*REST* asks for an agent every millisecond from\nwhen a change was due; *SSE* is a stream of one agent that changes five times a second, at the shortest interval (50 ms)."
+		"*REST* asks for an agent every millisecond from\nwhen a change was due; *SSE* is a stream of one agent that changes five times a second, at the shortest interval (50 ms).\n*Kafka alone* is a consumer " +
+		"beside these that only reads: what of the times above is not Floorwalker's."
 	answersAbout = "Latency from when a request was due, at a steady rate over up to 64 connections, everything on one machine; one centre, an hour of its events\nbehind it. CPU is that of the server's process per request: " +
 		"with events coming in it includes their cost."
 	recoveryAbout = "A `serve` process with one partition is killed (SIGKILL) after a checkpoint, ten seconds' worth of events come in, and it is started again.\nTimes are from its start. History waits for Kafka to give up " +
@@ -205,18 +206,18 @@ func (r *report) freshnessText() string {
 	if len(all) == 0 {
 		return ""
 	}
-	t := newTable("events/s", "REST: p50", "p99", "p99.9", "SSE: p50", "p99", "p99.9, ms", "changes watched, missed", "CPUs: Floorwalker, ClickHouse, bench", "produced events/s; at most late, ms")
+	t := newTable("events/s", "REST: p50", "p99", "p99.9", "SSE: p50", "p99", "p99.9", "Kafka alone: p50", "p99", "p99.9, ms", "changes watched, missed", "CPUs: Floorwalker, ClickHouse, bench", "produced events/s; at most late, ms")
 	lines := map[string][]plot.Point{}
 	for _, rate := range labels(all, "rate") {
 		one := func(name, v string) figure { return over(r.where(Freshness, name, "rate", rate), value(v)) }
 		cells := []string{count(amount(rate))}
-		for _, way := range []string{byREST, bySSE} {
+		for _, way := range []string{byREST, bySSE, byKafka} {
 			for _, q := range []string{"p50", "p99", "p999"} {
 				cells = append(cells, one(way, q+"_ms").short(rounded))
 			}
 			for _, q := range []string{"p50", "p99"} {
 				if f := one(way, q+"_ms"); f.n > 0 {
-					name := map[string]string{byREST: "REST", bySSE: "SSE"}[way] + " " + q
+					name := map[string]string{byREST: "REST", bySSE: "SSE", byKafka: "Kafka alone"}[way] + " " + q
 					lines[name] = append(lines[name], plot.Point{X: amount(rate), Y: f.median})
 				}
 			}
@@ -228,7 +229,7 @@ func (r *report) freshnessText() string {
 		t.row(cells...)
 	}
 	return t.String() + "\n" + r.image("freshness", "Freshness against the rate of events", plot.Chart{Title: "From when an event was due to when a client has it", X: "events a second", Y: "ms",
-		LogX: true, LogY: true, Series: series([]string{"REST p50", "REST p99", "SSE p50", "SSE p99"}, lines)}.SVG())
+		LogX: true, LogY: true, Series: series([]string{"REST p50", "REST p99", "SSE p50", "SSE p99", "Kafka alone p50", "Kafka alone p99"}, lines)}.SVG())
 }
 
 func (r *report) answersText() string {

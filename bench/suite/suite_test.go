@@ -139,7 +139,7 @@ func whole(t *testing.T) []Line {
 		}
 	}
 	for _, rate := range []string{"10000", "50000"} {
-		for _, way := range []string{byREST, bySSE} {
+		for _, way := range []string{byREST, bySSE, byKafka} {
 			add(Freshness, way, map[string]float64{"p50_ms": 5, "p99_ms": 25, "p999_ms": 30, "max_ms": 40, "samples": 1000}, "rate", rate)
 		}
 		add(Freshness, feeds, map[string]float64{"per_s": 9999, "cpus": 0.5}, "rate", rate)

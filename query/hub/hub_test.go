@@ -201,6 +201,40 @@ func TestSubscriber_GetsTheStateAtOnceAndThenOneMessagePerInterval(t *testing.T)
 	require.Nil(t, c.next(), "nothing twice")
 }
 
+// Whatever changes when, and however late a client is: never two messages in one interval, and nothing waits longer than for the next one.
+func TestInterval_OneMessageAtMost_NothingWaitsLonger(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := newWorld(t, hub.Limits{})
+		w.say("a", schema.Break)
+		c := &client{status: schema.Break, every: time.Second}
+		w.connect(t, c)
+		w.hub.Look("6")
+		began := w.now()
+		require.NotNil(t, c.next())
+		interval := func() int64 { return int64(w.now().Sub(began) / c.every) }
+		last, waiting := interval(), int64(-1) // of the newest message; of the oldest change that was not sent
+		for n := range rapid.IntRange(1, 60).Draw(t, "steps") {
+			w.advance(time.Duration(rapid.Int64Range(1, 700).Draw(t, "ms")) * time.Millisecond)
+			if rapid.Bool().Draw(t, "changes") {
+				w.say(fmt.Sprint(n), schema.Break)
+				w.hub.Look("6")
+				if waiting < 0 {
+					waiting = interval()
+				}
+			}
+			if !rapid.Bool().Draw(t, "asks") {
+				continue
+			}
+			if m := c.next(); m != nil {
+				require.Greater(t, interval(), last, "two messages in one interval")
+				last, waiting = interval(), -1
+				continue
+			}
+			require.True(t, waiting < 0 || waiting == last && interval() == last, "a change of interval %d waits in interval %d, the last message was in %d", waiting, interval(), last)
+		}
+	})
+}
+
 func TestRowThatIsAsItWas_IsNotSentAgain(t *testing.T) {
 	w := newWorld(t, hub.Limits{})
 	w.say("a", schema.Break)

@@ -284,13 +284,13 @@ func (sub *subscription) message(now time.Time) *Message {
 	return m
 }
 
-// after is when the message after one of now may come. Where messages follow one another it is counted from when this one might have come
-// and not from when it did: being late once must not make all that follow later and later.
+// after is when the message after one of now may come: when the next interval begins. Intervals follow one another from the first message
+// on, so that a message that was late, or that came in the middle of an interval, does not put off what comes after it.
 func (sub *subscription) after(now time.Time) time.Time {
-	if late := now.Sub(sub.next); late < sub.interval/4 {
-		return sub.next.Add(sub.interval)
+	if sub.next.IsZero() {
+		return now.Add(sub.interval)
 	}
-	return now.Add(sub.interval)
+	return sub.next.Add((now.Sub(sub.next)/sub.interval + 1) * sub.interval)
 }
 
 // Cursors are where each subscription stands, in order of subscription: after the message that Next returned last.
