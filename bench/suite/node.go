@@ -21,6 +21,7 @@ import (
 	"github.com/VictoriaMetrics/metrics"
 
 	"floorwalker/ingest"
+	"floorwalker/internal/program"
 	"floorwalker/query/auth"
 	"floorwalker/schema"
 )
@@ -38,9 +39,9 @@ func (r *run) program(ctx context.Context) (string, error) {
 	if r.Binary != "" {
 		return r.Binary, nil
 	}
-	root, err := moduleRoot()
+	root, err := program.Root()
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("no binary was named: %w", err)
 	}
 	path := r.file("floorwalker")
 	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", path, "./cmd/floorwalker")
@@ -50,23 +51,6 @@ func (r *run) program(ctx context.Context) (string, error) {
 	}
 	r.Binary = path
 	return path, nil
-}
-
-func moduleRoot() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return dir, nil
-		}
-		up := filepath.Dir(dir)
-		if up == dir {
-			return "", errors.New("no go.mod above the working directory: run it in the checkout, or name a binary")
-		}
-		dir = up
-	}
 }
 
 // site is a Floorwalker's topics, group, database, directory of local data and configuration.
@@ -107,6 +91,7 @@ func (r *run) newSite(ctx context.Context, name string, parts int, centers []str
 	}
 	text := fmt.Sprintf(`listen: 127.0.0.1:0
 data_dir: %q
+shutdown: {drain_delay: 0s}
 kafka:
   brokers: [%q]
   group: %[3]s
