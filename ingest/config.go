@@ -72,7 +72,7 @@ func DefaultConfig() Config {
 		Topics:           Topics{Events: "cc.events", Directory: "cc.directory", Commands: "cc.commands", DeadLetters: "cc.dead-letters", Alerts: "cc.alerts"},
 		DialTimeout:      5 * time.Second,
 		RequestTimeout:   10 * time.Second,
-		WriteTimeout:     15 * time.Second,
+		WriteTimeout:     5 * time.Second,
 		FetchWait:        maxFetchWait,
 		FetchBytes:       10 << 20,
 		StallTimeout:     15 * time.Second,

@@ -66,10 +66,16 @@ type topicPartition struct {
 type partitionCount struct {
 	n     int
 	until time.Time
+	away  bool // nobody could say when it was last asked for
 }
 
-// countTTL is how long a topic is taken to have as many partitions as it had.
-const countTTL = 5 * time.Second
+const (
+	// countTTL is how long a topic is taken to have as many partitions as it had.
+	countTTL = 5 * time.Second
+	// awayTimeout is how long one attempt may take where the one before it failed: callers are told at once while Kafka is away,
+	// and what does come through in that time says that it is back.
+	awayTimeout = time.Second
+)
 
 // pending is one message of a Write under way.
 type pending struct {
@@ -89,6 +95,7 @@ type writeCall struct {
 type queue struct {
 	waiting []*pending
 	busy    bool // a goroutine is writing what waits
+	away    bool // the last request was not acknowledged in its time; under the producer's mu
 }
 
 // Producer makes a producer; it has no goroutine while nothing is being written.
@@ -112,7 +119,8 @@ func (p *Producer) Close() {
 
 // Write stores the messages and returns the position of each, in the same order. It returns when the outcome of every message
 // is known: what waits for its turn is given up when ctx ends, at the latest after WriteTimeout; what has been sent is waited
-// for, at most WriteTimeout more. So the messages' memory is the caller's again afterwards.
+// for, at most WriteTimeout more. So the messages' memory is the caller's again afterwards. While a partition's last request was not
+// acknowledged, those after it get one attempt of a second at most.
 //
 // The error is a *WriteError with one entry per message (nil for those stored): ErrUnavailable when Kafka did not acknowledge in
 // time (it may have stored the message all the same: there is no idempotence, readers drop duplicates), ErrTooLarge when the
@@ -208,16 +216,20 @@ func (p *Producer) count(ctx context.Context, topic string) (int, error) {
 	if known.n > 0 && time.Now().Before(known.until) {
 		return known.n, nil
 	}
+	if known.away || known.n > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, awayTimeout)
+		defer cancel()
+	}
 	again := backoff{first: 20 * time.Millisecond, longest: time.Second}
 	for {
 		n, err := p.client.PartitionCount(ctx, topic)
 		if err == nil && n > 0 {
-			p.mu.Lock()
-			p.counts[topic] = partitionCount{n, time.Now().Add(countTTL)}
-			p.mu.Unlock()
+			p.setCount(topic, partitionCount{n: n, until: time.Now().Add(countTTL)})
 			return n, nil
 		}
-		if known.n > 0 { // the write itself will be tried again and again
+		if known.n > 0 { // the write itself finds out
+			p.setCount(topic, partitionCount{n: known.n, until: time.Now().Add(countTTL)})
 			return known.n, nil
 		}
 		if err == nil {
@@ -226,10 +238,17 @@ func (p *Producer) count(ctx context.Context, topic string) (int, error) {
 		if !temporary(err) {
 			return 0, fmt.Errorf("partitions of %s: %w", topic, err)
 		}
-		if again.pause(ctx) != nil {
+		if known.away || again.pause(ctx) != nil {
+			p.setCount(topic, partitionCount{away: true})
 			return 0, fmt.Errorf("%w: partitions of %s: %w", ErrUnavailable, topic, err)
 		}
 	}
+}
+
+func (p *Producer) setCount(topic string, to partitionCount) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.counts[topic] = to
 }
 
 func (p *Producer) enqueue(all []pending, at []Position, call *writeCall) bool {
@@ -280,19 +299,21 @@ func (m *pending) settle(offset int64, err error) {
 func (p *Producer) flush(key topicPartition, q *queue) {
 	defer p.flushes.Done()
 	for {
-		batch := p.take(q)
+		batch, away := p.take(q)
 		if batch == nil {
 			return
 		}
-		p.write(key, batch)
+		away = p.write(key, batch, away)
+		p.mu.Lock()
+		q.away = away
+		p.mu.Unlock()
 	}
 }
 
 // take removes the next request's messages from the queue: as many as fit, at least one. Nil ends the flush.
-func (p *Producer) take(q *queue) []*pending {
+func (p *Producer) take(q *queue) (batch []*pending, away bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	var batch []*pending
 	bytes, i := 0, 0
 	for ; i < len(q.waiting); i++ {
 		m := q.waiting[i]
@@ -313,21 +334,24 @@ func (p *Producer) take(q *queue) []*pending {
 	if batch == nil {
 		q.busy = false
 	}
-	return batch
+	return batch, q.away
 }
 
-// write sends one request's messages, again and again while the error may pass. A request that is too large is cut in two: the
-// limit is the topic's, which may be below what the configuration takes it for.
-func (p *Producer) write(key topicPartition, batch []*pending) {
-	base, err := p.try(key, batch)
+// write sends one request's messages, again and again while the error may pass, and reports whether Kafka is away afterwards. A request
+// that is too large is cut in two: the limit is the topic's, which may be below what the configuration takes it for.
+func (p *Producer) write(key topicPartition, batch []*pending, away bool) bool {
+	base, err := p.try(key, batch, away)
 	if errors.Is(err, kafka.MessageSizeTooLarge) || errors.Is(err, kafka.RecordListTooLarge) {
-		if len(batch) > 1 {
-			p.write(key, batch[:len(batch)/2])
-			p.write(key, batch[len(batch)/2:])
-			return
+		if half := len(batch) / 2; half > 0 {
+			return p.write(key, batch[half:], p.write(key, batch[:half], false))
 		}
 		err = fmt.Errorf("%w: %d bytes to %s/%d: %w", ErrTooLarge, batch[0].size, key.topic, key.id, err)
 	}
+	p.settle(batch, base, err)
+	return errors.Is(err, ErrUnavailable)
+}
+
+func (p *Producer) settle(batch []*pending, base int64, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i, m := range batch {
@@ -342,8 +366,13 @@ func (p *Producer) write(key topicPartition, batch []*pending) {
 	}
 }
 
-func (p *Producer) try(key topicPartition, batch []*pending) (base int64, err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), p.client.cfg.WriteTimeout)
+// try returns the offset of the batch's first message. Where Kafka is away it is tried once.
+func (p *Producer) try(key topicPartition, batch []*pending, away bool) (base int64, err error) {
+	patience := p.client.cfg.WriteTimeout
+	if away {
+		patience = min(patience, awayTimeout)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	again := backoff{first: 20 * time.Millisecond, longest: time.Second}
 	for {
@@ -354,9 +383,12 @@ func (p *Producer) try(key topicPartition, batch []*pending) (base int64, err er
 		if !temporary(err) {
 			return 0, fmt.Errorf("writing to %s/%d: %w", key.topic, key.id, err)
 		}
+		if away {
+			return 0, fmt.Errorf("%w: writing to %s/%d: %w", ErrUnavailable, key.topic, key.id, err)
+		}
 		p.client.counters.writeRetries.Inc()
 		if again.pause(ctx) != nil {
-			return 0, fmt.Errorf("%w: writing to %s/%d for %s: %w", ErrUnavailable, key.topic, key.id, p.client.cfg.WriteTimeout, err)
+			return 0, fmt.Errorf("%w: writing to %s/%d for %s: %w", ErrUnavailable, key.topic, key.id, patience, err)
 		}
 	}
 }

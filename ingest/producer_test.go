@@ -153,6 +153,72 @@ func TestProducer_BrokerAway_RetriedThenUnavailable(t *testing.T) {
 	require.GreaterOrEqual(t, len(records), 2)
 }
 
+// Once Kafka is known to be away, callers are told at once. What was refused
+// is not stored later on, and the first write that comes through after its return is stored once.
+func TestProducer_KafkaKnownToBeAway_RefusesAtOnce(t *testing.T) {
+	px := proxiedBroker(t)
+	cfg := testConfig(px.addr())
+	cfg.WriteTimeout, cfg.RequestTimeout = 2*time.Second, 20*time.Second
+	c := newClient(t, cfg)
+	ev := c.makeTopic(t, 1)
+	p := c.Producer()
+	defer p.Close()
+	write := func(topic, value string) (time.Duration, error) {
+		began := time.Now()
+		_, err := p.Write(testContext(t), []Message{{Topic: topic, Key: []byte("6"), Value: []byte(value)}})
+		return time.Since(began), err
+	}
+	_, err := write(ev, "before")
+	require.NoError(t, err)
+	px.setDown(true)
+	const never = "cc.no-position-known"
+	for _, topic := range []string{ev, never} {
+		took, err := write(topic, "refused")
+		require.ErrorIs(t, err, ErrUnavailable)
+		require.GreaterOrEqual(t, took, cfg.WriteTimeout, "a broker that restarts is waited for")
+		for range 5 {
+			took, err = write(topic, "refused")
+			require.ErrorIs(t, err, ErrUnavailable)
+			require.Less(t, took, awayTimeout+awayTimeout/2)
+		}
+	}
+	px.setDown(false)
+	require.Eventually(t, func() bool { _, err := write(ev, "after"); return err == nil }, 10*time.Second, time.Millisecond)
+	records, _ := readUntilEnd(t, c.Partition(ev, 0), 0)
+	var got []string
+	for _, rec := range records {
+		got = append(got, string(rec.Value))
+	}
+	require.Equal(t, []string{"before", "after"}, got)
+	require.False(t, p.queues[topicPartition{ev, 0}].away)
+}
+
+// A broker that takes requests and does not answer them holds nobody up for longer than once.
+func TestProducer_BrokerSilent_NextCallersWaitASecond(t *testing.T) {
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
+	require.NoError(t, err)
+	t.Cleanup(cluster.Close)
+	cfg := testConfig(cluster.ListenAddrs()[0])
+	cfg.WriteTimeout, cfg.RequestTimeout = 2*time.Second, 20*time.Second
+	c := newClient(t, cfg)
+	ev := c.makeTopic(t, 1)
+	silent := make(chan struct{})
+	t.Cleanup(func() { close(silent) })
+	cluster.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		cluster.SleepControl(func() { <-silent })
+		return nil, nil, false
+	})
+	p := c.Producer()
+	defer p.Close()
+	for i, most := range []time.Duration{cfg.WriteTimeout + awayTimeout, 2 * awayTimeout, 2 * awayTimeout} {
+		began := time.Now()
+		_, err = p.Write(testContext(t), []Message{{Topic: ev, Key: []byte("6"), Value: []byte("x")}})
+		require.ErrorIs(t, err, ErrUnavailable)
+		require.Less(t, time.Since(began), most, "call %d", i)
+	}
+}
+
 // A broker that cannot store anything, as on a full disk, is as good as away: nothing is wrong with the message.
 func TestProducer_BrokerCannotStore_Unavailable(t *testing.T) {
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))

@@ -216,7 +216,7 @@ func (c *Client) CheckTopics(ctx context.Context, partitions int) (TopicReport, 
 		}
 		r.judgeAlerts(t.Alerts, settings)
 	}
-	if r.EnforcesTimestamps {
+	if _, exists := r.Partitions[t.Directory]; r.EnforcesTimestamps && exists {
 		// The embedded broker keeps and tells any setting that a topic was created with. One that knows this setting tells it, as
 		// a default, of a topic that was created without it too.
 		other, err := c.topicSettings(ctx, t.Directory)

@@ -52,13 +52,21 @@ type readiness struct {
 	Readiness
 }
 
+// forRequests is what proxies ask /readyz for.
+const forRequests = "requests"
+
 func healthz(c *fiber.Ctx) error {
 	c.Set(fiber.HeaderCacheControl, "no-store")
 	return c.SendString("ok\n")
 }
 
 func (a *App) readyz(c *fiber.Ctx) error {
-	r := a.deps.Readiness(c.UserContext())
+	var r Readiness
+	if c.Query("for") == forRequests && a.deps.Serving != nil {
+		r = a.deps.Serving()
+	} else {
+		r = a.deps.Readiness(c.UserContext())
+	}
 	status := fiber.StatusOK
 	if !r.Ready() {
 		status = fiber.StatusServiceUnavailable

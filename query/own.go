@@ -44,10 +44,14 @@ func (a *App) ownOperations(metrics bool) []route.Operation {
 	}
 	notModified := route.Response{Status: 304, Description: "what If-None-Match names is still so"}
 	ready := route.Of[readiness]()
+	whether := get("/readyz", "getReadiness", "How far every part has come", a.readyz, route.Text(200, "every part is ready", fiber.MIMETextPlain).Also("application/json", ready),
+		route.Text(503, "a part is not ready", fiber.MIMETextPlain).Also("application/json", ready))
+	whether.Parameters = []route.Parameter{route.InQuery("for",
+		"requests: whether requests may be sent here, which goes on while Kafka or ClickHouse is away; without it, whether every part is ready",
+		route.OneOf(forRequests))}
 	out := []route.Operation{
 		get("/healthz", "getHealth", "Whether the process lives", healthz, route.Text(200, "it does", fiber.MIMETextPlain)),
-		get("/readyz", "getReadiness", "How far every part has come", a.readyz, route.Text(200, "every part is ready", fiber.MIMETextPlain).Also("application/json", ready),
-			route.Text(503, "a part is not ready", fiber.MIMETextPlain).Also("application/json", ready)),
+		whether,
 		get("/openapi.json", "getOpenAPI", "Every operation of every surface, as OpenAPI 3.1", a.openAPI,
 			route.JSON(200, "the document", route.Map(route.Anything())), notModified),
 		get("/docs", "getDocs", "A page to read the document and to try it", a.docs, route.Text(200, "the page", fiber.MIMETextHTML), notModified),

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
@@ -33,7 +34,7 @@ type Config struct {
 	// RequestsPerSecond and Burst bound each principal; 0 requests a second is no bound.
 	RequestsPerSecond, Burst int
 	Limits                   native.Limits
-	Masks                    map[auth.Role]*mask.Mask // what each role is not to see of customers on the native API
+	Masks                    map[auth.Role]*mask.Mask // what each role is not to see of customers on the native API; surfaces have their own
 	StreamWriteTimeout       time.Duration            // how long a client of a stream may take nothing in; 30 s
 	StreamHeartbeat          time.Duration            // between signs of life on streams; 15 s
 	Sessions                 session.Config
@@ -83,11 +84,14 @@ type Deps struct {
 	Surfaces      []Surface
 	// Readiness tells how far every part has come; it is asked on each call of /readyz.
 	Readiness func(ctx context.Context) Readiness
-	Audit     *auditlog.Log  // nil: none is kept
-	Sets      []*metrics.Set // all that /metrics shows, Set included
-	Set       *metrics.Set   // where the server counts its own
-	Logger    *slog.Logger
-	Now       func() time.Time
+	// Serving tells whether requests may be sent here, of the process itself and at once: what other systems do is the same for every node.
+	// nil: as Readiness says.
+	Serving func() Readiness
+	Audit   *auditlog.Log  // nil: none is kept
+	Sets    []*metrics.Set // all that /metrics shows, Set included
+	Set     *metrics.Set   // where the server counts its own
+	Logger  *slog.Logger
+	Now     func() time.Time
 }
 
 func (d *Deps) check() error {
@@ -125,6 +129,7 @@ type App struct {
 
 	registry *route.Registry
 	document []byte // OpenAPI, as /openapi.json answers it
+	draining atomic.Bool
 }
 
 // New wires the server; nothing listens yet.
@@ -219,5 +224,12 @@ func (a *App) Serve(listener net.Listener) error {
 	return nil
 }
 
+// Drain has every answer from now on close its connection: clients and proxies that keep one for later go elsewhere, or come anew, and
+// none is closed by Shutdown while the next request is on its way. Requests are answered as ever.
+func (a *App) Drain() { a.draining.Store(true) }
+
 // Shutdown stops taking connections and waits for the requests that are running, until ctx ends.
-func (a *App) Shutdown(ctx context.Context) error { return a.fiber.ShutdownWithContext(ctx) }
+func (a *App) Shutdown(ctx context.Context) error {
+	a.Drain()
+	return a.fiber.ShutdownWithContext(ctx)
+}

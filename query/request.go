@@ -54,6 +54,9 @@ func (a *App) begin(c *fiber.Ctx) string {
 		id = newRequestID()
 	}
 	call.RequestID = id
+	if a.draining.Load() {
+		_ = c
+	}
 	c.Set(fiber.HeaderXRequestID, id)
 	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
 	c.Set(fiber.HeaderReferrerPolicy, "no-referrer")
@@ -168,10 +171,16 @@ func (a *App) surfaceOf(c *fiber.Ctx) *route.Surface {
 
 const maxLoggedPath = 512
 
+// isProbe tells of what machines ask every few seconds for ever.
+func isProbe(path string) bool { return path == "/healthz" || path == "/readyz" || path == "/metrics" }
+
 // log writes one line per request, without query string and headers, which may hold secrets.
 func (a *App) log(c *fiber.Ctx, status int, took time.Duration) {
 	level := slog.LevelInfo
-	if status >= 500 {
+	switch {
+	case isProbe(c.Path()):
+		level = slog.LevelDebug
+	case status >= 500:
 		level = slog.LevelWarn
 	}
 	ctx := c.UserContext()

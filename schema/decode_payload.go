@@ -159,7 +159,7 @@ func (d *Decoder) decodePayload() {
 	}
 }
 
-// parsePayload reads any payload.
+// parsePayload reads any payload, after plainPayload too: what that has laid in is laid in again.
 func (d *Decoder) parsePayload() {
 	d.seen, d.said = 0, 0
 	root, err := d.parser.ParseBytes(d.data)
@@ -168,59 +168,6 @@ func (d *Decoder) parsePayload() {
 		return
 	}
 	root.GetObject().Visit(d.visitors.payload)
-}
-
-// plainPayload reads the payload where its members are texts without escapes, as those of most events are, up to the first
-// violation. It reports false where there is anything else: then parsePayload reads all of it. The payload has been judged to be
-// JSON, so that every index below exists.
-func (d *Decoder) plainPayload() bool {
-	b := d.data
-	i := skipSpace(b, 1)
-	if b[i] == '}' {
-		return true
-	}
-	for {
-		name := i + 1
-		end := skipPlain(b, name)
-		if b[end] != '"' {
-			return false
-		}
-		i = skipSpace(b, skipSpace(b, end+1)+1) // behind the colon
-		if b[i] != '"' {
-			return false
-		}
-		from := i + 1
-		to := skipPlain(b, from)
-		if b[to] != '"' || !d.plainField(b[name:end], text(b[from:to])) {
-			return false
-		}
-		if i = skipSpace(b, to+1); b[i] == '}' || d.err != nil {
-			return true
-		}
-		i = skipSpace(b, i+1)
-	}
-}
-
-// plainField takes one member of data whose value is a text, and reports false where its field may be more than that.
-func (d *Decoder) plainField(key []byte, s string) bool {
-	i := d.fieldOf(key)
-	if i < 0 || d.err != nil {
-		return true
-	}
-	f := &d.fields[i]
-	d.said |= 1 << i
-	if at, has := d.ev.idField(f.field); at != nil {
-		d.checkText(s, f.name, MaxIDBytes)
-		*at = s
-		d.ev.Has |= has
-		return true
-	}
-	if at, has := d.ev.textField(f.field); at != nil {
-		*at = s
-		d.ev.Has |= has
-		return true
-	}
-	return d.word(f, s)
 }
 
 // fieldOf finds a member's field and notes that it was seen; negative: there is no such field, or it is there for the second time.
@@ -300,7 +247,7 @@ func (d *Decoder) lay(f *payloadField, v *fastjson.Value) {
 		ev.Priority, _ = d.integer(v, f.name)
 		ev.Has |= HasPriority
 	case fieldDuration:
-		ev.DurationMs, ev.Has = d.between(v, f.name, 0, 1<<53), ev.Has|HasDuration
+		ev.DurationMs, ev.Has = d.between(v, f.name, 0, maxDuration), ev.Has|HasDuration
 	case fieldDevice:
 		d.object(v, f.name, d.visitors.device)
 	case fieldReason:

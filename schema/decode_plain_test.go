@@ -7,20 +7,28 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Payloads of plain texts are read on a way of their own; a member that nobody knows, and that is no text, puts the same payload on
-// the other one.
+// Plain payloads are read on a way of their own; a member that nobody knows, and that is no text, puts the same payload on the other
+// one.
 func TestPayload_PlainAndParsedAgree(t *testing.T) {
-	values := []string{"x", "", "voice", "agent", "busy", "completed", "warm", "42", "ü", "a\x7fb", "a\u0085b", strings.Repeat("y", MaxIDBytes+1)}
+	values := []string{`true`, `false`, `null`, `0`, `7`, `-1`, `-0`, `1.5`, `1e2`, `3000000000`, `9007199254740993`, `999999999999999999`,
+		`1000000000000000000`, `99999999999999999999`, `[]`, `[ "a" , "b" ]`, `[""]`, `["a", 1]`, `["\u0061"]`, `{}`, `{ "id" : "i" , "name" : "n" }`,
+		`{"id":1}`, `{"id":""}`, `{"id":"i","id":"i"}`, `{"name":null}`, `{"type":"t","contact_uri":"sip:x","more":"m"}`, `{"type":"t","type":"u"}`,
+		`{"details":"d"}`, `{"details":{"a":[1]}}`, `{"phone":"+1", "email":"e", "a":"b"}`, `{"\u0061":"b"}`, `{"voice":2,"chat":3}`, `{"voice":"2"}`}
+	for _, v := range []string{"x", "", "voice", "agent", "busy", "completed", "warm", "42", "ü", "a\x7fb", "a\u0085b", strings.Repeat("y", MaxIDBytes+1)} {
+		values = append(values, `"`+v+`"`)
+	}
 	for kind := AgentLogin; kind < EventDirectory; kind++ {
-		var all []string
-		for _, f := range payloads[kind] {
-			for _, v := range values {
-				all = append(all, `"`+f.name+`":"`+v+`"`)
+		of := func(values ...string) []string {
+			members := []string{` "other" : "" `, ``}
+			for _, f := range payloads[kind] {
+				for _, v := range values {
+					members = append(members, `"`+f.name+`":`+v)
+				}
 			}
+			return members
 		}
-		all = append(all, `"other":"text"`, ``)
-		for _, first := range all {
-			for _, second := range append([]string{` "other" : "" `}, all...) {
+		for _, first := range of(values...) {
+			for _, second := range of(`"x"`, `""`, `7`, `["a"]`, `{"id":"x"}`) {
 				members := strings.Trim(first+","+second, ",")
 				plain, perr := decoded(event(kind, `{ `+members+`}`))
 				parsed, err := decoded(event(kind, `{ `+strings.TrimPrefix(members+`,"zz":1}`, ",")))

@@ -10,6 +10,9 @@ import (
 	"github.com/valyala/fastjson"
 )
 
+// maxDuration of an event, in ms.
+const maxDuration = 1 << 53
+
 // MaxNumber is the highest number of an entity (events.md, section Envelope).
 const MaxNumber = 1<<31 - 1
 
@@ -224,11 +227,10 @@ func (d *Decoder) member(bit int, name string, v *fastjson.Value) bool {
 	if d.err != nil {
 		return false
 	}
-	if d.seenIn&(1<<bit) != 0 {
+	if !d.once(bit) {
 		d.fail(CodeDuplicateAttribute, name, "stands twice")
 		return false
 	}
-	d.seenIn |= 1 << bit
 	return v.Type() != fastjson.TypeNull
 }
 

@@ -81,10 +81,10 @@ func (c *center) addToInteraction(i *interaction, s stamped, out *outputs) {
 func (c *center) refoldInteraction(i *interaction, remove, insert []input, out *outputs) {
 	was := c.take()
 	defer c.give(was)
-	old := factKeys(i)
+	c.keys.note(i)
 	i.line.edit(i, remove, insert, was, out)
 	c.awaitEnd(i)
-	c.tombstone(i, old)
+	c.tombstone(i, &c.keys)
 	c.settleCounts(was, out)
 	c.pass(i, was, out)
 	c.disown(i)
@@ -129,7 +129,7 @@ func (c *center) reattribute(i *interaction, attrs *attributes, from created, in
 	c.touchInteraction(i)
 	was := c.take()
 	defer c.give(was)
-	old := factKeys(i)
+	c.keys.note(i)
 	l := &i.line
 	l.unpackAll()
 	c.refoldAll(i, was)
@@ -141,7 +141,7 @@ func (c *center) reattribute(i *interaction, attrs *attributes, from created, in
 	l.snaps = nil
 	l.head = *c.refoldAll(i, out)
 	c.awaitEnd(i)
-	c.tombstone(i, old)
+	c.tombstone(i, &c.keys)
 	c.settleCounts(was, out)
 	c.pass(i, was, out)
 }

@@ -16,10 +16,11 @@ type center struct {
 	newest        int64 // newest event time
 	completeUntil int64
 
-	byAgent   map[string]uint32
+	agentIDs  handles        // agents' numbers by hashed ids
 	agents    []*agent       // by number; agents[0] is nil
-	ids       handles        // of interactions
-	slab      []slot         // by handle
+	hotIDs    handles        // seats by hashed ids: few, hence near
+	coldIDs   handles        // handles by hashed ids
+	slab      []slot         // of interactions by handle
 	chunks    coldChunks     // of cold interactions
 	seats     []*interaction // hot ones
 	freeSeats []uint32
@@ -47,13 +48,14 @@ type center struct {
 	idle              int            // so many of the pool were not needed since the last sweep
 	text              []byte         // room for packing
 	facts             changes
+	keys, keysNow     keys // scratch
 	isDirty           bool
 
 	changedAgents       []*agent // for the live view
 	changedInteractions []*interaction
 
 	spare            []*outputs // scratch
-	quarter, minutes []uint64   // entries of windows, scratch
+	minutes, minute  []uint64   // entries of windows, scratch
 	window           schema.Window
 	slack            []schema.Bin // room for histograms of rows
 	slackSegments    []schema.Segment
@@ -62,8 +64,7 @@ type center struct {
 
 func newCenter(id string, cfg *Config) *center {
 	return &center{id: strings.Clone(id), horizon: cfg.HorizonMs, keep: cfg.KeepMs, live: cfg.Live, newest: schema.NoTime, completeUntil: schema.NoTime,
-		byAgent: map[string]uint32{}, agents: []*agent{nil},
-		byName: map[string]uint32{"": 0}, names: []string{""}, recent: []*series{nil}, swept: schema.NoTime, packed: schema.NoTime}
+		agents: []*agent{nil}, byName: map[string]uint32{"": 0}, names: []string{""}, recent: []*series{nil}, swept: schema.NoTime, packed: schema.NoTime}
 }
 
 // name gives a queue's or campaign's number.
@@ -78,19 +79,52 @@ func (c *center) name(s string) uint32 {
 	return n
 }
 
+// maxWords is how many names may come from texts that many entities share.
+const maxWords = 1 << 12
+
+// share gives a text that many entities have in common the same memory, as long as there are not too many such texts.
+func (c *center) share(s string) string {
+	n := c.byName[s]
+	if n == 0 && s != "" && len(c.names) < maxWords {
+		n = c.name(s)
+	}
+	if n == 0 {
+		return strings.Clone(s)
+	}
+	return c.names[n]
+}
+
+func (c *center) shareAll(in []string) []string {
+	if len(in) == 0 {
+		return nil
+	}
+	out := make([]string, len(in))
+	for i, s := range in {
+		out[i] = c.share(s)
+	}
+	return out
+}
+
 // agent gives an agent's number, 0 for no id.
 func (c *center) agent(id string) uint32 {
 	if id == "" {
 		return 0
 	}
-	n, ok := c.byAgent[id]
+	hash := xxhash.Sum64String(id)
+	n, ok := c.findAgent(id, hash)
 	if !ok {
 		n = uint32(len(c.agents))
 		a := &agent{id: identOf(strings.Clone(id)), n: n, c: c, own: newest{T: schema.NoTime}}
+		a.line.head.Parts = a.room[:0]
 		c.agents = append(c.agents, a)
-		c.byAgent[a.id.text] = n
+		c.agentIDs.add(hash, n)
 	}
 	return n
+}
+
+// findAgent gives the number of an agent that is known.
+func (c *center) findAgent(id string, hash uint64) (uint32, bool) {
+	return c.agentIDs.find(hash, func(n uint32) bool { return c.agents[n].id.is(id) })
 }
 
 // agentOf is agent for an event of an interaction, which mostly names the agent that the one before named.
@@ -115,8 +149,7 @@ func (c *center) agentID(n uint32) string {
 // interaction finds or makes the interaction of an event; nil where the event comes too late for its id.
 func (c *center) interaction(id string, t int64) *interaction {
 	hash := xxhash.Sum64String(id)
-	if h, ok := c.find(id, hash); ok {
-		i := c.hot(h)
+	if i := c.find(id, hash); i != nil {
 		if t <= i.notBefore {
 			return nil
 		}
@@ -131,7 +164,7 @@ func (c *center) interaction(id string, t int64) *interaction {
 		return nil
 	}
 	i := c.newInteraction()
-	i.id, i.own.T, i.notBefore = identOf(strings.Clone(id)), schema.NoTime, notBefore
+	i.id, i.hash, i.own.T, i.notBefore = identOf(strings.Clone(id)), hash, schema.NoTime, notBefore
 	if n := len(c.free); n > 0 {
 		i.handle, c.free = c.free[n-1], c.free[:n-1]
 	} else {
@@ -139,7 +172,6 @@ func (c *center) interaction(id string, t int64) *interaction {
 		c.slab = append(c.slab, 0)
 	}
 	c.slab[i.handle] = c.seat(i)
-	c.ids.add(hash, i.handle)
 	c.lookBy(i, t)
 	return i
 }
@@ -164,7 +196,7 @@ func (c *center) leave(i *interaction, at int64) {
 	if i.line.head.EndReason == schema.EndExpired { // also where a later event saw it before complete_until did
 		*c.expired++
 	}
-	c.gone.put(xxhash.Sum64String(i.id.text), at)
+	c.gone.put(i.hash, at)
 	c.drop(i)
 }
 
@@ -289,7 +321,7 @@ func (c *center) lookBy(i *interaction, t int64) {
 
 // drop forgets an interaction that nothing has begun.
 func (c *center) drop(i *interaction) {
-	c.remove(xxhash.Sum64String(i.id.text), i.handle)
+	c.remove(i.hash, i.handle)
 	i.left = true
 	c.changedInteraction(i)
 }

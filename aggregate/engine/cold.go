@@ -70,8 +70,9 @@ func (c *center) cool(i *interaction) {
 	if !ok {
 		return
 	}
-	c.vacate(i.handle)
+	c.vacate(i.hash, i.handle)
 	c.slab[i.handle] = c.chunks.add(i.id.text, end, packed)
+	c.coldIDs.add(i.hash, i.handle)
 	c.recycle(i)
 }
 
@@ -103,7 +104,8 @@ func (c *center) newInteraction() *interaction {
 		i = &interaction{}
 	}
 	i.c, i.look = c, schema.Open
-	i.line.in, i.line.head.Visits, i.line.head.Parts = i.room.inputs[:0], i.room.visits[:0], i.room.parts[:0]
+	i.line.in, i.line.extras = i.room.inputs[:0], i.room.extras[:0]
+	i.line.head.Visits, i.line.head.Parts = i.room.visits[:0], i.room.parts[:0]
 	return i
 }
 
@@ -119,7 +121,7 @@ func (c *center) thaw(h uint32) *interaction {
 		out.reset()
 	}
 	c.give(out)
-	c.vacate(h)
+	c.vacate(i.hash, h)
 	c.slab[h] = c.seat(i)
 	c.lookBy(i, packed.finished)
 	c.thawed = append(c.thawed, i)
@@ -188,6 +190,7 @@ func (i *interaction) unpack(p *cold) {
 	flags := r.byte()
 	r.uint()
 	i.id = identOf(p.id.text())
+	i.hash = xxhash.Sum64String(i.id.text)
 	i.own.T = end - r.int()
 	if flags&coldSequence != 0 {
 		i.own.Seq, i.own.HasSeq = r.int(), true
@@ -319,24 +322,20 @@ func packAttributes(b []byte, a *attributes) []byte {
 	if a.CanRecord {
 		flags |= 1
 	}
-	texts := [...]string{a.CallID, a.ChatID, a.CallFlow, string(a.Customer), a.ScreenPopURL, a.Gruu}
-	if texts != [len(texts)]string{} {
+	if len(a.CallID)+len(a.ChatID)+len(a.CallFlow)+len(a.Customer)+len(a.ScreenPopURL)+len(a.Gruu) > 0 {
 		flags |= 2
 	}
 	b = append(b, flags, uint8(a.Channel), uint8(a.Direction), uint8(a.Kind))
 	b = binary.AppendVarint(b, a.Number)
 	b = binary.AppendUvarint(b, uint64(a.Campaign))
 	b = binary.AppendUvarint(b, uint64(a.Agent))
-	if flags&2 != 0 {
-		for _, s := range texts {
-			b = packText(b, s)
-		}
+	if flags&2 == 0 {
+		return b
 	}
-	return b
+	b = packText(packText(packText(b, a.CallID), a.ChatID), a.CallFlow)
+	b = packText(b, a.Customer)
+	return packText(packText(b, a.ScreenPopURL), a.Gruu)
 }
-
-// maxWords bounds the names that words may add to.
-const maxWords = 1 << 12
 
 // packWord writes a text that many interactions share: its number among the centre's names or, where there are many, 0 and itself.
 func (c *center) packWord(b []byte, s string) []byte {
@@ -358,7 +357,7 @@ func (r *unpacker) word(c *center) string {
 	return strings.Clone(r.text())
 }
 
-func packText(b []byte, s string) []byte {
+func packText[T string | []byte](b []byte, s T) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 

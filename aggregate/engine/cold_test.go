@@ -12,10 +12,10 @@ import (
 
 // isCold reports whether the engine holds an interaction only packed.
 func (f *floor) isCold(id string) bool {
-	c := f.e.centers["1"]
-	h, ok := c.find(id, xxhash.Sum64String(id))
-	require.True(f.t, ok)
-	return c.slab[h].isCold()
+	c, hash := f.e.centers["1"], xxhash.Sum64String(id)
+	_, cold := c.findCold(id, hash)
+	require.NotEqual(f.t, cold, c.findHot(id, hash) != nil)
+	return cold
 }
 
 // An interaction of which nothing is open goes cold once its rows are out, and a late event finds all that was known of it.

@@ -144,13 +144,13 @@ func (e *Engine) center(id string) *center {
 
 func (c *center) applyAgent(ev *schema.Event, late bool) Outcome {
 	if late {
-		n, ok := c.byAgent[ev.Subject]
+		n, ok := c.findAgent(ev.Subject, xxhash.Sum64String(ev.Subject))
 		if !ok || !c.agents[n].own.before(ev) {
 			return Late
 		}
 	}
 	a := c.agents[c.agent(ev.Subject)]
-	in, x := agentInput(ev)
+	in, x := c.agentInput(ev)
 	x = withSequence(x, ev)
 	if late {
 		x = lateAt(x, c.completeUntil)
@@ -181,11 +181,8 @@ func outcome(late bool, out *outputs) Outcome {
 
 func (c *center) applyInteraction(ev *schema.Event, late bool) Outcome {
 	if late {
-		h, ok := c.find(ev.Subject, xxhash.Sum64String(ev.Subject))
-		if !ok {
-			return Late
-		}
-		if i := c.hot(h); !i.own.before(ev) || !i.line.head.Born {
+		i := c.find(ev.Subject, xxhash.Sum64String(ev.Subject))
+		if i == nil || !i.own.before(ev) || !i.line.head.Born {
 			return Late
 		}
 	}
@@ -233,18 +230,27 @@ func lateAt(x *extra, t int64) *extra {
 }
 
 // agentInput packs an agent's own event.
-func agentInput(ev *schema.Event) (input, *extra) {
+func (c *center) agentInput(ev *schema.Event) (input, *extra) {
 	in := input{kind: uint8(ev.Type)}
 	switch ev.Type {
 	case schema.AgentLogin:
-		return in, &extra{login: &session{ID: strings.Clone(ev.SessionID), Extension: strings.Clone(ev.Extension),
-			UserType: strings.Clone(ev.UserType), DeviceType: strings.Clone(ev.DeviceType), DeviceURI: strings.Clone(ev.DeviceURI),
-			Capacity: ev.Capacity}}
+		login := &struct { // one allocation, here and below
+			extra
+			session
+		}{session: session{ID: ev.SessionID, Extension: ev.Extension, UserType: c.share(ev.UserType), DeviceType: c.share(ev.DeviceType),
+			DeviceURI: ev.DeviceURI, Since: ev.Time, Capacity: ev.Capacity}}
+		together(&login.ID, &login.Extension, &login.DeviceURI)
+		login.login = &login.session
+		return in, &login.extra
 	case schema.AgentStatus:
 		in.a = uint8(ev.Status)
 		if ev.ReasonID != "" || ev.ReasonName != "" || ev.Description != "" {
-			return in, &extra{tag: &tag{ID: strings.Clone(ev.ReasonID), Name: strings.Clone(ev.ReasonName),
-				Description: strings.Clone(ev.Description)}}
+			status := &struct {
+				extra
+				of tag
+			}{of: tag{ID: c.share(ev.ReasonID), Name: c.share(ev.ReasonName), Description: strings.Clone(ev.Description)}}
+			status.tag = &status.of
+			return in, &status.extra
 		}
 	case schema.AgentSuspended:
 		if ev.Suspended {
@@ -252,22 +258,32 @@ func agentInput(ev *schema.Event) (input, *extra) {
 		}
 	case schema.AgentAssignment:
 		const named = schema.HasQueueIDs | schema.HasCampaignIDs | schema.HasSkills | schema.HasQueueID | schema.HasCampaignID
-		a := &assignment{Has: ev.Has & named, Queues: copyNames(ev.QueueIDs), Campaigns: copyNames(ev.CampaignIDs),
-			Skills: copyNames(ev.Skills), Queue: strings.Clone(ev.QueueID), Campaign: strings.Clone(ev.CampaignID)}
-		return in, &extra{assign: a}
+		assigned := &struct {
+			extra
+			of assignment
+		}{of: assignment{Has: ev.Has & named, Queues: c.shareAll(ev.QueueIDs), Campaigns: c.shareAll(ev.CampaignIDs),
+			Skills: c.shareAll(ev.Skills), Queue: c.share(ev.QueueID), Campaign: c.share(ev.CampaignID)}}
+		assigned.assign = &assigned.of
+		return in, &assigned.extra
 	}
 	return in, nil
 }
 
-func copyNames(in []string) []string {
-	if len(in) == 0 {
-		return nil
+// together moves texts into one piece of memory.
+func together(texts ...*string) {
+	n := 0
+	for _, s := range texts {
+		n += len(*s)
 	}
-	out := make([]string, len(in))
-	for i, s := range in {
-		out[i] = strings.Clone(s)
+	var all strings.Builder
+	all.Grow(n)
+	for _, s := range texts {
+		all.WriteString(*s)
 	}
-	return out
+	rest := all.String()
+	for _, s := range texts {
+		*s, rest = rest[:len(*s)], rest[len(*s):]
+	}
 }
 
 // interactionInput packs an interaction's own event.
@@ -279,10 +295,11 @@ func (c *center) interactionInput(i *interaction, ev *schema.Event) (input, *ext
 			extra
 			attributes
 		}{attributes: attributes{Channel: ev.Channel, Direction: ev.Direction, Kind: ev.Kind, Number: ev.Number,
-			CallID: strings.Clone(ev.CallID), ChatID: strings.Clone(ev.ChatID), Campaign: c.name(ev.CampaignID),
-			CallFlow: strings.Clone(ev.CallFlowID), Agent: c.agentOf(i, ev.AgentID), Customer: append([]byte(nil), ev.Customer...),
-			ScreenPopURL: strings.Clone(ev.ScreenPopURL), Gruu: strings.Clone(ev.Gruu), CanRecord: ev.CanRecord}}
-		created.attrs = &created.attributes // one allocation
+			CallID: ev.CallID, ChatID: ev.ChatID, Campaign: c.name(ev.CampaignID), CallFlow: c.share(ev.CallFlowID),
+			Agent: c.agentOf(i, ev.AgentID), Customer: append([]byte(nil), ev.Customer...), ScreenPopURL: ev.ScreenPopURL, Gruu: ev.Gruu,
+			CanRecord: ev.CanRecord}}
+		together(&created.CallID, &created.ChatID, &created.ScreenPopURL, &created.Gruu)
+		created.attrs = &created.attributes
 		return in, &created.extra
 	case schema.InteractionUpdated:
 		if ev.Has&schema.HasCampaignID != 0 {
@@ -291,7 +308,7 @@ func (c *center) interactionInput(i *interaction, ev *schema.Event) (input, *ext
 	case schema.InteractionQueued:
 		in.ref1 = c.name(ev.QueueID)
 		if ev.Has&(schema.HasPriority|schema.HasSkills) != 0 {
-			return in, &extra{num: ev.Priority, text: copyNames(ev.Skills)}
+			return in, &extra{num: ev.Priority, text: c.shareAll(ev.Skills)}
 		}
 	case schema.InteractionOffered, schema.InteractionConnected:
 		in.ref1, in.ref2, in.a = c.agentOf(i, ev.AgentID), c.agentOf(i, ev.InitiatingAgentID), uint8(ev.Role)

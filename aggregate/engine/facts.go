@@ -171,9 +171,16 @@ func (c *center) correctIntervals(a *agent, old *agentState, headChanged bool, w
 type keys struct {
 	born   bool
 	start  int64
-	visits []int64
+	visits []visitKey
 	parts  []partKey
 }
+
+type visitKey struct {
+	start int64
+	n     uint16
+}
+
+func (k visitKey) at() int64 { return k.start }
 
 type partKey struct {
 	agent uint32
@@ -181,22 +188,24 @@ type partKey struct {
 	n     uint16
 }
 
-func factKeys(i *interaction) keys {
+func (k partKey) at() int64 { return k.start }
+
+// note takes down those of an interaction.
+func (k *keys) note(i *interaction) {
 	s := &i.line.head
-	k := keys{born: s.Born, start: s.Start}
+	k.born, k.start, k.visits, k.parts = s.Born, s.Start, k.visits[:0], k.parts[:0]
 	for v := range s.Visits {
-		k.visits = append(k.visits, s.Visits[v].Start)
+		k.visits = append(k.visits, visitKey{s.Visits[v].Start, s.visitN(v)})
 	}
 	for p := range s.Parts {
 		k.parts = append(k.parts, partKey{s.Parts[p].Agent, s.Parts[p].Start, s.partN(p)})
 	}
-	return k
 }
 
-// partN numbers the parts of one agent with equal start.
+// partN numbers the parts of one agent with equal start. Starts ascend, here and with visits.
 func (s *course) partN(p int) (n uint16) {
-	for q := 0; q < p; q++ {
-		if s.Parts[q].Agent == s.Parts[p].Agent && s.Parts[q].Start == s.Parts[p].Start {
+	for q := p - 1; q >= 0 && s.Parts[q].Start == s.Parts[p].Start; q-- {
+		if s.Parts[q].Agent == s.Parts[p].Agent {
 			n++
 		}
 	}
@@ -205,40 +214,42 @@ func (s *course) partN(p int) (n uint16) {
 
 // visitN numbers the visits with equal start.
 func (s *course) visitN(v int) (n uint16) {
-	for u := 0; u < v; u++ {
-		if s.Visits[u].Start == s.Visits[v].Start {
-			n++
-		}
+	for u := v - 1; u >= 0 && s.Visits[u].Start == s.Visits[v].Start; u-- {
+		n++
 	}
 	return n
 }
 
 // tombstone notes the facts that the interaction had before and has no more.
-func (c *center) tombstone(i *interaction, old keys) {
-	now := factKeys(i)
+func (c *center) tombstone(i *interaction, old *keys) {
+	now := &c.keysNow
+	now.note(i)
 	if old.born && (!now.born || now.start != old.start) {
 		c.facts.interactions = append(c.facts.interactions, schema.Interaction{ContactCenter: c.id, ID: i.id.text, Start: old.start,
 			StateSince: old.start, Deleted: true})
 	}
-	have := map[partKey]bool{}
-	for _, k := range now.parts {
-		have[k] = true
-	}
-	for _, k := range old.parts {
-		if !have[k] {
-			c.facts.parts = append(c.facts.parts, schema.Part{ContactCenter: c.id, Interaction: i.id.text, Agent: c.agentID(k.agent),
-				Start: k.start, N: k.n, Deleted: true})
+	lost(old.parts, now.parts, partKey.at, func(k partKey) {
+		c.facts.parts = append(c.facts.parts, schema.Part{ContactCenter: c.id, Interaction: i.id.text, Agent: c.agentID(k.agent),
+			Start: k.start, N: k.n, Deleted: true})
+	})
+	lost(old.visits, now.visits, visitKey.at, func(k visitKey) {
+		c.facts.visits = append(c.facts.visits, schema.Visit{ContactCenter: c.id, Interaction: i.id.text, Start: k.start,
+			N: k.n, Deleted: true})
+	})
+}
+
+// lost visits those of old that are not among now. Both ascend by at.
+func lost[K comparable](old, now []K, at func(K) int64, visit func(K)) {
+	for _, k := range old {
+		for len(now) > 0 && at(now[0]) < at(k) {
+			now = now[1:]
 		}
-	}
-	count := map[int64]int{}
-	for _, t := range now.visits {
-		count[t]++
-	}
-	seen := map[int64]int{}
-	for _, t := range old.visits {
-		if seen[t]++; seen[t] > count[t] {
-			c.facts.visits = append(c.facts.visits, schema.Visit{ContactCenter: c.id, Interaction: i.id.text, Start: t,
-				N: uint16(seen[t] - 1), Deleted: true})
+		there := false
+		for n := 0; !there && n < len(now) && at(now[n]) == at(k); n++ {
+			there = now[n] == k
+		}
+		if !there {
+			visit(k)
 		}
 	}
 }

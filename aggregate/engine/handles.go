@@ -1,6 +1,6 @@
 package engine
 
-// handles finds interactions' handles by their hashed ids: a table with open addressing, 8 bytes a slot, at most three quarters full.
+// handles finds interactions' handles or seats, or agents' numbers, by their hashed ids: a table with open addressing, 8 bytes a slot, at most three quarters full.
 // Half of the hash is kept; the caller compares ids where it is the same.
 type handles struct {
 	slots []tableSlot

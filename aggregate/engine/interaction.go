@@ -15,34 +15,36 @@ const (
 
 // interaction is one interaction's timeline: its own events, and what its agents' timelines decide about its parts.
 type interaction struct {
-	id      ident
-	handle  uint32
-	seat    uint32 // among those that are hot
-	agent   uint32 // that its events named last, 0 before
-	c       *center
-	line    timeline[course]
-	attrs   *attributes    // of the first created in order, which holds from the beginning; nil before it came
-	created created        // where that created stands in the order
-	ch      schema.Channel // of attrs
-	dir     schema.Direction
-	own     newest
-	dirty   bool
-	seen    bool
-	left    bool
-	look    int64 // when it is to be looked at, Open for never
+	id     ident
+	handle uint32
+	seat   uint32         // among those that are hot
+	agent  uint32         // that its events named last, 0 before
+	ch     schema.Channel // of attrs
+	dir    schema.Direction
+	dirty  bool
+	seen   bool
+	left   bool
+	hash   uint64 // of the id
+	look   int64  // when it is to be looked at, Open for never
 	// notBefore is until when the id belonged to the interaction that had it before: no event up to then is of this one.
 	notBefore int64
+	own       newest
+	c         *center
+	attrs     *attributes // of the first created in order, which holds from the beginning; nil before it came
+	created   created     // where that created stands in the order
+	line      timeline[course]
 	// room is where inputs, visits, parts and segments of an ordinary interaction lie, for one allocation and neighbouring memory.
 	room struct {
-		inputs   [10]input
+		inputs   [15]input
+		extras   [2]*extra
 		visits   [1]visit
 		parts    [1]part
 		segments [5]segment // of the part
 	}
 }
 
-// Go rounds what is larger up by an eighth, and there are as many as interactions that go on.
-var _ [1024 - unsafe.Sizeof(interaction{})]struct{}
+// Go rounds what is larger up by an eighth, and there are as many as interactions that go on. Eight bytes are the collector's.
+var _ [1152 - 8 - unsafe.Sizeof(interaction{})]struct{}
 
 // created is the place of a created event in its interaction's order.
 type created struct {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"encoding/binary"
+	"math/bits"
 	"slices"
 )
 
@@ -11,18 +12,23 @@ import (
 type packedPanes string
 
 const (
-	stepShift = minuteShift - metricShift
+	stepShift = 64 - metricShift
 	farStep   = 7 // that many minutes or more are in a byte of their own
 )
 
-// packPane appends a pane, and sorts it.
-func packPane(b []byte, p *pane) []byte {
-	slices.Sort(p.entries)
+// packPane appends a pane. Entries ascend by their minutes here.
+func (c *center) packPane(b []byte, p *pane) []byte {
+	c.minutes = c.minutes[:0]
+	for _, e := range p.entries {
+		c.minutes = append(c.minutes, bits.RotateLeft64(e, -valueShift))
+	}
+	slices.Sort(c.minutes)
 	b = binary.AppendUvarint(b, uint64(uint32(p.quarter)))
 	from := len(b)
 	minute := uint64(0)
-	for _, e := range p.entries {
-		step := e>>minuteShift - minute
+	for _, byMinute := range c.minutes {
+		e := bits.RotateLeft64(byMinute, valueShift)
+		step := e&minuteMask - minute
 		minute += step
 		metric := metricOf(e)
 		b = append(b, metric|uint8(min(step, farStep))<<stepShift)
@@ -30,7 +36,7 @@ func packPane(b []byte, p *pane) []byte {
 			b = append(b, uint8(step))
 		}
 		if metric >= firstMeasure {
-			b = binary.AppendUvarint(b, e&valueMask)
+			b = binary.AppendUvarint(b, uint64(valueOf(e)))
 		}
 	}
 	var size [binary.MaxVarintLen64]byte

@@ -46,7 +46,7 @@ func TestLateAmongPackedInputs(t *testing.T) {
 		for n := range list {
 			f.do(list[n].ev)
 			c := f.e.centers["1"]
-			packed = packed || len(c.agents[c.byAgent["a"]].line.past) > 0
+			packed = packed || len(c.agents[c.agent("a")].line.past) > 0
 			if restore && n%50 == 49 {
 				f.settle()
 				s, err := f.e.Snapshot()

@@ -268,7 +268,7 @@ func (f *floor) interaction(id string) schema.Interaction {
 // now is an agent's live row.
 func (f *floor) now(agent string) *schema.LiveAgent {
 	c := f.e.centers["1"]
-	return c.liveAgent(c.agents[c.byAgent[agent]])
+	return c.liveAgent(c.agents[c.agent(agent)])
 }
 
 // is shows an agent's live status, its since, and the workload.

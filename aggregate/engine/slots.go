@@ -113,7 +113,7 @@ func (c *center) hot(h uint32) *interaction {
 	return c.thaw(h)
 }
 
-// seat gives a hot interaction its slot.
+// seat gives a hot interaction its slot, and lets it be found.
 func (c *center) seat(i *interaction) slot {
 	if n := len(c.freeSeats); n > 0 {
 		i.seat, c.freeSeats = c.freeSeats[n-1], c.freeSeats[:n-1]
@@ -122,15 +122,18 @@ func (c *center) seat(i *interaction) slot {
 		i.seat = uint32(len(c.seats))
 		c.seats = append(c.seats, i)
 	}
+	c.hotIDs.add(i.hash, i.seat)
 	return seatSlot(i.seat)
 }
 
-// vacate empties a slot.
-func (c *center) vacate(h uint32) {
+// vacate empties the slot of an id with that hash.
+func (c *center) vacate(hash uint64, h uint32) {
 	if s := c.slab[h]; s.isHot() {
+		c.hotIDs.remove(hash, uint32(s))
 		c.seats[uint32(s)] = nil
 		c.freeSeats = append(c.freeSeats, uint32(s))
 	} else if s != 0 {
+		c.coldIDs.remove(hash, h)
 		c.chunks.remove(s)
 	}
 	c.slab[h] = 0
@@ -148,12 +151,27 @@ func (c *center) idOf(h uint32) string {
 	return ""
 }
 
-// find is the handle of an id.
-func (c *center) find(id string, hash uint64) (uint32, bool) {
-	return c.ids.find(hash, func(h uint32) bool {
-		if s := c.slab[h]; s.isHot() {
-			return c.seats[uint32(s)].id.is(id)
-		}
+// find is the interaction of an id, folded again if it was cold; nil where there is none.
+func (c *center) find(id string, hash uint64) *interaction {
+	if i := c.findHot(id, hash); i != nil {
+		return i
+	}
+	if h, ok := c.findCold(id, hash); ok {
+		return c.thaw(h)
+	}
+	return nil
+}
+
+func (c *center) findHot(id string, hash uint64) *interaction {
+	seat, ok := c.hotIDs.find(hash, func(seat uint32) bool { return c.seats[seat].id.is(id) })
+	if !ok {
+		return nil
+	}
+	return c.seats[seat]
+}
+
+func (c *center) findCold(id string, hash uint64) (handle uint32, ok bool) {
+	return c.coldIDs.find(hash, func(h uint32) bool {
 		p := c.chunks.at(c.slab[h])
 		return p.id.is(id)
 	})
@@ -161,9 +179,8 @@ func (c *center) find(id string, hash uint64) (uint32, bool) {
 
 // remove frees a handle and forgets its hashed id.
 func (c *center) remove(hash uint64, h uint32) {
-	c.vacate(h)
+	c.vacate(hash, h)
 	c.free = append(c.free, h)
-	c.ids.remove(hash, h)
 }
 
 // ident is an id. Ordinary ones lie beside what they name too, so that comparing one looks at no other memory.

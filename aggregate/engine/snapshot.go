@@ -215,7 +215,7 @@ func (c *center) dump(g *gob.Encoder) error {
 		c.text = append(c.text[:0], s.closed...)
 		for p := &s.now; p != nil; p = p.after(s) {
 			if p.quarter != noQuarter {
-				c.text = packPane(c.text, p)
+				c.text = c.packPane(c.text, p)
 			}
 		}
 		ds.Panes = string(c.text)
@@ -318,13 +318,13 @@ func (c *center) loadInteraction(h uint32, d *dumpInteraction, scratch *outputs)
 		c.slab = append(c.slab, 0)
 		return
 	}
+	hash := xxhash.Sum64String(d.ID)
 	if d.Cold != "" {
 		c.slab = append(c.slab, c.chunks.add(d.ID, d.Finished, []byte(d.Cold)))
-		c.ids.add(xxhash.Sum64String(d.ID), h)
+		c.coldIDs.add(hash, h)
 		return
 	}
-	i := &interaction{id: identOf(d.ID), handle: h, c: c, own: d.Own, look: schema.Open,
-		notBefore: c.notBefore(xxhash.Sum64String(d.ID))}
+	i := &interaction{id: identOf(d.ID), hash: hash, handle: h, c: c, own: d.Own, look: schema.Open, notBefore: c.notBefore(hash)}
 	from := created{t: d.CreatedT}
 	if d.CreatedX != nil {
 		from.x = extraOf(d.CreatedX)
@@ -332,7 +332,6 @@ func (c *center) loadInteraction(h uint32, d *dumpInteraction, scratch *outputs)
 	i.attribute(d.Attrs, from)
 	loadLine(&i.line, i, &d.Line, scratch)
 	c.slab = append(c.slab, c.seat(i))
-	c.ids.add(xxhash.Sum64String(i.id.text), h)
 }
 
 func (c *center) loadSeries(g *gob.Decoder, n int) error {

@@ -193,6 +193,7 @@ func ended(s float64, id string, r schema.EndReason) schema.Event {
 
 // holds reports whether the engine still has an interaction.
 func (f *floor) holds(contactCenter, id string) bool {
-	_, ok := f.e.centers[contactCenter].find(id, xxhash.Sum64String(id))
-	return ok
+	c, hash := f.e.centers[contactCenter], xxhash.Sum64String(id)
+	_, cold := c.findCold(id, hash)
+	return cold || c.findHot(id, hash) != nil
 }

@@ -119,7 +119,8 @@ func (s *Sums) add(key seriesKey, first int64) {
 		recent = append(recent, past...)
 	} else {
 		now.settled = &schema.Window{}
-		c.fill(now.settled, past)
+		slices.Sort(past)
+		c.addUp(now.settled, past)
 		ownBins(now.settled)
 	}
 	dims := c.dims(&key)
@@ -128,7 +129,8 @@ func (s *Sums) add(key seriesKey, first int64) {
 	switch {
 	case len(recent) > 0 || now.settled != nil:
 		now.window = &schema.Window{Dims: dims, Start: s.from}
-		c.fill(now.window, recent)
+		slices.Sort(recent)
+		c.addUp(now.window, recent)
 		ownBins(now.window)
 		if now.settled != nil {
 			now.window.Add(now.settled)
@@ -149,7 +151,7 @@ func (s *Sums) add(key seriesKey, first int64) {
 
 // read gives a series' entries of the range, but for those that are settled: the ones to settle, and those that came since.
 func (s *Sums) read(now *sum) (past, recent []uint64) {
-	past, recent = s.of.quarter[:0], s.of.minutes[:0]
+	past, recent = s.of.minutes[:0], s.of.minute[:0]
 	series, from := s.of.series.find(&now.key), s.from
 	if now.settled != nil {
 		from = now.until
@@ -158,20 +160,20 @@ func (s *Sums) read(now *sum) (past, recent []uint64) {
 		return nil, nil
 	}
 	series.each(func(start int64) bool { return start+quarterMs > from }, func(start int64, e uint64) {
-		at, word := start+int64(e>>minuteShift)*minuteMs, e&(1<<minuteShift-1)
+		at := start + int64(e&minuteMask)*minuteMs
 		switch {
 		case at < from:
 		case at >= s.to:
 			now.later = true
 		case at < now.until:
 			now.oldest = min(now.oldest, at)
-			past = append(past, word)
+			past = append(past, e)
 		default:
 			now.oldest = min(now.oldest, at)
-			recent = append(recent, word)
+			recent = append(recent, e)
 		}
 	})
-	s.of.quarter, s.of.minutes = past, recent
+	s.of.minutes, s.of.minute = past, recent
 	return past, recent
 }
 

@@ -109,13 +109,14 @@ func (l *timeline[S]) position(f fold[S], in *input) int {
 // add appends an input that is the newest and folds it in; false where it belongs further back.
 func (l *timeline[S]) add(f fold[S], in input, out *outputs) bool {
 	n := len(l.in)
-	if n > 0 && f.less(&in, &l.in[n-1]) {
-		return false
-	}
 	if n == cap(l.in) { // there are many timelines: not doubled. 17 are what agents' mostly hold
 		l.in = append(make([]input, 0, n|1+max(8, min(n/8, 4096))), l.in...)
 	}
 	l.in = append(l.in, in)
+	if n > 0 && f.less(&l.in[n], &l.in[n-1]) { // compared in its place: an argument whose address is taken would be allocated
+		l.in = l.in[:n]
+		return false
+	}
 	if n > 0 && n-l.lastSnapshot() >= f.every() {
 		unused := l.pack(f)
 		n = len(l.in) - 1

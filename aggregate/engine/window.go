@@ -38,6 +38,7 @@ type pane struct {
 	entries []uint64
 	next    *pane
 	quarter int32  // since 1970; noQuarter where there is no pane
+	sorted  uint32 // so many entries ascend, the others came later
 	touched uint16 // minutes that changed since the last Drain
 }
 
@@ -45,15 +46,16 @@ const noQuarter = math.MinInt32
 
 func (p *pane) start() int64 { return int64(p.quarter) * quarterMs }
 
-// An entry of a pane is a word: minute (4 bits), metric (5), and of a measure bucket (11) and value (44). Sorted entries of a minute and
-// measure ascend by value and bucket.
+// An entry of a pane is a word: metric (5 bits), of a measure bucket (11) and value (44), and the minute (4). Sorted entries of a measure
+// ascend by value and bucket, those of the whole quarter as those of one minute.
 const (
-	minuteShift = 60
-	metricShift = 55
-	bucketShift = 44
-	metricMask  = 1<<(minuteShift-metricShift) - 1
+	metricShift = 59
+	bucketShift = 48
+	valueShift  = 4
+	metricMask  = 1<<(64-metricShift) - 1
 	bucketMask  = 1<<(metricShift-bucketShift) - 1
-	valueMask   = 1<<bucketShift - 1
+	valueMask   = 1<<(bucketShift-valueShift) - 1
+	minuteMask  = 1<<valueShift - 1
 )
 
 // Metrics are numbered: schema.Count first, then schema.Measure.
@@ -61,13 +63,15 @@ const firstMeasure = uint8(schema.NumCounts)
 
 var _ [metricMask + 1 - int(schema.NumCounts) - int(schema.NumMeasures)]struct{} // there is room for all
 
-func metricOf(e uint64) uint8 { return uint8(e >> metricShift & metricMask) }
+func metricOf(e uint64) uint8 { return uint8(e >> metricShift) }
+
+func valueOf(e uint64) int64 { return int64(e >> valueShift & valueMask) }
 
 func entry(minute int, metric uint8, value int64) uint64 {
-	e := uint64(minute)<<minuteShift | uint64(metric)<<metricShift
+	e := uint64(metric)<<metricShift | uint64(minute)
 	if metric >= firstMeasure {
 		value = min(value, valueMask)
-		e |= uint64(schema.Bucket(value))<<bucketShift | uint64(value)
+		e |= uint64(schema.Bucket(value))<<bucketShift | uint64(value)<<valueShift
 	}
 	return e
 }
@@ -99,6 +103,9 @@ func (c *center) count(k *contribution) {
 		for i := len(p.entries) - 1; i >= 0; i-- {
 			if p.entries[i] == e {
 				p.entries = slices.Delete(p.entries, i, i+1)
+				if i < int(p.sorted) {
+					p.sorted--
+				}
 				break
 			}
 		}
@@ -150,7 +157,7 @@ func (s *series) pane(quarter int32) *pane {
 		was.next, s.others = s.others, &was
 		now.entries = nil
 	}
-	now.quarter, now.touched = quarter, 0
+	now.quarter, now.sorted, now.touched = quarter, 0, 0
 	if s.closed != "" {
 		var entries []uint64
 		if entries, s.closed = s.closed.take(quarter); entries != nil {
@@ -189,30 +196,50 @@ func (p *pane) after(s *series) *pane {
 
 // paneRows makes the row of a quarter and those of its minutes that changed.
 func (c *center) paneRows(rows *Rows, dims *schema.Dims, p *pane) {
-	c.quarter, c.minutes = c.quarter[:0], c.minutes[:0]
+	c.minutes = p.sort(c.minutes)
+	c.row(rows, dims, p.start(), schema.WindowQuarter, p.entries)
+	c.minutes = c.minutes[:0]
 	for _, e := range p.entries {
-		c.quarter = append(c.quarter, e&(1<<minuteShift-1))
-		if p.touched>>(e>>minuteShift)&1 != 0 {
+		if p.touched>>(e&minuteMask)&1 != 0 {
 			c.minutes = append(c.minutes, e)
 		}
 	}
-	c.row(rows, dims, p.start(), schema.WindowQuarter, c.quarter)
-	slices.Sort(c.minutes)
-	rest := c.minutes
 	for m := range uint64(15) {
 		if p.touched>>m&1 == 0 {
 			continue
 		}
-		n := 0
-		for n < len(rest) && rest[n]>>minuteShift == m {
-			n++
+		c.minute = c.minute[:0]
+		for _, e := range c.minutes {
+			if e&minuteMask == m {
+				c.minute = append(c.minute, e)
+			}
 		}
-		c.row(rows, dims, p.start()+int64(m)*minuteMs, schema.WindowMinute, rest[:n])
-		rest = rest[n:]
+		c.row(rows, dims, p.start()+int64(m)*minuteMs, schema.WindowMinute, c.minute)
 	}
 }
 
-// row makes what entries add up to. They are sorted by it.
+// sort brings in order what came since the last time, and lays it between what was in order already: a pane may hold a busy queue's
+// quarter, and a few of its entries be new. scratch is memory to work in, and is given back.
+func (p *pane) sort(scratch []uint64) []uint64 {
+	at, list := int(p.sorted), p.entries
+	slices.Sort(list[at:])
+	p.sorted = uint32(len(list))
+	late := append(scratch[:0], list[at:]...)
+	n := len(late)
+	for at > 0 && n > 0 {
+		if list[at-1] > late[n-1] {
+			at--
+			list[at+n] = list[at]
+		} else {
+			n--
+			list[at+n] = late[n]
+		}
+	}
+	copy(list[at:], late[:n])
+	return late
+}
+
+// row makes what entries, which ascend, add up to.
 func (c *center) row(rows *Rows, dims *schema.Dims, start int64, minutes int, entries []uint64) {
 	w := &c.window
 	if rows.Window == nil {
@@ -224,7 +251,7 @@ func (c *center) row(rows *Rows, dims *schema.Dims, start int64, minutes int, en
 	w.Dims, w.Start, w.Minutes = *dims, start, minutes
 	c.slacken(entries)
 	from := len(c.slack)
-	c.fill(w, entries)
+	c.addUp(w, entries)
 	if rows.Window != nil {
 		rows.Window(w)
 		c.slack = c.slack[:from]
@@ -246,9 +273,8 @@ func (c *center) dims(k *seriesKey) schema.Dims {
 	return d
 }
 
-// fill adds up entries, whatever their minutes, and leaves them sorted. They have no minutes or the same one.
-func (c *center) fill(w *schema.Window, entries []uint64) {
-	slices.Sort(entries)
+// addUp adds up entries, which ascend, whatever their minutes.
+func (c *center) addUp(w *schema.Window, entries []uint64) {
 	c.slacken(entries)
 	for len(entries) > 0 {
 		metric, n := metricOf(entries[0]), 1
@@ -266,10 +292,10 @@ func (c *center) fill(w *schema.Window, entries []uint64) {
 
 // distribute makes the distribution of one measure's entries, which ascend.
 func (c *center) distribute(d *schema.Distribution, m schema.Measure, entries []uint64) {
-	d.Count, d.Max = uint32(len(entries)), int64(entries[len(entries)-1]&valueMask)
+	d.Count, d.Max = uint32(len(entries)), valueOf(entries[len(entries)-1])
 	from := len(c.slack)
 	for _, e := range entries {
-		d.Sum += int64(e & valueMask)
+		d.Sum += valueOf(e)
 		c.addBin(from, uint16(e>>bucketShift&bucketMask))
 	}
 	d.Log = c.slack[from:len(c.slack):len(c.slack)]
@@ -278,7 +304,7 @@ func (c *center) distribute(d *schema.Distribution, m schema.Measure, entries []
 	}
 	from = len(c.slack)
 	for _, e := range entries {
-		c.addBin(from, schema.SecondsKey(int64(e&valueMask)))
+		c.addBin(from, schema.SecondsKey(valueOf(e)))
 	}
 	d.Seconds = c.slack[from:len(c.slack):len(c.slack)]
 }
@@ -313,7 +339,7 @@ func (c *center) packPanes() {
 				return false
 			}
 			if p.quarter >= until && len(p.entries) > 0 {
-				c.text = packPane(c.text, p)
+				c.text = c.packPane(c.text, p)
 			}
 			return true
 		}
@@ -343,7 +369,7 @@ func (p *pane) forget(now int32) {
 	if p.quarter < now-1 {
 		p.entries = nil
 	}
-	p.entries, p.quarter = p.entries[:0], noQuarter
+	p.entries, p.sorted, p.quarter = p.entries[:0], 0, noQuarter
 }
 
 func (c *center) forgetRecent(k *seriesKey) {

@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
@@ -34,12 +37,13 @@ func newCheck() *cobra.Command {
 				return report(out, err)
 			}
 			fmt.Fprintln(out, "configuration: fine")
+			expired := checkCertificate(out, c.TLS.CertFile, c.TLS.KeyFile, time.Now())
 			if offline {
-				return nil
+				return nil // what the clock finds does not keep a service from its start
 			}
 			ctx, cancel := context.WithTimeout(cmd.Context(), timeout)
 			defer cancel()
-			return report(out, errors.Join(checkKafka(ctx, out, c.Kafka), checkClickHouse(ctx, out, c.ClickHouse)))
+			return report(out, errors.Join(expired, checkKafka(ctx, out, c.Kafka), checkClickHouse(ctx, out, c.ClickHouse)))
 		},
 	}
 	configFlag(cmd, &file)
@@ -57,6 +61,30 @@ func report(out io.Writer, err error) error {
 	}
 	fmt.Fprintln(out, err)
 	return errFaults
+}
+
+// expiresSoon is when a certificate is worth a word.
+const expiresSoon = 14 * 24 * time.Hour
+
+// checkCertificate prints until when the API's certificate is good where that is not long, and fails once that has passed.
+func checkCertificate(out io.Writer, certFile, keyFile string, now time.Time) error {
+	if certFile == "" {
+		return nil
+	}
+	pair, err := tls.LoadX509KeyPair(certFile, keyFile)
+	if err != nil {
+		return fmt.Errorf("tls.cert_file: %w", err)
+	}
+	cert := pair.Leaf
+	until := cert.NotAfter.UTC().Format(time.RFC3339)
+	if now.After(cert.NotAfter) {
+		fmt.Fprintf(out, "tls: the certificate expired at %s; clients refuse it\n", until)
+		return fmt.Errorf("tls.cert_file: %q has expired", certFile)
+	}
+	if cert.NotAfter.Sub(now) < expiresSoon {
+		fmt.Fprintf(out, "tls: the certificate expires at %s\n", until)
+	}
+	return nil
 }
 
 func checkKafka(ctx context.Context, out io.Writer, k config.Kafka) error {
@@ -78,13 +106,27 @@ func checkKafka(ctx context.Context, out io.Writer, k config.Kafka) error {
 		return fmt.Errorf("kafka: topics: %w", err)
 	}
 	faults := topicFaults(found, k.CreateTopics)
-	if len(faults) == 0 {
-		fmt.Fprintln(out, "kafka: topics are fine, or will be created at the start")
+	missing := missingTopics(found, k)
+	switch {
+	case len(faults) == 0 && len(missing) == 0:
+		fmt.Fprintln(out, "kafka: topics are fine")
+	case len(missing) > 0 && k.CreateTopics:
+		fmt.Fprintf(out, "kafka: will be created at the start: %s\n", strings.Join(missing, ", "))
 	}
-	if !found.EnforcesTimestamps {
+	if !found.EnforcesTimestamps && !slices.Contains(missing, k.Topics.Events) {
 		fmt.Fprintln(out, "kafka: the broker does not bound timestamps of events; events are judged by the clock when they are read")
 	}
 	return errors.Join(faults...)
+}
+
+// missingTopics are those of the configuration that the cluster does not have.
+func missingTopics(found ingest.TopicReport, k config.Kafka) (out []string) {
+	for _, name := range []string{k.Topics.Events, k.Topics.Directory, k.Topics.Commands, k.Topics.DeadLetters, k.Topics.Alerts} {
+		if _, exists := found.Partitions[name]; !exists {
+			out = append(out, name)
+		}
+	}
+	return out
 }
 
 // topicFaults leaves out topics that the start will create.

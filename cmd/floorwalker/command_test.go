@@ -34,7 +34,7 @@ func call(t *testing.T, in string, args ...string) (string, error) {
 }
 
 func TestCommands_EachExplainsItselfWithAnExample(t *testing.T) {
-	for _, name := range []string{"demo", "serve", "replay", "simulate", "migrate", "check", "hash-password", "health", "top", "fetch-clickhouse",
+	for _, name := range []string{"demo", "serve", "replay", "simulate", "migrate", "check", "hash-password", "health", "top", "fetch-clickhouse", "version",
 		"audit", "backfill", "new-epoch", "erase", "dead-letters", "dead-letters list", "dead-letters show", "dead-letters retry"} {
 		out, err := call(t, "", append(strings.Fields(name), "--help")...)
 		require.NoError(t, err, name)

@@ -22,6 +22,7 @@ import (
 const (
 	demoFileName        = "demo.json"
 	credentialsFileName = "credentials.json"
+	sessionKeyFileName  = "session.key"
 )
 
 // demoFile tells scripts, and the other commands, where a running demo is.
@@ -169,11 +170,10 @@ func (o *demoOptions) config(c *credentials, kafka, clickHouse string) (config.C
 		return cfg, err
 	}
 	vendors.Exotel.AccountSID = o.simulate.contactCenter
-	users, err := c.users()
-	if err != nil {
+	if cfg.Query.Sessions.KeyFile, err = sessionKey(o.data); err != nil {
 		return cfg, err
 	}
-	cfg.ContactCenters = []config.ContactCenter{{ID: o.simulate.contactCenter, Users: users, Surfaces: vendors}}
+	cfg.ContactCenters = []config.ContactCenter{{ID: o.simulate.contactCenter, Users: c.users(), Surfaces: vendors}}
 	return cfg, cfg.Validate()
 }
 
@@ -181,6 +181,7 @@ func (o *demoOptions) config(c *credentials, kafka, clickHouse string) (config.C
 type credentials struct {
 	Tokens   map[string]string `json:"tokens"` // by role
 	Users    map[string]string `json:"users"`  // passwords by role
+	Hashes   map[string]string `json:"hashes"` // of these passwords, by the password: whose hash is another one, is signed out
 	Surfaces demoSurfaces      `json:"surfaces"`
 }
 
@@ -196,12 +197,14 @@ func loadCredentials(dir string) (*credentials, error) {
 	case !errors.Is(err, os.ErrNotExist):
 		return nil, err
 	}
-	c.complete()
+	if err := c.complete(); err != nil {
+		return nil, err
+	}
 	return c, writeJSON(name, c)
 }
 
 // complete makes what an earlier release did not know.
-func (c *credentials) complete() {
+func (c *credentials) complete() error {
 	if c.Tokens == nil {
 		c.Tokens = map[string]string{}
 	}
@@ -218,7 +221,20 @@ func (c *credentials) complete() {
 			c.Users[role] = config.NewToken()[:demoPassword]
 		}
 	}
+	hashes := map[string]string{}
+	for _, password := range c.Users {
+		hash := c.Hashes[password]
+		if hash == "" {
+			var err error
+			if hash, err = auth.HashPassword(password); err != nil {
+				return err
+			}
+		}
+		hashes[password] = hash
+	}
+	c.Hashes = hashes
 	c.Surfaces.complete()
+	return nil
 }
 
 // demoPassword is short enough to be typed at a wall, and has more than 90 bits.
@@ -227,17 +243,21 @@ const demoPassword = 16
 // demoUsers sign in to the wallboard; each is called like the role.
 func demoUsers() []string { return []string{"supervisor", "reader", "admin"} }
 
-// users are those of the configuration. Their passwords are hashed anew at each start, in some 30 ms each.
-func (c *credentials) users() ([]config.User, error) {
-	var out []config.User
+// users are those of the configuration.
+func (c *credentials) users() (out []config.User) {
 	for _, role := range demoUsers() {
-		hash, err := auth.HashPassword(c.Users[role])
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, config.User{Name: role, Role: role, PasswordHash: hash})
+		out = append(out, config.User{Name: role, Role: role, PasswordHash: c.Hashes[c.Users[role]]})
 	}
-	return out, nil
+	return out
+}
+
+// sessionKey is a file with what sessions are sealed with: who is signed in stays so when the demo is started again.
+func sessionKey(dir string) (string, error) {
+	name := filepath.Join(dir, sessionKeyFileName)
+	if _, err := os.Stat(name); !errors.Is(err, os.ErrNotExist) {
+		return name, err
+	}
+	return name, os.WriteFile(name, []byte(config.NewToken()), 0o600)
 }
 
 func (c *credentials) demoFile(url, contactCenter, kafka, clickHouse string) demoFile {

@@ -4,7 +4,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -47,17 +46,6 @@ func newRoot() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newDemo(), newServe(), newReplay(), newSimulate(), newTop(), newMigrate(), newCheck(), newAudit(), newBackfill(), newNewEpoch(), newDeadLetters(), newErase(), newHashPassword(), newHealth(), newFetchClickHouse())
+	root.AddCommand(newDemo(), newServe(), newReplay(), newSimulate(), newTop(), newMigrate(), newCheck(), newAudit(), newBackfill(), newNewEpoch(), newDeadLetters(), newErase(), newHashPassword(), newHealth(), newFetchClickHouse(), newVersion())
 	return root
-}
-
-// newLogger writes to standard error: standard output belongs to what a command answers.
-func newLogger(level, format string) *slog.Logger {
-	var l slog.Level
-	_ = l.UnmarshalText([]byte(level)) // the configuration has been checked; info otherwise
-	options := &slog.HandlerOptions{Level: l}
-	if format == "json" {
-		return slog.New(slog.NewJSONHandler(os.Stderr, options))
-	}
-	return slog.New(slog.NewTextHandler(os.Stderr, options))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -30,6 +31,9 @@ func (s *server) readiness(ctx context.Context) query.Readiness {
 		}
 		r.Parts = append(r.Parts, p)
 	}
+	if s.draining.Load() {
+		r.Parts = append(r.Parts, goingDown())
+	}
 	if s.cfg.Has(config.RoleQuery) {
 		add("live view", s.viewReadiness(&r))
 	}
@@ -41,6 +45,26 @@ func (s *server) readiness(ctx context.Context) query.Readiness {
 	}
 	add("clickhouse", err)
 	r.Parts = append(r.Parts, s.warnings()...)
+	return r
+}
+
+func goingDown() query.Part {
+	return query.Part{Name: "shutdown", Detail: "going down; requests are still answered"}
+}
+
+// serving asks nobody else: while Kafka or ClickHouse is away, or slow, no other node is better. A live view that has caught up once is
+// whole, and says in its answers how old it is.
+func (s *server) serving() query.Readiness {
+	var r query.Readiness
+	live := query.Part{Name: "live view"}
+	err := s.viewReadiness(&r)
+	if live.Ready = s.caughtUp.Load(); !live.Ready && err != nil {
+		live.Detail = err.Error()
+	}
+	r.Parts = append(r.Parts, live)
+	if s.draining.Load() {
+		r.Parts = append(r.Parts, goingDown())
+	}
 	return r
 }
 
@@ -82,6 +106,9 @@ func (s *server) viewReadiness(r *query.Readiness) error {
 	if behind > 0 {
 		errs = append(errs, fmt.Errorf("%d of %d partitions are catching up", behind, len(r.Partitions)))
 	}
+	if len(errs) == 0 && len(r.Partitions) > 0 {
+		s.caughtUp.Store(true)
+	}
 	return errors.Join(errs...)
 }
 
@@ -122,7 +149,8 @@ func (s *server) answerReadiness(w http.ResponseWriter, req *http.Request) {
 }
 
 func (s *server) serveMux(name string, mux *http.ServeMux, listener net.Listener) {
-	srv := &http.Server{Handler: mux, ReadTimeout: 10 * time.Second, IdleTimeout: time.Minute}
+	srv := &http.Server{Handler: mux, ReadTimeout: 10 * time.Second, IdleTimeout: time.Minute,
+		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)} // faults of whoever calls
 	s.components.start(name, func(ctx context.Context) error {
 		serve := func(l net.Listener) error {
 			if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {

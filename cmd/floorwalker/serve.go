@@ -14,7 +14,7 @@ func newServe() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "serve",
 		Short:   "Run Floorwalker against Kafka and ClickHouse",
-		Long:    "Runs the roles of the configuration: worker (folds its share of the partitions and writes the history) and query (keeps the live\nview and serves the APIs). Ends on SIGINT or SIGTERM, when everything read has been written.",
+		Long:    "Runs the roles of the configuration: worker (folds its share of the partitions and writes the history) and query (keeps the live\nview and serves the APIs). Ends on SIGINT or SIGTERM: /readyz says so for shutdown.drain_delay while requests are still answered, then\neverything read is written. A second signal ends it at once.",
 		Example: "  floorwalker serve --config floorwalker.yaml\n  floorwalker serve --config floorwalker.yaml --roles=query --listen=:8081",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -32,6 +32,8 @@ func newServe() *cobra.Command {
 				return err
 			}
 			log := newLogger(c.Log.Level, c.Log.Format)
+			b := thisBuild()
+			log.Info("starting", "version", b.version, "revision", b.revision, "roles", c.Roles)
 			collectSeldom(log)
 			s, err := startServer(cmd.Context(), c, log, newComponents(log))
 			if err != nil && cmd.Context().Err() != nil {
@@ -41,7 +43,11 @@ func newServe() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return errors.Join(s.components.wait(cmd.Context()), s.components.stop())
+			err = s.components.wait(cmd.Context())
+			if err == nil {
+				err = s.drain()
+			}
+			return errors.Join(err, s.components.stop())
 		},
 	}
 	configFlag(cmd, &file)

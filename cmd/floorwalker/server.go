@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -62,7 +63,11 @@ type server struct {
 	flushed       *flushed
 	push          *hub.Hub // with the role query
 	vendors       []query.Surface
-	url           string // of the API
+	url           string      // of the API
+	certified     time.Time   // until when the API\'s certificate is good; zero without TLS
+	app           *query.App  // with the role query
+	caughtUp      atomic.Bool // the live view has caught up since the start
+	draining      atomic.Bool // the end was asked for
 }
 
 // startServer starts everything in the order of the data's way, after what is among the components already. On an error nothing is left
@@ -80,6 +85,7 @@ func startServer(ctx context.Context, cfg config.Config, log *slog.Logger, parts
 		on   bool
 		run  func(ctx context.Context) error
 	}{
+		{"debug", cfg.Debug.Listen != "", s.startDebug},
 		{"kafka", true, s.startKafka},
 		{"clickhouse", true, s.startClickHouse},
 		{"worker", cfg.Has(config.RoleWorker), s.startWorker},
@@ -355,6 +361,7 @@ func (s *server) startAPI(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
+	s.app = app
 	if s.cfg.MetricsListen != "" {
 		if err := s.serveMetrics(app); err != nil {
 			return errors.Join(err, listener.Close())
@@ -393,7 +400,11 @@ func (s *server) newApp() (*query.App, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.vendors, err = surfaces.New(s.cfg.ContactCenters, surfaces.Deps{Source: source, History: past, Presences: commands, Log: s.log, Now: time.Now,
+	settings, err := queryConfig(&s.cfg)
+	if err != nil {
+		return nil, err
+	}
+	s.vendors, err = surfaces.New(s.cfg.ContactCenters, surfaces.Deps{Source: source, History: past, Presences: commands, Log: s.log, Now: time.Now, Masks: settings.Masks,
 		Clarity: surfaces.Clarity{History: past, Commands: commands, URL: s.cfg.PublicURL,
 			Push: clarity.Push{Hub: s.push, Alerts: s.alerts, Origins: s.cfg.Query.CORS.Origins, Metrics: s.set}}})
 	if err != nil {
@@ -404,10 +415,6 @@ func (s *server) newApp() (*query.App, error) {
 		return nil, err
 	}
 	audit, err := s.auditLog()
-	if err != nil {
-		return nil, err
-	}
-	settings, err := queryConfig(&s.cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -424,7 +431,7 @@ func (s *server) newApp() (*query.App, error) {
 			Alerts:    s.alerts,
 			Push:      s.push,
 			Surfaces:  append(slices.Clone(s.vendors), board),
-			Readiness: s.readiness, Sets: []*metrics.Set{s.set}, Set: s.set, Logger: s.log,
+			Readiness: s.readiness, Serving: s.serving, Sets: []*metrics.Set{s.set}, Set: s.set, Logger: s.log,
 		})
 }
 
@@ -450,6 +457,9 @@ func (s *server) listen(address string) (net.Listener, error) {
 	pair, err := tls.LoadX509KeyPair(s.cfg.TLS.CertFile, s.cfg.TLS.KeyFile)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("tls: %w", err), listener.Close())
+	}
+	if s.certified = pair.Leaf.NotAfter; time.Now().After(s.certified) {
+		s.log.Error("the certificate has expired, clients refuse it", "file", s.cfg.TLS.CertFile, "until", s.certified.UTC())
 	}
 	return tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}), nil
 }

@@ -27,6 +27,7 @@ func kafkaConfig(k config.Kafka) (ingest.Config, error) {
 	out := ingest.DefaultConfig()
 	out.Brokers = k.Brokers
 	out.Topics = kafkaTopics(k)
+	out.WriteTimeout = k.WriteTimeout
 	password, err := k.SASL.Password()
 	if err != nil {
 		return out, fmt.Errorf("kafka.sasl: %w", err)

@@ -1,18 +1,23 @@
 package main
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"fmt"
 	"io"
+	"log/slog"
 	"math/big"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -24,9 +29,14 @@ import (
 // certificate writes a fresh one for this machine, and its key.
 func certificate(t *testing.T) (certFile, keyFile string, pool *x509.CertPool) {
 	t.Helper()
+	return certificateUntil(t, time.Now().Add(time.Hour))
+}
+
+func certificateUntil(t *testing.T, until time.Time) (certFile, keyFile string, pool *x509.CertPool) {
+	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
-	form := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+	form := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: until.Add(-2 * time.Hour), NotAfter: until,
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true}
 	der, err := x509.CreateCertificate(rand.Reader, form, form, &key.PublicKey, key)
 	require.NoError(t, err)
@@ -81,4 +91,46 @@ func TestListen_WithCertificate_OnlyTLSOfToday(t *testing.T) {
 	body, err := ask("http://"+at, nil)
 	require.True(t, err != nil || body != "well", "not in the clear")
 	require.Equal(t, "https://"+at, s.publicURL(listener))
+}
+
+// An operator hears of a certificate that has expired, or soon will, from whatever is looked at; it keeps no process from starting.
+func TestCertificate_ExpiredOrSoon_Said(t *testing.T) {
+	for _, c := range []struct {
+		until time.Time
+		want  string
+		fails bool
+	}{
+		{time.Now().Add(-time.Minute), "tls: the certificate expired at ", true},
+		{time.Now().Add(time.Hour), "tls: the certificate expires at ", false},
+		{time.Now().Add(2 * expiresSoon), "", false},
+	} {
+		certFile, keyFile, _ := certificateUntil(t, c.until)
+		file := filepath.Join(t.TempDir(), "c.yaml")
+		require.NoError(t, os.WriteFile(file, fmt.Appendf(nil, "tls: {cert_file: %q, key_file: %q}\n", certFile, keyFile), 0o600))
+		out, err := call(t, "", "check", "--offline", "--config", file)
+		require.NoError(t, err)
+		require.Contains(t, out, c.want)
+		require.Equal(t, c.want != "", strings.Contains(out, "tls: "))
+		require.Equal(t, c.fails, checkCertificate(io.Discard, certFile, keyFile, time.Now()) != nil)
+
+		var log bytes.Buffer
+		s := &server{cfg: config.Default(), log: slog.New(slog.NewTextHandler(&log, nil))}
+		s.cfg.TLS.CertFile, s.cfg.TLS.KeyFile = certFile, keyFile
+		listener, err := s.listen("127.0.0.1:0")
+		require.NoError(t, err)
+		require.NoError(t, listener.Close())
+		require.Equal(t, c.fails, strings.Contains(log.String(), "the certificate has expired"))
+		require.WithinDuration(t, c.until, s.certified, time.Second)
+	}
+}
+
+// A process may be asked for its health by a name that its certificate does not have.
+func TestHealth_CertificateForAnotherName_InsecureOnly(t *testing.T) {
+	srv := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") }))
+	defer srv.Close()
+	_, err := call(t, "", "health", "--url", srv.URL)
+	require.ErrorContains(t, err, "certificate")
+	out, err := call(t, "", "health", "--insecure", "--url", srv.URL)
+	require.NoError(t, err)
+	require.Equal(t, "ok", out)
 }

@@ -2,16 +2,12 @@ package architecture_test
 
 import (
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
-	"reflect"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
-	"github.com/goccy/go-yaml"
 	"github.com/stretchr/testify/require"
 
 	"floorwalker/schema"
@@ -62,20 +58,6 @@ func TestHeadings_NamedAsTheirLinksAre(t *testing.T) {
 		"## Twice\n## Twice\n#no\n":       {"twice", "twice-1"},
 	} {
 		require.Equal(t, want, headings(text))
-	}
-}
-
-// Somebody who looks a key up finds it, with the path that faults are reported under.
-func TestConfigurationKeys_AllDocumented(t *testing.T) {
-	example, err := os.ReadFile(filepath.Join(root, "config.example.yaml"))
-	require.NoError(t, err)
-	page, err := os.ReadFile(filepath.Join(root, "docs", "configuration.md"))
-	require.NoError(t, err)
-	keys := configKeys(t, string(example))
-	require.Contains(t, keys, "kafka.sasl.mechanism")
-	require.Contains(t, keys, "contact_centers[].surfaces.clarity.token_lifetime", "what is commented out belongs to it")
-	for _, key := range keys {
-		require.Contains(t, string(page), "`"+key+"`", "docs/configuration.md does not tell of %s", key)
 	}
 }
 
@@ -147,46 +129,4 @@ func headings(text string) []string {
 		seen[anchor]++
 	}
 	return out
-}
-
-var commentedKey = regexp.MustCompile(`(?m)^#( +(?:- )?[a-z_0-9]+:)`)
-
-// configKeys are the paths of all keys of the example, those of commented-out examples included; lists are written as [].
-func configKeys(t *testing.T, text string) []string {
-	t.Helper()
-	// An empty list in front of its example gives way to the example.
-	text = regexp.MustCompile(`(?m)^( *[a-z_]+:) \[\]\n(# +- )`).ReplaceAllString(text, "$1\n$2")
-	text = commentedKey.ReplaceAllString(text, "$1")
-	var doc map[string]any
-	require.NoError(t, yaml.Unmarshal([]byte(text), &doc))
-	found := map[string]bool{}
-	collect(doc, "", found)
-	return slices.Sorted(maps.Keys(found))
-}
-
-func collect(v any, at string, found map[string]bool) {
-	switch v := v.(type) {
-	case map[string]any:
-		for key, inner := range v {
-			sub := strings.TrimPrefix(at+"."+key, ".")
-			if isLeaf(inner) {
-				found[sub] = true
-				continue
-			}
-			collect(inner, sub, found)
-		}
-	case []any:
-		for _, inner := range v {
-			collect(inner, at+"[]", found)
-		}
-	}
-}
-
-// isLeaf tells values from what holds further keys.
-func isLeaf(v any) bool {
-	if list, ok := v.([]any); ok {
-		return len(list) == 0 || reflect.TypeOf(list[0]).Kind() != reflect.Map
-	}
-	_, ok := v.(map[string]any)
-	return !ok
 }

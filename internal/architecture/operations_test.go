@@ -14,7 +14,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/goccy/go-yaml"
 	"github.com/stretchr/testify/require"
 )
 
@@ -150,65 +149,4 @@ func section(t *testing.T, page, heading string) string {
 		return after
 	}
 	return after[:end[0]]
-}
-
-var configRow = regexp.MustCompile("(?m)^\\| ((?:`[a-z_.\\[\\]0-9]+`(?:, )?)+) \\| (.*?) \\|")
-
-// The configuration's page tells of no key that is not there, and of each the default that holds. (config.example.yaml, which it is
-// compared with, is itself compared with the code.)
-func TestConfigurationPage_KeysAndDefaultsAreThoseOfTheCode(t *testing.T) {
-	example, err := os.ReadFile(filepath.Join(root, "config.example.yaml"))
-	require.NoError(t, err)
-	page, err := os.ReadFile(filepath.Join(root, "docs", "configuration.md"))
-	require.NoError(t, err)
-	keys := configKeys(t, string(example))
-	defaults := map[string]string{}
-	var doc map[string]any
-	require.NoError(t, yaml.Unmarshal(example, &doc))
-	flatten(doc, "", defaults)
-	checked := 0
-	for _, m := range configRow.FindAllStringSubmatch(string(page), -1) {
-		for _, key := range codeSpan.FindAllStringSubmatch(m[1], -1) {
-			known := slices.ContainsFunc(keys, func(k string) bool {
-				return k == key[1] || strings.HasPrefix(k, key[1]+".") || strings.HasPrefix(k, key[1]+"[]")
-			})
-			require.True(t, known, "docs/configuration.md tells of %s, which is no key", key[1])
-			said := codeSpan.FindStringSubmatch(m[2])
-			if want, ok := defaults[key[1]]; ok && want != "" && said != nil && said[0] == m[2] {
-				require.Equal(t, want, said[1], "the default of %s", key[1])
-				checked++
-			}
-		}
-	}
-	require.Greater(t, checked, 40)
-}
-
-// flatten writes values as the page does.
-func flatten(v any, at string, out map[string]string) {
-	switch v := v.(type) {
-	case map[string]any:
-		for key, inner := range v {
-			flatten(inner, strings.TrimPrefix(at+"."+key, "."), out)
-		}
-	case []any:
-		parts := make([]string, len(v))
-		for i, item := range v {
-			text, ok := item.(string)
-			if !ok {
-				return
-			}
-			parts[i] = text
-			if strings.ContainsAny(text, ":") {
-				parts[i] = strconv.Quote(text)
-			}
-		}
-		out[at] = "[" + strings.Join(parts, ", ") + "]"
-	case string:
-		out[at] = v
-	default:
-		raw, err := yaml.Marshal(v)
-		if err == nil {
-			out[at] = strings.TrimSpace(string(raw))
-		}
-	}
 }

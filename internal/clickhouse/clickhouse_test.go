@@ -77,6 +77,29 @@ func requireRows(t *testing.T, addr string, n uint64) {
 	require.Equal(t, [2]uint64{n, n * (n - 1) / 2}, [2]uint64{count, sum})
 }
 
+// A server of little memory reads with as many threads as its queries ask for.
+func TestMemoryLimit_ThreadsStay(t *testing.T) {
+	cfg := quiet(t.TempDir())
+	cfg.MemoryLimit = 1 << 30
+	s := startServer(t, cfg)
+	conn, err := clickhousetest.Open(s.Addr(), "default")
+	require.NoError(t, err)
+	defer conn.Close()
+	require.NoError(t, conn.Exec(t.Context(), "CREATE TABLE many (x UInt64) ENGINE = MergeTree ORDER BY x"))
+	require.NoError(t, conn.Exec(t.Context(), "INSERT INTO many SELECT number FROM numbers(1000000)"))
+	rows, err := conn.Query(t.Context(), "EXPLAIN PIPELINE SELECT sum(x + 1) FROM many SETTINGS max_threads = 3")
+	require.NoError(t, err)
+	defer rows.Close()
+	var plan strings.Builder
+	for rows.Next() {
+		var line string
+		require.NoError(t, rows.Scan(&line))
+		plan.WriteString(line + "\n")
+	}
+	require.NoError(t, rows.Err())
+	require.Regexp(t, `MergeTreeSelect\(pool: ReadPool, algorithm: Thread\) × 3`, plan.String())
+}
+
 func TestDatabase_IsFreshAndWritable(t *testing.T) {
 	for range 2 {
 		conn, _ := clickhousetest.Database(t)

@@ -61,7 +61,7 @@ func serverConfig(cfg Config) []byte {
 	}
 	// Sized for a demo on a small machine, not for ClickHouse's usual host: these are upper bounds of caches.
 	add("mark_cache_size", fmt.Sprint(256<<20))
-	add("uncompressed_cache_size", fmt.Sprint(64<<20))
+	add("uncompressed_cache_size", fmt.Sprint(128<<20))
 	add("shutdown_wait_unfinished", "2")
 	b.WriteString("    <logger><level>warning</level><console>1</console></logger>\n")
 	b.WriteString("    <users><default><password></password><networks><ip>127.0.0.1</ip></networks>" +

@@ -57,6 +57,10 @@ func behindFront(cfg Config, mode, path string) []string {
 	return append([]string{modeFront, strconv.Itoa(cfg.TCPPort), strconv.Itoa(cfg.HTTPPort), cfg.Dir, mode, path}, localArgs(cfg)...)
 }
 
+// threadMemory is how much memory has to be free for each thread of a query. ClickHouse's own 1 GiB would leave queries a single one where
+// MemoryLimit is a few GiB.
+const threadMemory = 64 << 20
+
 // localArgs are the arguments of clickhouse-local. listen_host and the ports are options too, and the options win over the
 // configuration file. The kernel chooses the ports, because clients use the front's.
 func localArgs(cfg Config) []string {
@@ -66,6 +70,7 @@ func localArgs(cfg Config) []string {
 		"--listen_host=127.0.0.1",
 		"--tcp_port=0",
 		"--http_port=0",
+		"--max_threads_min_free_memory_per_thread=" + strconv.Itoa(threadMemory),
 		"--query", listenQuery,
 	}
 }

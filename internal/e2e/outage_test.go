@@ -74,6 +74,7 @@ func (s *site) serve(name, role string) *floor {
 listen: %q
 roles: [%s]
 data_dir: %q
+shutdown: {drain_delay: 0s}
 kafka: {brokers: [%q], partitions: 2, replication: 1}
 clickhouse: {addresses: [%q], dial_timeout: 1s}
 engine: {checkpoint_interval: 1s, flush_interval: 200ms}

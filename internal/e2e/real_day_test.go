@@ -134,6 +134,7 @@ func newServe(t *testing.T, kafka, clickHouse, database string) *serve {
 	file := filepath.Join(t.TempDir(), "floorwalker.yaml")
 	text := fmt.Sprintf(`listen: %s
 data_dir: %s
+shutdown: {drain_delay: 0s}
 kafka: {brokers: [%q], partitions: 4, replication: 1}
 clickhouse: {addresses: [%q], database: %s, retention: {raw: 0d, facts: 0d, windows: 0d}}
 contact_centers:

@@ -23,26 +23,31 @@ import (
 // sharedWithin is how long a group may take to share its partitions out anew: a session's end and a rebalance, on a busy machine.
 const sharedWithin = 3 * time.Minute
 
-// balancer sends requests to the nodes in turn, as a proxy before several query nodes does. A node that is taken out gets no new ones.
+// balancer sends requests to the nodes in turn, as a proxy before several query nodes does. It asks each all the time whether it may, and
+// knows nothing else of them.
 type balancer struct {
-	t     testing.TB
 	proxy *httputil.ReverseProxy
 
 	mu   sync.Mutex
-	idle *sync.Cond
-	in   []*node
+	all  []*node
+	in   []*node // those that said so when they were last asked
 	next int
-	busy map[*node]int
 }
 
 func newBalancer(t testing.TB, nodes ...*node) *balancer {
-	b := &balancer{t: t, in: nodes, busy: map[*node]int{}}
-	b.idle = sync.NewCond(&b.mu)
+	b := &balancer{all: nodes, in: slices.Clone(nodes)}
 	b.proxy = &httputil.ReverseProxy{ErrorLog: log.New(io.Discard, "", 0), Rewrite: func(r *httputil.ProxyRequest) {
 		to, _ := url.Parse(r.In.Context().Value(chosen{}).(*node).url)
 		r.SetURL(to)
 		r.SetXForwarded()
 	}}
+	ctx, stop := context.WithCancel(t.Context())
+	var watching sync.WaitGroup
+	watching.Go(func() { b.watch(ctx) })
+	t.Cleanup(func() {
+		stop()
+		watching.Wait()
+	})
 	return b
 }
 
@@ -51,33 +56,54 @@ type chosen struct{}
 
 func (b *balancer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	b.mu.Lock()
+	if len(b.in) == 0 {
+		b.mu.Unlock()
+		http.Error(w, "no node may be asked", http.StatusServiceUnavailable)
+		return
+	}
 	n := b.in[b.next%len(b.in)]
 	b.next++
-	b.busy[n]++
 	b.mu.Unlock()
-	defer func() {
-		b.mu.Lock()
-		b.busy[n]--
-		b.mu.Unlock()
-		b.idle.Broadcast()
-	}()
 	b.proxy.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), chosen{}, n)))
 }
 
-// drain takes a node out and returns when its last request has been answered.
-func (b *balancer) drain(n *node) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.in = slices.DeleteFunc(b.in, func(other *node) bool { return other == n })
-	for b.busy[n] > 0 {
-		b.idle.Wait()
+func (b *balancer) watch(ctx context.Context) {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		b.mu.Lock()
+		all := slices.Clone(b.all)
+		b.mu.Unlock()
+		var in []*node
+		for _, n := range all {
+			limit, cancel := context.WithTimeout(ctx, time.Second)
+			if ask(limit, n.url+"/readyz?for=requests") == nil {
+				in = append(in, n)
+			}
+			cancel()
+		}
+		b.mu.Lock()
+		b.in = in
+		b.mu.Unlock()
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
 	}
 }
 
-func (b *balancer) put(n *node) {
+func (b *balancer) asked() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.in = append(b.in, n)
+	return len(b.in)
+}
+
+// replace has the balancer ask another node in the place of one that has ended.
+func (b *balancer) replace(old, by *node) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.all[slices.Index(b.all, old)] = by
 }
 
 // askers are clients that ask all the time; their first fault is kept.
@@ -164,7 +190,7 @@ func TestScaledOut_WorkerKilledAndQueryNodesRestarted_NoRequestFails(t *testing.
 	conn := s.conn()
 	truth := w.undisturbed(l)
 	direct := func(roles string, dir string) *node {
-		return s.start(options{roles: roles, dir: dir, kafka: w.kafka.Addr(), house: w.clickHouse.Addr()})
+		return s.start(options{roles: roles, dir: dir, kafka: w.kafka.Addr(), house: w.clickHouse.Addr(), drain: "3s"})
 	}
 	out := writer(t, w.kafka.Addr(), s.topic())
 	part := func(n int) {
@@ -207,15 +233,15 @@ func TestScaledOut_WorkerKilledAndQueryNodesRestarted_NoRequestFails(t *testing.
 	workers = append(workers, direct("worker", ""))
 	program.Eventually(t, sharedWithin, "two partitions for each worker again", func() string { return unless(shares() == "2 2", shares()) })
 
-	// The query nodes are restarted, each once it has no request left.
-	for i := range nodes {
-		b.drain(nodes[i])
-		nodes[i].Stop(time.Minute)
+	// The query nodes are restarted; whoever balances hears of it from themselves alone.
+	for i, old := range nodes {
+		old.Stop(time.Minute)
 		part(2 + i)
-		nodes[i] = direct("query", nodes[i].dir)
+		nodes[i] = direct("query", old.dir)
 		nodes[i].awaitLive(time.Minute)
 		nodes[i].awaitReady()
-		b.put(nodes[i])
+		b.replace(old, nodes[i])
+		program.Eventually(t, time.Minute, "both nodes asked", func() string { return unless(b.asked() == 2, fmt.Sprint(b.asked())) })
 	}
 	for _, n := range nodes {
 		n.awaitLive(time.Minute)

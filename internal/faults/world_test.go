@@ -119,6 +119,7 @@ type options struct {
 	house    string // empty: through the proxy
 	dir      string // of its local data; empty: a fresh one
 	settings string // instead of the engine's lines in the configuration
+	drain    string // shutdown.drain_delay; empty: none
 }
 
 // start runs a process and returns at once.
@@ -150,10 +151,11 @@ kafka:
   topics: {events: %[5]s-events, directory: %[5]s-people, commands: %[5]s-commands, dead_letters: %[5]s-letters}
 clickhouse: {addresses: [%[6]q], database: %[5]s}
 %[9]s
+shutdown: {drain_delay: %[10]s}
 tokens: [{name: faults, role: admin, token_sha256: %[7]x}]
 contact_centers:
 %[8]s
-`, o.dir, or(o.kafka, s.toKafka.Addr()), s.name, partitions, s.name, or(o.house, s.toHouse.Addr()), sha256.Sum256([]byte(token)), centers.String(), or(o.settings, "engine: {flush_interval: 200ms, checkpoint_interval: 1s}"))
+`, o.dir, or(o.kafka, s.toKafka.Addr()), s.name, partitions, s.name, or(o.house, s.toHouse.Addr()), sha256.Sum256([]byte(token)), centers.String(), or(o.settings, "engine: {flush_interval: 200ms, checkpoint_interval: 1s}"), or(o.drain, "0s"))
 	require.NoError(s.t, os.WriteFile(file, []byte(text), 0o600))
 	return file
 }

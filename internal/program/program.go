@@ -43,7 +43,7 @@ func Clean() {
 }
 
 func build() (string, error) {
-	root, err := moduleRoot()
+	root, err := Root()
 	if err != nil {
 		return "", err
 	}
@@ -64,7 +64,8 @@ func build() (string, error) {
 	return dir, nil
 }
 
-func moduleRoot() (string, error) {
+// Root is the directory of the module that the working directory is in.
+func Root() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
 		return "", err
@@ -75,7 +76,7 @@ func moduleRoot() (string, error) {
 		}
 		up := filepath.Dir(dir)
 		if up == dir {
-			return "", errors.New("no go.mod above the test's directory")
+			return "", errors.New("no go.mod above the working directory: this runs in a checkout only")
 		}
 		dir = up
 	}

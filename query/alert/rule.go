@@ -169,7 +169,7 @@ func (r *rule) figure(s *floor.Source, v *floor.View) figure {
 	if figures == nil {
 		return figure{}
 	}
-	q := floor.Query{By: r.by, Filters: map[metric.Dimension]map[string]bool{}, Fields: []metric.Field{r.field}, Thresholds: v.Thresholds(0),
+	q := floor.Query{By: r.by, Filters: map[metric.Dimension]map[string]bool{}, Fields: []metric.Field{r.field}, Formula: v.Formula(),
 		AsOf: figures.AsOf, Fill: len(r.by) > 0}
 	for d, values := range r.scope {
 		q.Filters[d] = values
@@ -185,12 +185,12 @@ func (r *rule) figure(s *floor.Source, v *floor.View) figure {
 	if err != nil || len(rows) == 0 {
 		return figure{known: true}
 	}
-	return r.of(rows[0], v, q.Thresholds)
+	return r.of(rows[0])
 }
 
 // of reads the figure of a row.
-func (r *rule) of(row *floor.Row, v *floor.View, t metric.Thresholds) figure {
-	value, ok := r.field.Number(row.Totals(r.field), metric.Options{Formula: v.Formula(), Threshold: t.Fallback()})
+func (r *rule) of(row *floor.Row) figure {
+	value, ok := row.Number(r.field)
 	if !ok && finite(r.nothing) {
 		return figure{r.nothing, true, true}
 	}
@@ -260,7 +260,7 @@ func (g together) figures(s *floor.Source, v *floor.View, members map[string][]*
 		return // not known
 	}
 	wanted := make(map[string]bool, len(members))
-	q := floor.Query{By: []metric.Dimension{g.by}, Filters: map[metric.Dimension]map[string]bool{g.by: wanted}, Thresholds: v.Thresholds(0), AsOf: figures.AsOf}
+	q := floor.Query{By: []metric.Dimension{g.by}, Filters: map[metric.Dimension]map[string]bool{g.by: wanted}, Formula: v.Formula(), AsOf: figures.AsOf}
 	for id, rules := range members {
 		wanted[id] = true
 		for _, r := range rules {
@@ -273,7 +273,7 @@ func (g together) figures(s *floor.Source, v *floor.View, members map[string][]*
 	}
 	for _, row := range rows {
 		for _, r := range members[row.Group[0]] {
-			out[r] = r.of(row, v, q.Thresholds)
+			out[r] = r.of(row)
 		}
 		delete(members, row.Group[0])
 	}

@@ -14,6 +14,7 @@ import (
 	"floorwalker/query/auth"
 	"floorwalker/query/floor"
 	"floorwalker/query/list"
+	"floorwalker/query/mask"
 	"floorwalker/query/problem"
 	"floorwalker/query/route"
 	"floorwalker/schema/directory"
@@ -34,15 +35,16 @@ type Authenticator interface {
 type API struct {
 	source        *floor.Source
 	authenticator Authenticator
+	masks         map[auth.Role]*mask.Mask
 	tables        map[string]*table
 }
 
-// New makes the surface.
-func New(source *floor.Source, authenticator Authenticator) (*API, error) {
+// New makes the surface. Masks are what roles are not to see of customers; a role without one sees all.
+func New(source *floor.Source, authenticator Authenticator, masks map[auth.Role]*mask.Mask) (*API, error) {
 	if source == nil || authenticator == nil {
 		return nil, errors.New("ameyo: source and authenticator must be given")
 	}
-	a := &API{source: source, authenticator: authenticator, tables: map[string]*table{}}
+	a := &API{source: source, authenticator: authenticator, masks: masks, tables: map[string]*table{}}
 	for _, t := range tables() {
 		a.tables[t.name] = t
 	}
@@ -66,7 +68,7 @@ func (a *API) admit(c *fiber.Ctx) (string, error) {
 	if !ok || !a.isCenter(principal.ContactCenter, center) {
 		return id, problem.Forbidden("not the caller's contact centre")
 	}
-	c.Locals(admittedKey, principal.ContactCenter)
+	c.Locals(admittedKey, principal)
 	return id, nil
 }
 
@@ -138,9 +140,10 @@ func (a *API) monitoring(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	v := a.source.View(c.Locals(admittedKey).(string))
+	principal := c.Locals(admittedKey).(auth.Principal)
+	v := a.source.View(principal.ContactCenter)
 	f.resolve(v)
-	s := newState(a.source, v)
+	s := newState(a.source, v, a.masks[principal.Role])
 	offset, limit := number(q, "offset", 0), number(q, "limit", defaultLimit)
 	total, page := t.page(s, f, order, offset, limit)
 

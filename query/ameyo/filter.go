@@ -58,6 +58,24 @@ func (f *filter) match(r *row) bool {
 	return true
 }
 
+// byNothingElse reports whether it is by their users alone that rows are selected, if at all.
+func (f *filter) byNothingElse() bool {
+	return f.campaigns == nil && f.queues == nil && !f.byInteraction && !f.byStatus
+}
+
+// countSlots tells how many have the campaign and queue that are wanted.
+func (f *filter) countSlots(of []slot) (n int) {
+	if f.campaigns == nil && f.queues == nil {
+		return len(of)
+	}
+	for _, s := range of {
+		if (f.campaigns == nil || f.campaigns[s.campaign]) && (f.queues == nil || f.queues[s.queue]) {
+			n++
+		}
+	}
+	return n
+}
+
 func (f *filter) matchUser(a *floor.Agent) bool {
 	switch {
 	case a == nil,

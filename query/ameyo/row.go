@@ -7,6 +7,7 @@ import (
 	"github.com/valyala/fastjson"
 
 	"floorwalker/query/floor"
+	"floorwalker/query/mask"
 	"floorwalker/schema"
 	"floorwalker/schema/directory"
 )
@@ -60,22 +61,26 @@ func (r *row) contactSince() int64 {
 type state struct {
 	source *floor.Source
 	v      *floor.View
+	mask   *mask.Mask // what the caller is not to see of customers
 
 	parser   fastjson.Parser
 	parsed   *schema.LiveInteraction // whose customer it is
 	customer *fastjson.Value
 }
 
-func newState(source *floor.Source, v *floor.View) *state { return &state{source: source, v: v} }
+func newState(source *floor.Source, v *floor.View, m *mask.Mask) *state {
+	return &state{source: source, v: v, mask: m}
+}
 
-// customerOf is the interaction's customer, an empty object where nothing is known of it. It is valid until the next call.
+// customerOf is what the caller may see of the interaction's customer, an empty object where nothing is known of it; rows are written and
+// sorted by it. It is valid until the next call.
 func (s *state) customerOf(i *schema.LiveInteraction) *fastjson.Value {
 	if i == nil {
 		return nil
 	}
 	if s.parsed != i {
 		s.parsed, s.customer = i, nil
-		if v, err := s.parser.ParseBytes(i.Customer); err == nil && v.Type() == fastjson.TypeObject {
+		if v, err := s.parser.ParseBytes(s.mask.Customer(i.Customer)); err == nil && v.Type() == fastjson.TypeObject {
 			s.customer = v
 		}
 	}
@@ -88,23 +93,6 @@ func (s *state) userSince(a *floor.Agent) int64 {
 	}
 	word := userStatus(a.Live.Status, a.Live.Suspended)
 	return s.source.HeldSince(s.v, a, func(status schema.Status, suspended bool) bool { return userStatus(status, suspended) == word })
-}
-
-// agent finds a row of the view's by id.
-func (s *state) agent(id string) *floor.Agent {
-	agents := s.v.Agents()
-	low, high := 0, len(agents)
-	for low < high {
-		if mid := (low + high) / 2; agents[mid].ID < id {
-			low = mid + 1
-		} else {
-			high = mid
-		}
-	}
-	if low < len(agents) && agents[low].ID == id {
-		return agents[low]
-	}
-	return nil
 }
 
 func userType(a *floor.Agent) string {

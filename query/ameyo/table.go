@@ -1,8 +1,6 @@
 package ameyo
 
 import (
-	"slices"
-
 	"floorwalker/query/floor"
 	"floorwalker/schema"
 )
@@ -11,8 +9,8 @@ import (
 type table struct {
 	name   string
 	fields []field
-	// rows calls yield with every row in the table's own order; r is good for the call.
-	rows func(s *state, yield func(r *row))
+	// rows hands every row that the gathering does not leap over to it, in the table's own order.
+	rows func(s *state, g *gathering)
 }
 
 const (
@@ -29,18 +27,21 @@ func tables() []*table {
 	return []*table{
 		{runtimeTable, append(model(), userTypeField(), sessionField()), userRows},
 		{sessionTable, model(), sessionRows},
-		{chatTable, append(model(), chatField()), func(s *state, yield func(*row)) {
-			interactionRows(s, func(i *schema.LiveInteraction) bool { return i.Channel == schema.ChannelChat }, yield)
+		{chatTable, append(model(), chatField()), func(s *state, g *gathering) {
+			interactionRows(s, g, func(i *schema.LiveInteraction) bool { return i.Channel == schema.ChannelChat })
 		}},
-		{customerTable, append(model(), callField(), chatField()), func(s *state, yield func(*row)) {
-			interactionRows(s, func(*schema.LiveInteraction) bool { return true }, yield)
+		{customerTable, append(model(), callField(), chatField()), func(s *state, g *gathering) {
+			interactionRows(s, g, func(*schema.LiveInteraction) bool { return true })
 		}},
 	}
 }
 
 // userRows are all users, those who are logged out too.
-func userRows(s *state, yield func(*row)) {
+func userRows(s *state, g *gathering) {
 	for _, a := range s.v.Agents() {
+		if g.byUser && !g.matchUser(a) || g.byNothingElse() && g.leaps(1) {
+			continue
+		}
 		r := row{agent: a, part: shownPart(a.Live.Parts)}
 		if r.part != nil {
 			r.of, _ = s.v.Floor.Interactions.Get(r.part.Interaction)
@@ -51,44 +52,31 @@ func userRows(s *state, yield func(*row)) {
 		case a.Live.Assignment != nil:
 			r.campaign, r.queue = a.Live.Assignment.CampaignID, a.Live.Assignment.QueueID
 		}
-		yield(&r)
+		g.add(&r)
 	}
 }
 
 // sessionRows are user sessions × the agent's campaigns × its queues in each; a session without a campaign is one row.
-func sessionRows(s *state, yield func(*row)) {
+func sessionRows(s *state, g *gathering) {
 	var rows []row
+	known := slotsOf(s.v)
 	for _, a := range s.v.Agents() {
-		if a.Live.Session == nil {
+		if a.Live.Session == nil || g.byUser && !g.matchUser(a) {
+			continue
+		}
+		slots := known.of(a.Place)
+		if !g.byInteraction && !g.byStatus && g.leaps(g.countSlots(slots)) {
 			continue
 		}
 		rows = rows[:0]
-		for _, campaign := range a.Place.CampaignIDs {
-			rows = s.appendCampaign(rows, a, campaign)
-		}
-		if len(rows) == 0 {
-			rows = append(rows, row{agent: a})
+		for _, slot := range slots {
+			rows = append(rows, row{agent: a, campaign: slot.campaign, queue: slot.queue})
 		}
 		s.placeParts(rows, a)
 		for i := range rows {
-			yield(&rows[i])
+			g.add(&rows[i])
 		}
 	}
-}
-
-func (s *state) appendCampaign(rows []row, a *floor.Agent, campaign string) []row {
-	n := len(rows)
-	if c := s.v.Directory.Campaigns[campaign]; c != nil {
-		for _, queue := range a.Place.QueueIDs {
-			if slices.Contains(c.QueueIDs, queue) {
-				rows = append(rows, row{agent: a, campaign: campaign, queue: queue})
-			}
-		}
-	}
-	if len(rows) == n {
-		rows = append(rows, row{agent: a, campaign: campaign})
-	}
-	return rows
 }
 
 // placeParts shows each open part in one row, so that contacts can be counted: that of its campaign and queue, else of its
@@ -125,26 +113,29 @@ func placeOf(rows []row, of *schema.LiveInteraction) int {
 }
 
 // interactionRows are the interactions that go on, each with the agent who has it.
-func interactionRows(s *state, wanted func(*schema.LiveInteraction) bool, yield func(*row)) {
+func interactionRows(s *state, g *gathering, wanted func(*schema.LiveInteraction) bool) {
 	s.v.Floor.Interactions.Scan(func(_ string, i *schema.LiveInteraction) bool {
 		if i.State == schema.StateEnded || !wanted(i) {
 			return true
 		}
 		r := row{of: i, campaign: i.Campaign, queue: i.Queue}
+		if !g.byUser && !g.byStatus && (!g.match(&r) || g.leaps(1)) {
+			return true
+		}
 		for n := range i.Parts {
 			if !i.Parts[n].Deleted && i.Parts[n].Finished == schema.Open {
 				s.offer(&r, i.Parts[n].Agent)
 			}
 		}
-		yield(&r)
+		g.add(&r)
 		return true
 	})
 }
 
 // offer takes an agent's part of the row's interaction where it stands before the one that is shown.
 func (s *state) offer(r *row, agent string) {
-	a := s.agent(agent)
-	if a == nil {
+	a, known := s.v.Row(agent)
+	if !known {
 		return
 	}
 	for i := range a.Live.Parts {
@@ -153,29 +144,4 @@ func (s *state) offer(r *row, agent string) {
 			r.part, r.agent = p, a
 		}
 	}
-}
-
-// page selects and orders the rows and cuts out a page; total counts all that were selected.
-func (t *table) page(s *state, f *filter, order []sortKey, offset, limit int) (total int, rows []row) {
-	if order == nil {
-		t.rows(s, func(r *row) {
-			if !f.match(r) {
-				return
-			}
-			if total >= offset && len(rows) < limit {
-				rows = append(rows, *r)
-			}
-			total++
-		})
-		return total, rows
-	}
-	t.rows(s, func(r *row) {
-		if f.match(r) {
-			rows = append(rows, *r)
-		}
-	})
-	arrange(s, rows, order)
-	total = len(rows)
-	from := min(offset, total)
-	return total, rows[from:min(from+limit, total)]
 }

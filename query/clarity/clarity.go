@@ -19,9 +19,11 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/utils"
 
+	"floorwalker/query/auth"
 	"floorwalker/query/command"
 	"floorwalker/query/floor"
 	"floorwalker/query/history"
+	"floorwalker/query/mask"
 	"floorwalker/query/problem"
 	"floorwalker/query/route"
 	"floorwalker/schema"
@@ -62,7 +64,8 @@ type Deps struct {
 	Providers []Provider // of identities; the first that reads a request's Authorization is asked
 	URL       string     // scheme://host of this server; empty: as the request names it
 	Push      Push
-	Log       *slog.Logger // takes what clients log
+	Masks     map[auth.Role]*mask.Mask // what roles are not to see of customers (roleOf); a role without one sees all
+	Log       *slog.Logger             // takes what clients log
 	Now       func() time.Time
 }
 

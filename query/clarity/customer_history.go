@@ -84,14 +84,15 @@ func customerHistoryOf(c *call) error {
 	return c.answer(listOf(out))
 }
 
-// customerHistory are the other sessions of the same customer: of the same id, else of the same number; none where there is neither.
+// customerHistory are the other sessions of the same customer: of the same id, else of the same number; none where there is neither. It is
+// asked for by what the caller may not see, too: the answer tells that a customer is the same, not who.
 func (c *call) customerHistory(s session, sp span) ([]sessionBase, error) {
 	to := c.v.AsOf + 1
 	if sp.limited {
 		to = sp.to + 1
 	}
 	of := history.InteractionFilter{ContactCenter: c.v.ContactCenter, From: max(0, sp.from), To: to, AsOf: c.v.AsOf}
-	id, phone := s.customer("id"), s.customer("phone", "display_phone")
+	id, phone := s.asItIs().customer("id"), s.asItIs().customer("phone", "display_phone")
 	switch {
 	case id != "":
 		of.CustomerIDs = []string{id}
@@ -110,7 +111,7 @@ func (c *call) customerHistory(s session, sp span) ([]sessionBase, error) {
 	var out []sessionBase
 	for _, i := range all {
 		if (i.ID != s.ID || i.Start != s.Start) && len(out) < sp.limit {
-			out = append(out, c.base(sessionOf(c.v, floor.NewInteraction(i))))
+			out = append(out, c.base(c.shown(sessionOf(c.v, floor.NewInteraction(i)))))
 		}
 	}
 	return out, nil

@@ -44,27 +44,46 @@ func (s *sight) numbers(kind string, ids []string) []int64 {
 	return out
 }
 
-// numbersByTeam are the integers of each team's agents, ascending, made once of a directory.
+// numbersByTeam are the integers of each team's agents, made once of a directory.
 type numbersByTeam struct{}
 
-// teamNumbers are the integers of the agents of several teams, ascending.
-func (s *sight) teamNumbers(teams []string) []int64 {
+// teamNumbers are the integers of a team's agents, ascending, and written as an array.
+type teamNumbers struct {
+	numbers []int64
+	text    []byte
+}
+
+// teamNumbers is the array of the integers of the agents of several teams, ascending.
+func (s *sight) teamNumbers(teams []string) []byte {
 	all := s.v.OfDirectory(numbersByTeam{}, func() any {
-		out := make(map[string][]int64, len(s.v.Directory.Teams))
+		out := make(map[string]teamNumbers, len(s.v.Directory.Teams))
 		for team := range s.v.Directory.Teams {
-			out[team] = s.numbers(directory.KindAgent, s.v.Directory.AgentsOfTeam(team))
+			numbers := s.numbers(directory.KindAgent, s.v.Directory.AgentsOfTeam(team))
+			out[team] = teamNumbers{numbers, numbersText(numbers)}
 		}
 		return out
-	}).(map[string][]int64)
+	}).(map[string]teamNumbers)
 	if len(teams) == 1 {
-		return all[teams[0]]
+		if known, ok := all[teams[0]]; ok {
+			return known.text
+		}
 	}
 	var out []int64
 	for _, team := range teams {
-		out = append(out, all[team]...)
+		out = append(out, all[team].numbers...)
 	}
 	slices.Sort(out)
-	return out
+	return numbersText(out)
+}
+
+func numbersText(numbers []int64) []byte {
+	var e encode.Encoder
+	e.Array()
+	for _, n := range numbers {
+		e.Int(n)
+	}
+	e.EndArray()
+	return e.B
 }
 
 // byNumber orders ids by the integers that they show; those without one come last.

@@ -31,7 +31,7 @@ func (k *knownSessions) session(v *floor.View, live *schema.LiveInteraction) ses
 	if !known {
 		s = sessionOf(v, floor.NewInteraction(live))
 		var e encode.Encoder
-		s.writeLasting(&e, nil)
+		s.writeLasting(&e, nil, nil)
 		s.text = e.B
 		k.keep(s, v.Floor.Interactions.Len())
 	}

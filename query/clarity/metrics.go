@@ -91,6 +91,7 @@ func (s *sight) units(a args) (out []grouped, err error) {
 	for _, u := range unitIDs {
 		items, _ := a.items(u.names...)
 		seen := make(map[string]bool, len(items))
+		out = slices.Grow(out, len(items))
 		for _, item := range items {
 			id, err := s.unit(u.kind, item)
 			if err != nil {
@@ -105,22 +106,37 @@ func (s *sight) units(a args) (out []grouped, err error) {
 	return out, nil
 }
 
-// fillAgents adds the visible members to each unit, in one walk over the floor.
+// fillTeams adds the visible teams to each unit.
+func (s *sight) fillTeams(units []grouped) {
+	for i := range units {
+		for _, team := range s.teamsOf(&units[i]) {
+			if s.may.team(team) {
+				units[i].teams = append(units[i].teams, team)
+			}
+		}
+	}
+}
+
+// size is how many agents the unit's teams have.
+func (s *sight) size(u *grouped) (n int) {
+	for _, team := range u.teams {
+		n += len(s.v.Directory.AgentsOfTeam(team))
+	}
+	return n
+}
+
+// fillAgents adds the visible teams and members to each unit, in one walk over the floor.
 func (s *sight) fillAgents(units []grouped) {
 	if len(units) == 0 {
 		return
 	}
+	s.fillTeams(units)
 	ofTeam := map[string][]int{}
 	for i := range units {
-		u, size := &units[i], 0
-		for _, team := range s.teamsOf(u) {
-			if s.may.team(team) {
-				u.teams = append(u.teams, team)
-				ofTeam[team] = append(ofTeam[team], i)
-				size += len(s.v.Directory.AgentsOfTeam(team))
-			}
+		for _, team := range units[i].teams {
+			ofTeam[team] = append(ofTeam[team], i)
 		}
-		u.agents = make([]*floor.Agent, 0, size)
+		units[i].agents = make([]*floor.Agent, 0, s.size(&units[i]))
 	}
 	ofPlace := map[*floor.Place][]int{}
 	members := floor.Selection{Place: func(p *floor.Place) bool {
@@ -191,6 +207,7 @@ type board struct {
 	breakdowns map[string]map[string]*tally
 	past       map[string][]schema.Interval // statuses of the last 24 hours
 	sessions   []session                    // used again for each entity
+	present    *present                     // see ofTeams
 }
 
 func (s *sight) board(p properties) (*board, error) {
@@ -232,7 +249,7 @@ func (b *board) addNow(sum *tally, a *floor.Agent) {
 func sendEncoded(c *fiber.Ctx, e *encode.Encoder) error {
 	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
 	c.Set(fiber.HeaderCacheControl, "no-store")
-	c.Response().SetBodyRaw(e.B) // nobody else keeps it
+	c.Response().SwapBody(e.B) // nobody else keeps it
 	return nil
 }
 
@@ -316,21 +333,27 @@ func groupAgents(c *call, part string) error {
 	if err != nil {
 		return err
 	}
-	c.fillAgents(units)
 	b, err := c.board(part)
 	if err != nil {
 		return err
 	}
+	if b.p.breakdowns {
+		c.fillAgents(units)
+	} else {
+		c.fillTeams(units)
+	}
 	members := 0
 	for i := range units {
-		members += len(units[i].agents)
+		members += c.size(&units[i])
 	}
 	// An answer of a large floor is some megabytes: growing into that would copy it many times over.
 	perAgent := 0
 	if known, ok := c.api.perAgent.Load(part); ok {
 		perAgent = known.(int)
 	}
-	e := encode.Encoder{B: make([]byte, 0, max(4096*len(units), 4096+members*perAgent))}
+	// It is written where the response keeps its body, whose memory serves again once it has been sent.
+	room := max(4096*len(units), 4096+members*perAgent)
+	e := encode.Encoder{B: slices.Grow(c.Response().SwapBody(nil)[:0], room)}
 	e.Array()
 	for i := range units {
 		b.writeUnit(&e, &units[i])
@@ -376,46 +399,76 @@ func (b *board) writeAggregate(e *encode.Encoder, all []*floor.Agent) {
 		}
 	}
 	e.Object()
-	b.writeTogether(e, all, b.numbers(directory.KindAgent, ids), &sum, b.p.metrics)
-	e.End()
-}
-
-// writeUnit appends a unit of agents as an object. Those who have not logged in today have no metrics.
-func (b *board) writeUnit(e *encode.Encoder, u *grouped) {
-	var sum tally
-	if b.p.metrics {
-		ofTeams := teamTalliesOf(b.v.Directory, b.figures)
-		for _, team := range u.teams {
-			if known := ofTeams[team]; known != nil {
-				sum.add(known)
-			}
-		}
-		for _, a := range u.agents {
-			b.addNow(&sum, a)
-		}
-	}
-	b.writeGroup(e, u, func() { b.writeTogether(e, u.agents, b.teamNumbers(u.teams), &sum, b.p.metrics && sum.loggedIn) })
-}
-
-// writeTogether appends what agents with these numbers come to.
-func (b *board) writeTogether(e *encode.Encoder, all []*floor.Agent, numbers []int64, sum *tally, metrics bool) {
-	e.Name("entityIds")
-	e.Array()
-	for _, n := range numbers {
-		e.Int(n)
-	}
-	e.EndArray()
-	e.Name("type")
-	e.String("agent")
-	if metrics {
-		writeAgentBags(e, sum, &b.p, false)
-	}
+	b.writeTogether(e, numbersText(b.numbers(directory.KindAgent, ids)), &sum, b.p.metrics)
 	if b.p.sessions {
 		b.writeSessions(e, all)
 	}
 	if b.p.breakdowns {
 		b.writeBreakdowns(e, all)
 	}
+	e.End()
+}
+
+// ofTeams is what the agents of the unit's teams do now.
+func (b *board) ofTeams(u *grouped) []*presentTeam {
+	if b.present == nil {
+		b.present = presentOf(b.v)
+	}
+	out := make([]*presentTeam, 0, len(u.teams))
+	for _, team := range u.teams {
+		if t := b.present.team(team); t != nil {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// writeUnit appends a unit of agents as an object. Those who have not logged in today have no metrics.
+func (b *board) writeUnit(e *encode.Encoder, u *grouped) {
+	var sum tally
+	if b.p.metrics {
+		known := teamTalliesOf(b.v.Directory, b.figures)
+		for _, team := range u.teams {
+			if t := known[team]; t != nil {
+				sum.add(t)
+			}
+		}
+		for _, t := range b.ofTeams(u) {
+			t.addTo(&sum)
+		}
+	}
+	b.writeGroup(e, u, func() {
+		b.writeTogether(e, b.teamNumbers(u.teams), &sum, b.p.metrics && sum.loggedIn)
+		if b.p.sessions {
+			b.writeUnitSessions(e, u)
+		}
+		if b.p.breakdowns {
+			b.writeBreakdowns(e, u.agents)
+		}
+	})
+}
+
+// writeTogether appends what agents with these numbers, an array, come to.
+func (b *board) writeTogether(e *encode.Encoder, numbers []byte, sum *tally, metrics bool) {
+	e.Name("entityIds")
+	e.JSON(numbers)
+	e.Name("type")
+	e.String("agent")
+	if metrics {
+		writeAgentBags(e, sum, &b.p, false)
+	}
+}
+
+// writeUnitSessions is writeSessions for a unit's agents.
+func (b *board) writeUnitSessions(e *encode.Encoder, u *grouped) {
+	b.sessions = b.sessions[:0]
+	for _, t := range b.ofTeams(u) {
+		b.sessions = t.appendSessions(b.sessions, b.v)
+	}
+	if len(u.teams) > 1 {
+		slices.SortStableFunc(b.sessions, func(a, b session) int { return strings.Compare(a.PrimaryAgent, b.PrimaryAgent) })
+	}
+	writeSessions(e, b.sessions, &b.p, b.mask)
 }
 
 // writeSessions appends the field sessions, with what the agents are the primary agents of now.
@@ -423,10 +476,10 @@ func (b *board) writeSessions(e *encode.Encoder, all []*floor.Agent) {
 	b.sessions = b.sessions[:0]
 	for _, a := range all {
 		if len(a.Live.Parts) > 0 {
-			b.sessions = appendSessions(b.sessions, b.v, a)
+			b.sessions = appendSessions(b.sessions, b.v, a.Live)
 		}
 	}
-	writeSessions(e, b.sessions, &b.p)
+	writeSessions(e, b.sessions, &b.p, b.mask)
 }
 
 // writeAgent appends one agent as an object.

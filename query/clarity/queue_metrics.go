@@ -255,7 +255,7 @@ func (b *queueBoard) writeQueue(e *encode.Encoder, id string) {
 	if b.p.metrics {
 		b.writeBags(e, []string{id})
 	}
-	writeSessions(e, b.sessions[id], &b.p)
+	writeSessions(e, b.sessions[id], &b.p, b.mask)
 	e.Name("name")
 	e.String(b.v.Directory.QueueName(id))
 	e.Name("id")
@@ -291,7 +291,7 @@ func (b *queueBoard) writeTogether(e *encode.Encoder, ids []string) {
 	for _, id := range ids {
 		sessions = append(sessions, b.sessions[id]...)
 	}
-	writeSessions(e, sessions, &b.p)
+	writeSessions(e, sessions, &b.p, b.mask)
 }
 
 // queueMetric is one number of a queue's bag; ok is false for null.
@@ -387,7 +387,7 @@ func (q *queueMetric) write(e *encode.Encoder, b *queueBoard, t *metric.Totals, 
 	case !ok:
 		e.Null()
 	case q.name == longestQueuedTime:
-		writeTime(e, int64(v), w.oldest[m], b.p.moments)
+		writeClock(e, running(w.oldest[m]), b.v.AsOf, b.p.moments)
 	case v == math.Trunc(v):
 		e.Int(int64(v))
 	default:

@@ -7,6 +7,7 @@ import (
 
 	"floorwalker/query/floor"
 	encode "floorwalker/query/list"
+	"floorwalker/query/mask"
 	"floorwalker/schema"
 	"floorwalker/schema/directory"
 )
@@ -14,13 +15,33 @@ import (
 // session is an interaction as this API shows it.
 type session struct {
 	*floor.Interaction
-	v             *floor.View
-	silent, whisp bool   // joined so
-	text          []byte // what writeLasting writes with all properties; nil where it is not known
+	v              *floor.View
+	modality       modality
+	queued, active clock
+	silent, whisp  bool                    // joined so
+	text           []byte                  // what writeLasting writes with all properties, unmasked; nil where it is not known
+	whole          *schema.LiveInteraction // as it is, where what is embedded is masked (sight.shown)
+}
+
+// clock is a time in ms that runs since a moment or stands still.
+type clock struct{ since, stands int64 } // since is NoTime where it stands
+
+func running(since int64) clock { return clock{since: since} }
+
+func standing(ms int64) clock { return clock{schema.NoTime, max(0, ms)} }
+
+func (c clock) runs() bool { return c.since != schema.NoTime }
+
+// at is the time at a moment.
+func (c clock) at(asOf int64) int64 {
+	if c.runs() {
+		return max(0, asOf-c.since)
+	}
+	return c.stands
 }
 
 func sessionOf(v *floor.View, i *floor.Interaction) session {
-	s := session{Interaction: i, v: v}
+	s := session{Interaction: i, v: v, modality: modalityOf(i.Channel), queued: queuedClock(i), active: activeClock(i)}
 	for n := range i.Parts {
 		p := &i.Parts[n]
 		if p.Deleted || p.Connected == schema.NoTime || p.Ended != schema.Open {
@@ -72,46 +93,34 @@ func (s session) status() string {
 	return "New"
 }
 
-// queuedMs is how long the session has lasted while it waits (dictionary, Model Session), else 0.
-func (s session) queuedMs() int64 {
-	since, runs := s.queuedSince()
-	if !runs {
-		return 0
+// queuedClock is how long the session has lasted while it waits (dictionary, Model Session), else 0.
+func queuedClock(i *floor.Interaction) clock {
+	if i.State == schema.StateWaiting {
+		return running(i.Start)
 	}
-	return max(0, s.v.AsOf-since)
+	return standing(0)
 }
 
-// queuedSince is when queuedMs began to run; false where it does not.
-func (s session) queuedSince() (since int64, runs bool) {
-	return s.Start, s.State == schema.StateWaiting
-}
-
-// activeSince is when activeMs began to run; false where it does not.
-func (s session) activeSince() (since int64, runs bool) {
-	switch s.State {
+// activeClock is the time since the first connect while the session is with agents; up to its end once it is over.
+func activeClock(i *floor.Interaction) clock {
+	if i.Connected == schema.NoTime {
+		return standing(0)
+	}
+	switch i.State {
 	case schema.StateConnected, schema.StateHeld, schema.StateParked:
-		return s.Connected, s.Connected != schema.NoTime
+		return running(i.Connected)
+	case schema.StateWrap, schema.StateEnded:
+		if i.Ended != schema.Open {
+			return standing(i.Ended - i.Connected)
+		}
+		return standing(i.StateSince - i.Connected)
 	}
-	return 0, false
+	return standing(0)
 }
 
-// activeMs is the time since the first connect while the session is with agents; up to its end once it is over.
-func (s session) activeMs() int64 {
-	if s.Connected == schema.NoTime {
-		return 0
-	}
-	if since, runs := s.activeSince(); runs {
-		return max(0, s.v.AsOf-since)
-	}
-	switch s.State {
-	case schema.StateWrap, schema.StateEnded:
-		if s.Ended != schema.Open {
-			return max(0, s.Ended-s.Connected)
-		}
-		return max(0, s.StateSince-s.Connected)
-	}
-	return 0
-}
+func (s session) queuedMs() int64 { return s.queued.at(s.v.AsOf) }
+
+func (s session) activeMs() int64 { return s.active.at(s.v.AsOf) }
 
 func (s session) recordable() bool { return s.CanRecord && s.RecordAllowed }
 
@@ -146,37 +155,47 @@ func (s session) customer(fields ...string) string {
 	return ""
 }
 
-// writeModel appends the realtime Session Model.
-func (s session) writeModel(e *encode.Encoder, p *properties) {
+// asItIs is the session with what may be hidden from the caller.
+func (s session) asItIs() session {
+	if s.whole == nil {
+		return s
+	}
+	row := *s.Interaction
+	row.LiveInteraction = s.whole
+	s.whole, s.Interaction = nil, &row
+	return s
+}
+
+// writeModel appends the realtime Session Model of a session that is not masked yet.
+func (s session) writeModel(e *encode.Encoder, p *properties, m *mask.Mask) {
 	set := p.sessionSet
 	e.Object()
-	if set == nil && s.text != nil {
+	if set == nil && s.text != nil && !m.Hides(mask.Name) {
 		e.B = append(e.B, s.text...)
 	} else {
-		s.writeLasting(e, set)
+		s.writeLasting(e, set, m)
 	}
-	if has(set, "queuedMs") {
-		e.Name("queuedMs")
-		since, runs := s.queuedSince()
-		writeTime(e, s.queuedMs(), since, runs && p.moments)
-	}
-	if has(set, "activeMs") {
-		e.Name("activeMs")
-		since, runs := s.activeSince()
-		writeTime(e, s.activeMs(), since, runs && p.moments)
+	for _, of := range []struct {
+		name string
+		time clock
+	}{{"queuedMs", s.queued}, {"activeMs", s.active}} {
+		if has(set, of.name) {
+			e.Name(of.name)
+			writeClock(e, of.time, s.v.AsOf, p.moments)
+		}
 	}
 	e.End()
 }
 
-// writeTime appends a time in ms; in place of one that runs the moment that it began, as whoever pushes it reads it.
-func writeTime(e *encode.Encoder, ms, since int64, runs bool) {
-	if !runs {
-		e.Int(ms)
+// writeClock appends a time in ms; with moments, in place of one that runs, the moment that it began, as whoever pushes it reads it.
+func writeClock(e *encode.Encoder, c clock, asOf int64, moments bool) {
+	if !c.runs() || !moments {
+		e.Int(c.at(asOf))
 		return
 	}
 	e.Object()
 	e.Name(sinceField)
-	e.Int(since)
+	e.Int(c.since)
 	e.End()
 }
 
@@ -184,7 +203,7 @@ func writeTime(e *encode.Encoder, ms, since int64, runs bool) {
 const sinceField = "since"
 
 // writeLasting appends the fields that stay as they are while neither the interaction nor the directory changes.
-func (s session) writeLasting(e *encode.Encoder, set map[string]bool) {
+func (s session) writeLasting(e *encode.Encoder, set map[string]bool, m *mask.Mask) {
 	e.Name("sessionId")
 	e.Int(int64(s.Number))
 	text := func(name, value string) {
@@ -217,7 +236,7 @@ func (s session) writeLasting(e *encode.Encoder, set map[string]bool) {
 	number("queueId", queue, ok)
 	agent, ok := s.v.Directory.Number(directory.KindAgent, s.PrimaryAgent)
 	number("agentId", int64(agent), ok && s.PrimaryAgent != "")
-	text("customerName", s.customer("name"))
+	text("customerName", m.Text(mask.Name, s.customer("name")))
 	flag("isRecording", s.Recording)
 	flag("canBeRecorded", s.recordable())
 	flag("isSilentJoined", s.silent)
@@ -228,12 +247,12 @@ func (s session) writeLasting(e *encode.Encoder, set map[string]bool) {
 }
 
 // sessionsOf are the interactions that the agent is the primary agent of now.
-func sessionsOf(v *floor.View, a *floor.Agent) []session { return appendSessions(nil, v, a) }
+func sessionsOf(v *floor.View, a *floor.Agent) []session { return appendSessions(nil, v, a.Live) }
 
-func appendSessions(out []session, v *floor.View, a *floor.Agent) []session {
+func appendSessions(out []session, v *floor.View, a *schema.LiveAgent) []session {
 	first, known := len(out), knownSessionsOf(v)
-	for i := range a.Live.Parts {
-		live, ok := v.Floor.Interactions.Get(a.Live.Parts[i].Interaction)
+	for i := range a.Parts {
+		live, ok := v.Floor.Interactions.Get(a.Parts[i].Interaction)
 		if !ok || live.PrimaryAgent != a.ID || live.State == schema.StateEnded {
 			continue
 		}
@@ -245,15 +264,15 @@ func appendSessions(out []session, v *floor.View, a *floor.Agent) []session {
 }
 
 // writeSessions appends the field sessions: those of each modality that has some.
-func writeSessions(e *encode.Encoder, all []session, p *properties) {
+func writeSessions(e *encode.Encoder, all []session, p *properties, m *mask.Mask) {
 	bag := &lazily{e: e, name: "sessions"}
-	for m := range numModalities {
-		if !p.modalities[m] {
+	for modality := range numModalities {
+		if !p.modalities[modality] {
 			continue
 		}
-		of := &lazily{e: e, name: modalityNames[m], over: bag}
+		of := &lazily{e: e, name: modalityNames[modality], over: bag}
 		for _, s := range all {
-			if modalityOf(s.Channel) != m {
+			if s.modality != modality {
 				continue
 			}
 			if !of.open {
@@ -261,7 +280,7 @@ func writeSessions(e *encode.Encoder, all []session, p *properties) {
 				e.Name("sessions")
 				e.Array()
 			}
-			s.writeModel(e, p)
+			s.writeModel(e, p, m)
 		}
 		if of.open {
 			e.EndArray()

@@ -246,12 +246,12 @@ func sessionsByAgent(c *call) error {
 	}
 	var out []modelSession
 	for _, s := range sessionsOf(c.v, a) {
-		out = append(out, c.model(s))
+		out = append(out, c.model(c.shown(s)))
 	}
 	return c.answer(listOf(out))
 }
 
-// session is a visible session by id, live or past; one that does not exist is 500, as the specification says.
+// session is a visible session by id, live or past, as the caller may see it; one that does not exist is 500, as the specification says.
 func (c *call) session(id string) (session, error) {
 	ctx, cancel := context.WithTimeout(c.UserContext(), historyTimeout)
 	defer cancel()
@@ -264,7 +264,7 @@ func (c *call) session(id string) (session, error) {
 	case !c.may.session(s.Interaction):
 		return session{}, invisible()
 	}
-	return s, nil
+	return c.shown(s), nil
 }
 
 func (c *call) findSession(ctx context.Context, id string) (session, bool, error) {

@@ -7,6 +7,7 @@ import (
 	"floorwalker/query/floor"
 	"floorwalker/query/hub"
 	encode "floorwalker/query/list"
+	"floorwalker/query/mask"
 	"floorwalker/schema"
 )
 
@@ -95,10 +96,14 @@ func (w *watch) buildAgents(c *hub.Change, rows *hub.Rows, members *map[string]b
 	return nil
 }
 
-// agentRow is an agent's row. It is the same for all who may see the agent, but for breakdowns, which show the queues that they see.
+// agentRow is an agent's row. It is the same for all who may see the agent, but for breakdowns, which show the queues that they see, and
+// what is masked of customers.
 func (w *watch) agentRow(c *hub.Change, b *board, a *floor.Agent) []byte {
-	type key struct{ chosen, eyes, agent string }
-	k := key{w.chosen, "", a.ID}
+	type key struct {
+		chosen, eyes, agent string
+		mask                *mask.Mask
+	}
+	k := key{w.chosen, "", a.ID, b.mask}
 	if w.p.breakdowns {
 		k.eyes = w.eyes
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"floorwalker/query/auth"
 	"floorwalker/query/floor"
 	"floorwalker/query/hub"
 	encode "floorwalker/query/list"
@@ -111,13 +112,13 @@ func eyesOf(s *sight) string {
 // seeing is what eyes see of a view; false where they are no longer in the directory.
 func (a *API) seeing(v *floor.View, eyes string) (*sight, bool) {
 	if eyes == everything {
-		return &sight{api: a, v: v, may: &rights{v: v, all: true}}, true
+		return &sight{api: a, v: v, may: &rights{v: v, all: true}, mask: a.Masks[auth.Admin]}, true
 	}
 	me, ok := agentByID(v, eyes)
 	if !ok || v.Directory.Agents[eyes] == nil {
 		return nil, false
 	}
-	return &sight{a, v, me, rightsOf(v, me)}, true
+	return a.sightOf(v, me), true
 }
 
 // watch reads what is to be followed. Errors are those of the readings of the same name.

@@ -220,7 +220,7 @@ func breakdownsOf(f *floor.Figures) map[string]map[string]*tally {
 func (t *tally) addActive(v *floor.View, live *schema.LiveAgent, queue string) {
 	for i := range live.Parts {
 		p := &live.Parts[i]
-		if p.Role.Monitors() || p.State != schema.StateConnected && !(p.State == schema.StateHeld && p.Channel.Spoken()) {
+		if !isActive(p) {
 			continue
 		}
 		if queue != "" {
@@ -230,4 +230,9 @@ func (t *tally) addActive(v *floor.View, live *schema.LiveAgent, queue string) {
 		}
 		t.active[modalityOf(p.Channel)]++
 	}
+}
+
+// isActive reports whether metric active_now counts the part.
+func isActive(p *schema.LivePart) bool {
+	return !p.Role.Monitors() && (p.State == schema.StateConnected || p.State == schema.StateHeld && p.Channel.Spoken())
 }

@@ -19,6 +19,7 @@ import (
 	"floorwalker/query/auth"
 	"floorwalker/query/command"
 	"floorwalker/query/floor"
+	"floorwalker/query/mask"
 	"floorwalker/query/problem"
 	"floorwalker/query/route"
 )
@@ -50,8 +51,9 @@ type Account struct {
 type Deps struct {
 	Source        *floor.Source
 	Authenticator Authenticator
-	Accounts      map[string]Account // by contact centre
-	Presences     Presences          // nil: nothing can be set
+	Accounts      map[string]Account       // by contact centre
+	Presences     Presences                // nil: nothing can be set
+	Masks         map[auth.Role]*mask.Mask // what roles are not to see of customers; a role without one sees all
 	Now           func() time.Time
 }
 
@@ -94,7 +96,7 @@ func (a *API) admit(right auth.Right) func(c *fiber.Ctx) (string, error) {
 		if !principal.Role.May(right) {
 			return principal.ID, problem.New(fiber.StatusUnauthorized, "unauthenticated", "The credentials do not allow this")
 		}
-		c.Locals(admittedKey, principal.ContactCenter)
+		c.Locals(admittedKey, principal)
 		return principal.ID, nil
 	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"floorwalker/query/auth"
 	"floorwalker/query/command"
 	"floorwalker/query/floor"
 	"floorwalker/query/list"
@@ -14,7 +15,13 @@ import (
 	"floorwalker/schema/directory"
 )
 
-func contactCenter(c *fiber.Ctx) string { return c.Locals(admittedKey).(string) }
+func principal(c *fiber.Ctx) auth.Principal { return c.Locals(admittedKey).(auth.Principal) }
+
+func contactCenter(c *fiber.Ctx) string { return principal(c).ContactCenter }
+
+func (a *API) state(c *fiber.Ctx, v *floor.View) *state {
+	return &state{source: a.Source, v: v, mask: a.Masks[principal(c).Role]}
+}
 
 // summary counts agents by word.
 type summary struct {
@@ -75,7 +82,7 @@ func (a *API) list(c *fiber.Ctx) error {
 		}
 		total++
 	}
-	s := &state{source: a.Source, v: v}
+	s := a.state(c, v)
 	if len(page) > 0 {
 		s.today = a.Source.Figures(v, "today")
 	}
@@ -140,7 +147,7 @@ func (a *API) one(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	s := &state{source: a.Source, v: v}
+	s := a.state(c, v)
 	e := begin(c, fiber.StatusOK)
 	e.Name("data")
 	s.single(e, agent)

@@ -5,6 +5,7 @@ import (
 
 	"floorwalker/query/floor"
 	"floorwalker/query/list"
+	"floorwalker/query/mask"
 	"floorwalker/query/route"
 	"floorwalker/schema"
 	"floorwalker/schema/metric"
@@ -14,6 +15,7 @@ import (
 type state struct {
 	source *floor.Source
 	v      *floor.View
+	mask   *mask.Mask     // what the caller is not to see of customers
 	today  *floor.Figures // nil where today is not known
 }
 
@@ -146,7 +148,7 @@ func (s *state) call(e *list.Encoder, a *floor.Agent) {
 	e.Name("direction")
 	e.Text(p.Direction.String())
 	e.Name("customer_number")
-	e.Text(customer.Phone)
+	e.Text(s.mask.Text(mask.Phone, customer.Phone))
 	e.Name("duration")
 	e.Int(max(0, s.v.AsOf-begin) / 1000)
 	e.End()

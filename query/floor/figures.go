@@ -168,6 +168,7 @@ type Figures struct {
 	kept    sync.Map
 	carried sync.Map // *carried by key
 	byAgent *byAgent
+	counts  counts
 }
 
 // Once returns what make made of these figures when it was first asked for under the key.

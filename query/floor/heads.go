@@ -53,6 +53,7 @@ type Staff struct {
 }
 
 type heads struct {
+	staffing          []Staffing // of all agents
 	queues, campaigns map[string]*Staff
 }
 
@@ -122,13 +123,17 @@ func (v *View) Count(s Selection) []Staffing {
 }
 
 func (v *View) countHeads() *heads {
-	h := &heads{map[string]*Staff{}, map[string]*Staff{}}
-	for _, s := range v.Count(Selection{}) {
-		count(h.queues, s.Place.QueueIDs, &s)
-		count(h.campaigns, s.Place.CampaignIDs, &s)
+	h := &heads{v.Count(Selection{}), map[string]*Staff{}, map[string]*Staff{}}
+	for i := range h.staffing {
+		s := &h.staffing[i]
+		count(h.queues, s.Place.QueueIDs, s)
+		count(h.campaigns, s.Place.CampaignIDs, s)
 	}
 	return h
 }
+
+// staffing is Count of all agents, counted once. It must not be changed.
+func (v *View) staffing() []Staffing { return v.shared.heads().staffing }
 
 func count(m map[string]*Staff, ids []string, of *Staffing) {
 	for _, id := range ids {

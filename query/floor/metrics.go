@@ -3,20 +3,23 @@ package floor
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"floorwalker/schema"
 	"floorwalker/schema/directory"
 	"floorwalker/schema/metric"
 )
 
-// Thresholds are the queues' own, as the directory has them; pinned, where not 0, stands for all.
+// Thresholds are the queues' own, as the directory has them; pinned, where not 0, stands for all. They must not be changed.
 func (v *View) Thresholds(pinned int) metric.Thresholds {
-	t := metric.Thresholds{Queues: make(map[string]metric.Threshold, len(v.Directory.Queues)), Pinned: pinned}
-	for id, q := range v.Directory.Queues {
-		t.Queues[id] = metric.Threshold{Seconds: q.ServiceLevelSeconds, ShortSeconds: q.ShortAbandonSeconds}
-	}
-	return t
+	type key struct{}
+	own := v.OfDirectory(key{}, func() any {
+		out := make(map[string]metric.Threshold, len(v.Directory.Queues))
+		for id, q := range v.Directory.Queues {
+			out[id] = metric.Threshold{Seconds: q.ServiceLevelSeconds, ShortSeconds: q.ShortAbandonSeconds}
+		}
+		return out
+	})
+	return metric.Thresholds{Queues: own.(map[string]metric.Threshold), Pinned: pinned}
 }
 
 // Formula is the contact centre's own service-level formula, else the standard one.
@@ -90,30 +93,66 @@ func (f *Figures) ByCampaign(t metric.Thresholds) map[string]*metric.Totals {
 
 // Query asks for live metrics.
 type Query struct {
-	By         []metric.Dimension
-	Filters    map[metric.Dimension]map[string]bool // ids
-	Fields     []metric.Field
-	Thresholds metric.Thresholds
-	AsOf       int64 // what is open counts up to this moment
-	Fill       bool  // also rows with nothing
+	By      []metric.Dimension
+	Filters map[metric.Dimension]map[string]bool // ids
+	Fields  []metric.Field
+	Formula metric.Formula // of service levels
+	Seconds int            // their threshold; 0: each queue's own
+	AsOf    int64          // what is open counts up to this moment
+	Fill    bool           // also rows with nothing
 }
 
-// Row is one line of an answer: the group's ids in the order of Query.By, and totals by family.
+// Row is one line of an answer: what the figures hold of the group, and its gauges.
 type Row struct {
-	Group         []string
-	Queue, Agent  *metric.Totals
-	connected     map[string]*metric.Connected // by agent
+	Group         []string // the group's ids in the order of Query.By
+	counted       *counted
+	options       metric.Options
+	live          bool // whether gauges were asked for
 	queueGauges   metric.Gauges
 	agentGauges   metric.Gauges
 	workloadAgent int // how many agents' workload it is
 }
 
-// Totals are those that a field of the row takes its value from.
-func (r *Row) Totals(f metric.Field) *metric.Totals {
-	if f.Family == metric.FamilyAgent {
-		return r.Agent
+// Value is a field's value, see metric.Field.
+func (r *Row) Value(f metric.Field) any { return f.Value(r.counted.totals(f), r.optionsOf(f)) }
+
+// Number is a field's figure to sort by, false for null.
+func (r *Row) Number(f metric.Field) (float64, bool) {
+	return f.Number(r.counted.totals(f), r.optionsOf(f))
+}
+
+// Texts are the query's fields as write, which must always be the same one, writes them: each once as long as the figures are shown. Nil
+// stands for one that is as new as the floor, and a nil slice for all of them.
+func (r *Row) Texts(write func(metric.Field, any) []byte) [][]byte {
+	c := r.counted
+	if c.fields == nil {
+		return nil // the figures have nothing of the group
 	}
-	return r.Queue
+	c.written.Do(func() {
+		c.texts = make([][]byte, len(c.fields))
+		for i, f := range c.fields {
+			if !f.Metric.Live {
+				c.texts[i] = write(f, r.Value(f))
+			}
+		}
+	})
+	return c.texts
+}
+
+func (r *Row) optionsOf(f metric.Field) metric.Options {
+	o := r.options
+	o.Live = r.gauges(f)
+	return o
+}
+
+func (r *Row) gauges(f metric.Field) *metric.Gauges {
+	switch {
+	case !r.live:
+		return nil
+	case f.Family == metric.FamilyAgent:
+		return &r.agentGauges
+	}
+	return &r.queueGauges
 }
 
 // MaxRows bounds an answer's groups.
@@ -122,16 +161,15 @@ const MaxRows = 200_000
 // Rows adds figures up into one row per group, in order of the groups. hour, which may be nil, holds the last 60 minutes for
 // estimated waits. The error says that the answer would be too large.
 func (v *View) Rows(q Query, f, hour *Figures) ([]*Row, error) {
-	b := &builder{v: v, q: q, f: f, rows: map[string]*Row{}, ofQueue: map[string][3][]string{}}
 	queue, agent := metric.NeedsOf(q.Fields, metric.FamilyQueue), metric.NeedsOf(q.Fields, metric.FamilyAgent)
-	b.addWindows(queue.Windows(), agent.Windows())
-	if agent.Intervals {
-		b.addIntervals()
+	b := &builder{grouping: grouping{v: v, by: q.By, filters: q.Filters}, q: q, thresholds: v.Thresholds(q.Seconds), nothing: newCounted(nil)}
+	counted := f.counted(v, q, queue, agent)
+	b.rows = make(map[string]*Row, len(counted))
+	for key, c := range counted {
+		b.rows[key] = b.newRow(c.group, c)
 	}
-	if agent.Parts {
-		b.addParts()
-	}
-	if queue.Live || agent.Live {
+	live := queue.Live || agent.Live
+	if live {
 		b.addGauges()
 	}
 	if len(q.By) == 0 {
@@ -142,190 +180,41 @@ func (v *View) Rows(q Query, f, hour *Figures) ([]*Row, error) {
 			return nil, err
 		}
 	}
-	return b.finish(queue.Live || agent.Live, hour), nil
+	return b.finish(live, hour), nil
 }
 
+// builder adds the gauges of a moment to what figures hold.
 type builder struct {
-	v       *View
-	q       Query
-	f       *Figures
-	rows    map[string]*Row
-	places  map[string]*Agent
-	ofQueue map[string][3][]string
-	heads   bool // what is being counted are heads: those in no queue or campaign are in no row of one
+	grouping
+	q          Query
+	thresholds metric.Thresholds
+	rows       map[string]*Row
+	nothing    *counted // of groups that the figures do not have
 }
 
 func (b *builder) row(group []string) *Row {
-	key := strings.Join(group, "\x00")
+	key := groupKey(group)
 	r := b.rows[key]
 	if r == nil {
-		r = &Row{Group: slices.Clone(group), Queue: &metric.Totals{Family: metric.FamilyQueue}, Agent: &metric.Totals{Family: metric.FamilyAgent},
-			queueGauges: metric.Gauges{OldestWaiting: schema.NoTime, WorkloadSince: schema.NoTime},
-			agentGauges: metric.Gauges{OldestWaiting: schema.NoTime, WorkloadSince: schema.NoTime}}
+		r = b.newRow(slices.Clone(group), b.nothing)
 		b.rows[key] = r
 	}
 	return r
 }
 
-// dims is what one counted thing says of each dimension; several values where it belongs to several.
-type dims [metric.DimBusinessUnit + 1][]string
+func (b *builder) newRow(group []string, c *counted) *Row {
+	r := &Row{Group: group, counted: c, queueGauges: metric.Gauges{OldestWaiting: schema.NoTime, WorkloadSince: schema.NoTime},
+		agentGauges: metric.Gauges{OldestWaiting: schema.NoTime, WorkloadSince: schema.NoTime}}
+	r.options = metric.Options{Formula: b.q.Formula, Threshold: b.thresholds.Fallback()}
+	if n := slices.Index(b.by, metric.DimQueue); n >= 0 {
+		r.options.Threshold = b.thresholds.Of(group[n])
+	}
+	return r
+}
 
 // each calls add for every row that the thing belongs to.
 func (b *builder) each(d *dims, add func(*Row)) {
-	for dim, wanted := range b.q.Filters {
-		if !slices.ContainsFunc(d[dim], func(s string) bool { return wanted[s] }) {
-			return
-		}
-	}
-	group := make([]string, len(b.q.By))
-	b.combine(d, group, 0, add)
-}
-
-func (b *builder) combine(d *dims, group []string, n int, add func(*Row)) {
-	if n == len(b.q.By) {
-		add(b.row(group))
-		return
-	}
-	dim := b.q.By[n]
-	wanted := b.q.Filters[dim]
-	values := d[dim]
-	if len(values) == 0 {
-		if b.heads || dim.Unit() {
-			return
-		}
-		values = []string{""}
-	}
-	for _, value := range values {
-		if wanted != nil && !wanted[value] {
-			continue
-		}
-		group[n] = value
-		b.combine(d, group, n+1, add)
-	}
-}
-
-func one(s string) []string {
-	if s == "" {
-		return nil
-	}
-	return []string{s}
-}
-
-func (b *builder) agentUnits(d *dims, id string) {
-	if b.places == nil {
-		b.places = make(map[string]*Agent, len(b.v.Agents()))
-		for _, a := range b.v.Agents() {
-			b.places[a.ID] = a
-		}
-	}
-	if a := b.places[id]; a != nil {
-		d.setUnits(a.Place)
-	}
-}
-
-func (d *dims) setUnits(p *Place) {
-	if p.Team != nil {
-		d[metric.DimTeam] = one(p.Team.ID)
-	}
-	d[metric.DimGroup] = p.GroupIDs
-	d[metric.DimBusinessUnit] = one(p.BusinessUnitID)
-}
-
-// queueUnits are the teams that serve the queue, their groups and business units, and the queue's own business unit.
-func (b *builder) queueUnits(d *dims, id string) {
-	units, ok := b.ofQueue[id]
-	if !ok && id != "" {
-		dir := b.v.Directory
-		units[0] = dir.TeamsOfQueue(id)
-		if q := dir.Queues[id]; q != nil {
-			units[2] = one(q.BusinessUnitID)
-		}
-		for _, team := range units[0] {
-			units[1] = union(units[1], dir.GroupsOfTeam(team))
-			units[2] = union(units[2], one(dir.BusinessUnitOfTeam(team)))
-		}
-		b.ofQueue[id] = units
-	}
-	d[metric.DimTeam], d[metric.DimGroup], d[metric.DimBusinessUnit] = units[0], units[1], units[2]
-}
-
-func (b *builder) addWindows(queues, agents bool) {
-	for _, w := range b.f.Windows {
-		if w.Agent == "" && !queues || w.Agent != "" && !agents {
-			continue
-		}
-		var d dims
-		d[metric.DimQueue], d[metric.DimCampaign] = one(w.Queue), one(w.Campaign)
-		d[metric.DimChannel], d[metric.DimDirection] = one(w.Channel.String()), one(w.Direction.String())
-		if w.Agent == "" {
-			b.queueUnits(&d, w.Queue)
-			b.each(&d, func(r *Row) { r.Queue.AddWindow(w, b.q.Thresholds.Of(w.Queue)) })
-			continue
-		}
-		d[metric.DimAgent] = one(w.Agent)
-		b.agentUnits(&d, w.Agent)
-		b.each(&d, func(r *Row) { r.Agent.AddWindow(w, b.q.Thresholds.Of(w.Queue)) })
-	}
-}
-
-func (b *builder) addIntervals() {
-	b.f.EachInterval(func(iv *schema.Interval) {
-		var d dims
-		d[metric.DimAgent] = one(iv.Agent)
-		b.agentUnits(&d, iv.Agent)
-		b.each(&d, func(r *Row) { r.Agent.AddInterval(iv, b.f.From, b.f.To, b.q.AsOf) })
-	})
-}
-
-// addParts collects the connected time of each row agent by agent, of which concurrency is worked out.
-func (b *builder) addParts() {
-	add := func(p *schema.Part) {
-		d := partDims(p)
-		b.agentUnits(&d, p.Agent)
-		b.each(&d, func(r *Row) {
-			if r.connected == nil {
-				r.connected = map[string]*metric.Connected{}
-			}
-			c := r.connected[p.Agent]
-			if c == nil {
-				c = metric.NewConnected(b.f.From, b.f.To, b.q.AsOf)
-				r.connected[p.Agent] = c
-			}
-			c.AddPart(p)
-		})
-	}
-	for _, p := range b.f.Parts {
-		add(p)
-	}
-	b.f.eachTalk(add)
-	for _, r := range b.rows {
-		for _, c := range r.connected {
-			r.Agent.AddConnected(c)
-		}
-	}
-}
-
-// eachTalk visits the talks that touch the range as the parts that they were of. visit must not keep the part.
-func (f *Figures) eachTalk(visit func(*schema.Part)) {
-	segments := []schema.Segment{{State: schema.StateConnected}}
-	for _, d := range f.Days {
-		for n := range d.Talks {
-			t := &d.Talks[n]
-			if t.Since >= f.To || t.Until <= f.From {
-				continue
-			}
-			segments[0].Since, segments[0].Until = t.Since, t.Until
-			visit(&schema.Part{Agent: d.Agent, Queue: t.Queue, Campaign: t.Campaign, Channel: t.Channel, Direction: t.Direction,
-				Start: t.Since, Ended: t.Until, Segments: segments})
-		}
-	}
-}
-
-func partDims(p *schema.Part) dims {
-	var d dims
-	d[metric.DimAgent], d[metric.DimQueue], d[metric.DimCampaign] = one(p.Agent), one(p.Queue), one(p.Campaign)
-	d[metric.DimChannel], d[metric.DimDirection] = one(p.Channel.String()), one(p.Direction.String())
-	return d
+	b.eachGroup(d, func(group []string) { add(b.row(group)) })
 }
 
 func (b *builder) addGauges() {
@@ -351,8 +240,8 @@ func (b *builder) addGauges() {
 // head-counts, and workload has no queue.
 func (b *builder) addHeads() {
 	if !b.mentions(metric.DimAgent) {
-		for _, s := range b.v.Count(Selection{}) {
-			b.addStaff("", &s, schema.NoTime)
+		for i := range b.v.staffing() {
+			b.addStaff("", &b.v.staffing()[i], schema.NoTime)
 		}
 		return
 	}
@@ -383,10 +272,6 @@ func (b *builder) addStaff(agent string, s *Staffing, since int64) {
 		r.workloadAgent += s.LoggedIn
 		r.agentGauges.WorkloadSince = since
 	})
-}
-
-func (b *builder) mentions(dim metric.Dimension) bool {
-	return slices.Contains(b.q.By, dim) || b.q.Filters[dim] != nil
 }
 
 func (b *builder) addWaiting(visit *schema.Visit) {
@@ -455,7 +340,7 @@ func (b *builder) fill() error {
 	size := 1
 	for i, dim := range b.q.By {
 		for _, s := range b.v.Values(dim) {
-			if wanted := b.q.Filters[dim]; wanted == nil || wanted[s] {
+			if wanted := b.filters[dim]; wanted == nil || wanted[s] {
 				values[i] = append(values[i], s)
 			}
 		}
@@ -481,7 +366,7 @@ func (b *builder) fill() error {
 
 // Members are the agents, or the queues, of each unit of a dimension: team, group or business unit.
 func (v *View) Members(dim metric.Dimension, ofQueues bool) map[string][]string {
-	b := &builder{v: v, ofQueue: map[string][3][]string{}}
+	g := &grouping{v: v, by: []metric.Dimension{dim}}
 	out := map[string][]string{}
 	add := func(id string, d *dims) {
 		for _, unit := range d[dim] {
@@ -491,7 +376,7 @@ func (v *View) Members(dim metric.Dimension, ofQueues bool) map[string][]string 
 	if ofQueues {
 		for _, id := range v.QueueIDs() {
 			var d dims
-			b.queueUnits(&d, id)
+			g.queueUnits(&d, id)
 			add(id, &d)
 		}
 		return out
@@ -533,13 +418,13 @@ func (v *View) Values(dim metric.Dimension) []string {
 
 func (b *builder) finish(live bool, hour *Figures) []*Row {
 	var handles map[string]*metric.Totals
-	byQueue := live && hour != nil && len(b.q.By) == 1 && b.q.By[0] == metric.DimQueue
+	byQueue := live && hour != nil && len(b.by) == 1 && b.by[0] == metric.DimQueue
 	if byQueue {
 		handles = hour.Handles()
 	}
 	out := make([]*Row, 0, len(b.rows))
 	for _, r := range b.rows {
-		if r.empty() && !b.q.Fill && len(b.q.By) > 0 {
+		if r.empty() && !b.q.Fill && len(b.by) > 0 {
 			continue
 		}
 		if live {
@@ -562,14 +447,14 @@ func (b *builder) finish(live bool, hour *Figures) []*Row {
 
 func (r *Row) empty() bool {
 	g, a := &r.queueGauges, &r.agentGauges
-	return r.Queue.Empty() && r.Agent.Empty() && g.Waiting == 0 && g.LoggedIn == 0 && g.CurrentTalkMs == 0 && a.CurrentTalkMs == 0 &&
+	return r.counted.empty() && g.Waiting == 0 && g.LoggedIn == 0 && g.CurrentTalkMs == 0 && a.CurrentTalkMs == 0 &&
 		a.ActiveNow == [schema.NumChannels]uint64{} && a.WorkloadLive+a.WorkloadSemiLive+a.WorkloadNonLive == 0
 }
 
 func (r *Row) setGauges(asOf int64) {
+	r.live = true
 	r.queueGauges.AsOf, r.agentGauges.AsOf = asOf, asOf
 	if r.workloadAgent != 1 {
 		r.agentGauges.WorkloadSince = schema.NoTime
 	}
-	r.Queue.Live, r.Agent.Live = &r.queueGauges, &r.agentGauges
 }

@@ -90,12 +90,12 @@ func (r *Reader) EachPart(ctx context.Context, a Agents, each func(*schema.Part)
 	from, to := kept(a.From), kept(a.To)
 	s, scan := &statement{}, &partScan{}
 	mine := a.where(s)
-	reaches := " AND (finished IS NULL OR finished >= " + moment(s, from) + ")"
-	recent := moment(s, max(0, from-dayMs))
-	older := " AND start < " + recent
-	s.add("SELECT ", partColumns, "\nFROM interaction_parts FINAL", mine, " AND NOT deleted AND start >= ", recent, " AND start < ", moment(s, to), reaches)
-	s.add("\nUNION ALL\nSELECT ", partColumns, "\nFROM interaction_parts FINAL", mine, " AND NOT deleted", older, reaches,
-		" AND (start, interaction, agent, n) IN (SELECT start, interaction, agent, n FROM interaction_parts", mine, older, reaches, ")")
+	begin := moment(s, from)
+	reaches := " AND (finished IS NULL OR finished >= " + begin + ")"
+	older := " AND start < " + begin + reaches
+	s.add("SELECT ", partColumns, "\nFROM interaction_parts FINAL", mine, " AND NOT deleted AND start >= ", begin, " AND start < ", moment(s, to), reaches)
+	s.add("\nUNION ALL\nSELECT ", partColumns, "\nFROM interaction_parts FINAL", mine, " AND NOT deleted", older,
+		" AND (start, interaction, agent, n) IN (SELECT start, interaction, agent, n FROM interaction_parts", mine, older, ")")
 	ordered := &statement{args: s.args, n: s.n}
 	ordered.add("SELECT * FROM (", s.String(), ")\nORDER BY 2, 3, 1, 4", settings)
 	err := r.each(ctx, ordered, scan.dest(), func() error {

@@ -13,8 +13,8 @@ var openUntil = time.Date(2299, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
 // readConcurrency clips the connected segments of parts to the range and to each interval of the answer: their sum, and agent by
 // agent the length of their union.
 //
-// A part may have begun long before the range. Those of the day before it are read straight; which older ones reach into it is
-// asked without FINAL, since that reads one column of years, and FINAL judges those candidates alone.
+// A part may have begun long before the range. Which of those reach into it is asked without FINAL, by an index of their ends, and FINAL
+// judges these candidates alone.
 func (r *Reader) readConcurrency(ctx context.Context, p *plan, t *table) error {
 	s := &statement{}
 	var (
@@ -32,13 +32,13 @@ FROM (SELECT agent, queue, campaign, channel, direction,
  greatest(toUnixTimestamp64Milli(segment_since), edges[1]) AS since,
  least(if(toUnixTimestamp64Milli(segment_until) >= `, s.bind("Int64", openUntil), ", ", s.bind("Int64", p.AsOf), `, toUnixTimestamp64Milli(segment_until)), edges[-1]) AS until
 FROM (`)
-	recent := max(0, p.From-dayMs)
-	reaches := " AND (ended IS NULL OR ended > " + moment(s, p.From) + ")"
-	selectParts(s, p, " AND start >= "+moment(s, recent)+" AND start < "+moment(s, p.To)+reaches)
+	from := moment(s, p.From)
+	reaches := " AND (ended IS NULL OR ended > " + from + ")"
+	selectParts(s, p, " AND start >= "+from+" AND start < "+moment(s, p.To)+reaches)
 	s.add("\nUNION ALL")
-	older := " AND start < " + moment(s, recent)
-	selectParts(s, p, older+reaches+" AND (start, interaction, agent, n) IN (SELECT start, interaction, agent, n FROM interaction_parts WHERE contact_center = "+
-		s.bind("String", p.ContactCenter)+older+reaches+")")
+	older := " AND start < " + from + reaches
+	selectParts(s, p, older+" AND (start, interaction, agent, n) IN (SELECT start, interaction, agent, n FROM interaction_parts WHERE contact_center = "+
+		s.bind("String", p.ContactCenter)+older+")")
 	s.add(`
 ) ARRAY JOIN segments_state AS state, segments_since AS segment_since, segments_until AS segment_until, segments_role AS segment_role
 WHERE state = 'connected' AND segment_role NOT IN ('silent_join', 'whisper_join') AND since < until)) ARRAY JOIN range(first, last + 1) AS i)

@@ -242,7 +242,7 @@ func (l *loader) readVisits(ctx context.Context) error {
 // readAnnotations lays what was said over the rows. Nothing ends the time in which something may be said of an interaction but
 // that its id is used again, which is asked for only of those that were spoken of late.
 func (l *loader) readAnnotations(ctx context.Context) error {
-	all, err := l.r.annotations(ctx, l.contactCenter, l.ids)
+	all, err := l.r.annotations(ctx, l.contactCenter, l.ids, max(0, l.first-leadMs))
 	if err != nil {
 		return err
 	}
@@ -317,14 +317,16 @@ func (l *loader) usedAgain(ctx context.Context, all []schema.Annotation) (map[st
 	return out, err
 }
 
-// annotations reads those of some interactions in the order of the event contract.
-func (r *Reader) annotations(ctx context.Context, contactCenter string, interactions []string) (out []schema.Annotation, err error) {
+// annotations reads those of some interactions, said at a moment or later, in the order of the event contract. The newest version is taken
+// of the few rows that are found: FINAL would go through all those that lie in between.
+func (r *Reader) annotations(ctx context.Context, contactCenter string, interactions []string, from int64) (out []schema.Annotation, err error) {
 	s := &statement{}
 	var a schema.Annotation
 	var kind, data string
 	s.add(`SELECT interaction, toUnixTimestamp64Milli(time), toString(source), id, toString(type), isNotNull(sequence), ifNull(sequence, 0), toInt64(offset), data
-FROM annotations FINAL WHERE contact_center = `, s.bind("String", contactCenter), " AND interaction IN ", s.bind("Array(String)", interactions),
-		"\nORDER BY interaction, time, isNull(sequence), sequence, version", settings)
+FROM (SELECT interaction, time, source, id, type, sequence, offset, data, version FROM annotations WHERE contact_center = `, s.bind("String", contactCenter),
+		" AND interaction IN ", s.bind("Array(String)", interactions), " AND time >= ", moment(s, from),
+		" ORDER BY version DESC LIMIT 1 BY interaction, time, source, id)\nORDER BY interaction, time, isNull(sequence), sequence, version", settings)
 	var has uint8
 	dest := []any{&a.Interaction, &a.Time, &a.Source, &a.ID, &kind, &has, &a.Sequence, &a.Offset, &data}
 	err = r.each(ctx, s, dest, func() error {

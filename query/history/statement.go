@@ -24,7 +24,7 @@ import (
 // (optimize_move_to_prewhere_if_final moves no others): all versions of a row have the same key.
 //
 // Contact centres are shards, so a subquery may stay on its shard.
-const settings = "\nSETTINGS do_not_merge_across_partitions_select_final = 1, optimize_move_to_prewhere_if_final = 1, distributed_product_mode = 'local'"
+const settings = "\nSETTINGS do_not_merge_across_partitions_select_final = 1, optimize_move_to_prewhere_if_final = 1, distributed_product_mode = 'local', use_uncompressed_cache = 1"
 
 // statement is a query with its parameters. Text comes from this package's constants and the catalogue's fixed names alone;
 // whatever a caller said is a server-side parameter.

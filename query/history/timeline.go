@@ -79,17 +79,16 @@ func tooLong(n int) error {
 	return nil
 }
 
-// partsOf reads one agent's parts. Those that began up to a day before the range are read straight; which older ones reach into
-// it is asked without FINAL, and FINAL judges those candidates alone.
+// partsOf reads one agent's parts. Those that began in the range are read straight; which older ones reach into it is asked without
+// FINAL, by an index of their ends, and FINAL judges those candidates alone.
 func (r *Reader) partsOf(ctx context.Context, contactCenter, agent string, from, to int64) (out []schema.Part, err error) {
 	s, scan := &statement{}, &partScan{}
-	reaches := " AND (finished IS NULL OR finished > " + moment(s, from) + " OR start >= " + moment(s, from) + ")"
 	mine := " WHERE contact_center = " + s.bind("String", contactCenter) + " AND agent = " + s.bind("String", agent)
-	recent := max(0, from-dayMs)
-	older := " AND start < " + moment(s, recent)
-	s.add("SELECT ", partColumns, "\nFROM interaction_parts FINAL", mine, " AND NOT deleted AND start >= ", moment(s, recent), " AND start < ", moment(s, to), reaches)
-	s.add("\nUNION ALL\nSELECT ", partColumns, "\nFROM interaction_parts FINAL", mine, " AND NOT deleted", older, reaches,
-		" AND (start, interaction, n) IN (SELECT start, interaction, n FROM interaction_parts", mine, older, reaches, ")")
+	begin := moment(s, from)
+	older := " AND start < " + begin + " AND (finished IS NULL OR finished > " + begin + ")"
+	s.add("SELECT ", partColumns, "\nFROM interaction_parts FINAL", mine, " AND NOT deleted AND start >= ", begin, " AND start < ", moment(s, to))
+	s.add("\nUNION ALL\nSELECT ", partColumns, "\nFROM interaction_parts FINAL", mine, " AND NOT deleted", older,
+		" AND (start, interaction, n) IN (SELECT start, interaction, n FROM interaction_parts", mine, older, ")")
 	ordered := &statement{args: s.args, n: s.n}
 	ordered.add("SELECT * FROM (", s.String(), ")\nORDER BY 3, 1, 4 LIMIT ", ordered.bind("UInt64", maxTimeline+1), settings)
 	err = r.each(ctx, ordered, scan.dest(), func() error {

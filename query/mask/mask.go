@@ -16,13 +16,14 @@ import (
 // and the IVR took in, and extra items; Links the URL that pops up and the GRUU.
 const (
 	ID      = "id"
+	Name    = "name"
 	Phone   = "phone"
 	Texts   = "texts"
 	Links   = "links"
 	display = "display_phone"
 )
 
-var names = []string{ID, "name", Phone, "email", "address", "unique_identifier", "crt_object_id", "details", Texts, Links}
+var names = []string{ID, Name, Phone, "email", "address", "unique_identifier", "crt_object_id", "details", Texts, Links}
 
 // Names lists what may be shown all the same.
 func Names() []string { return slices.Clone(names) }
@@ -81,6 +82,17 @@ func phone(s string) string {
 		return hidden
 	}
 	return hidden + string(digits[len(digits)-shownDigits:])
+}
+
+// Text is one of Names as it is shown, where it is no object: always a text, and empty only where there is none.
+func (m *Mask) Text(name, s string) string {
+	switch {
+	case s == "" || !m.Hides(name):
+		return s
+	case name == Phone:
+		return phone(s)
+	}
+	return hidden
 }
 
 // Customer is the customer object of an interaction as it is shown. What cannot be read is not shown.

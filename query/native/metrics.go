@@ -77,6 +77,7 @@ type metricsRow struct {
 	from, to int64
 	value    func(metric.Field) any
 	number   func(metric.Field) (float64, bool)
+	texts    func(write func(metric.Field, any) []byte) [][]byte // see floor.Row; nil of the past
 }
 
 // metricsAnswer is what both sources give.
@@ -285,30 +286,18 @@ func (a *API) liveMetrics(_ context.Context, v *floor.View, q *metricsQuery) (me
 	if q.hasAsOf && q.asOf < asOf {
 		asOf = q.asOf
 	}
-	rows, err := v.Rows(floor.Query{By: q.by, Filters: q.filters, Fields: fields, Thresholds: q.thresholds, AsOf: asOf, Fill: q.fill},
+	rows, err := v.Rows(floor.Query{By: q.by, Filters: q.filters, Fields: fields, Formula: q.formula, Seconds: q.seconds, AsOf: asOf, Fill: q.fill},
 		figures, a.Source.Figures(v, "1h"))
 	if err != nil {
 		return metricsAnswer{}, problem.Parameter("fill", err.Error())
 	}
 	out := metricsAnswer{fields: fields, from: figures.From, to: figures.To, asOf: asOf, completeUntil: figures.CompleteUntil}
-	for _, row := range rows {
-		o := q.options(row.Group)
-		out.rows = append(out.rows, metricsRow{row.Group, figures.From, figures.To,
-			func(f metric.Field) any { return f.Value(row.Totals(f), o) },
-			func(f metric.Field) (float64, bool) { return f.Number(row.Totals(f), o) }})
+	out.rows = make([]metricsRow, len(rows))
+	for i, row := range rows {
+		out.rows[i] = metricsRow{row.Group, figures.From, figures.To, row.Value, row.Number, row.Texts}
 	}
 	out.rows = q.withSomething(fields, out.rows)
 	return out, nil
-}
-
-func (q *metricsQuery) options(group []string) metric.Options {
-	o := metric.Options{Formula: q.formula, Threshold: q.thresholds.Fallback()}
-	for i, d := range q.by {
-		if d == metric.DimQueue {
-			o.Threshold = q.thresholds.Of(group[i])
-		}
-	}
-	return o
 }
 
 func (a *API) pastMetrics(ctx context.Context, v *floor.View, q *metricsQuery) (metricsAnswer, error) {
@@ -340,7 +329,7 @@ func (a *API) pastMetrics(ctx context.Context, v *floor.View, q *metricsQuery) (
 	out := metricsAnswer{fields: result.Fields, from: q.from, to: q.to, asOf: a.asOf(result.AsOf), completeUntil: result.CompleteUntil}
 	for i := range result.Rows {
 		row := &result.Rows[i]
-		out.rows = append(out.rows, metricsRow{row.Group, row.From, row.To, row.Value, row.Number})
+		out.rows = append(out.rows, metricsRow{row.Group, row.From, row.To, row.Value, row.Number, nil})
 	}
 	out.rows = q.withSomething(result.Fields, out.rows)
 	return out, nil
@@ -416,8 +405,16 @@ func metricsTable(q *metricsQuery, fields []metric.Field, flat bool) *list.Table
 			e.End()
 		}},
 		{Name: "values", Write: func(e *list.Encoder, r metricsRow) {
+			var texts [][]byte
+			if r.texts != nil {
+				texts = r.texts(fieldText)
+			}
 			e.Object()
 			for i := range fields {
+				if texts != nil && texts[i] != nil {
+					e.JSON(texts[i])
+					continue
+				}
 				e.Name(fields[i].Key)
 				if fields[i].Key == "longest_wait_ms" || fields[i].Key == "current_talk_ms" {
 					var age list.Encoder
@@ -431,6 +428,14 @@ func metricsTable(q *metricsQuery, fields []metric.Field, flat bool) *list.Table
 		}},
 	}
 	return t
+}
+
+// fieldText is a field of an object, with its name.
+func fieldText(f metric.Field, value any) []byte {
+	var e list.Encoder
+	e.Name(f.Key)
+	writeValue(&e, value)
+	return e.B
 }
 
 func flatColumns(q *metricsQuery, fields []metric.Field) []list.Column[metricsRow] {

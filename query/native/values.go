@@ -38,6 +38,8 @@ func writeValue(e *list.Encoder, v any) {
 		e.End()
 	case metric.PlainDuration:
 		writeDuration(e, v.Count, v.SumMs, v.MaxMs, v.AvgMs)
+	case metric.ServiceLevel:
+		writeServiceLevel(e, &v)
 	case map[string]any:
 		names := make([]string, 0, len(v))
 		for name := range v {
@@ -68,6 +70,33 @@ func writeDuration(e *list.Encoder, count uint64, sum int64, maximum *int64, avg
 		e.Int(*maximum)
 	}
 	writeQuantile(e, "avg_ms", avg)
+	e.End()
+}
+
+func writeServiceLevel(e *list.Encoder, s *metric.ServiceLevel) {
+	e.Object()
+	writeQuantile(e, "value", s.Value)
+	e.Name("formula")
+	e.String(s.Formula)
+	for _, bound := range []struct {
+		name    string
+		seconds *int
+	}{{"threshold_seconds", s.ThresholdSeconds}, {"short_abandon_seconds", s.ShortAbandonSeconds}} {
+		e.Name(bound.name)
+		if bound.seconds == nil {
+			e.Null()
+		} else {
+			e.Int(int64(*bound.seconds))
+		}
+	}
+	for _, count := range []struct {
+		name string
+		n    uint64
+	}{{"answered", s.Answered}, {"abandoned", s.Abandoned}, {"answered_in", s.AnsweredIn}, {"abandoned_in", s.AbandonedIn},
+		{"abandoned_short", s.AbandonedShort}} {
+		e.Name(count.name)
+		e.Int(int64(count.n))
+	}
 	e.End()
 }
 

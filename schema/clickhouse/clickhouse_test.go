@@ -31,7 +31,7 @@ func TestMigrate_SecondRunAppliesNothing(t *testing.T) {
 	ctx := context.Background()
 	applied, err := Migrate(ctx, conn, Options{RawDays: 30})
 	require.NoError(t, err)
-	require.Equal(t, []string{"0001_tables", "0002_gaps_directory", "0003_alerts", "0004_erasures", "retention of progress", "retention of events", "retention of dead_letters", "retention of offset_gaps"}, applied)
+	require.Equal(t, []string{"0001_tables", "0002_gaps_directory", "0003_alerts", "0004_erasures", "0005_part_ends", "retention of progress", "retention of events", "retention of dead_letters", "retention of offset_gaps"}, applied)
 
 	applied, err = Migrate(ctx, conn, Options{RawDays: 30})
 	require.NoError(t, err)
@@ -52,7 +52,7 @@ func TestMigrate_BrokenOff_GoesOn(t *testing.T) {
 	require.NoError(t, conn.Exec(ctx, "DROP TABLE windows_15m"))
 	applied, err := Migrate(ctx, conn, Options{})
 	require.NoError(t, err)
-	require.Equal(t, []string{"0001_tables", "0002_gaps_directory", "0003_alerts", "0004_erasures"}, applied)
+	require.Equal(t, []string{"0001_tables", "0002_gaps_directory", "0003_alerts", "0004_erasures", "0005_part_ends"}, applied)
 	require.NotEmpty(t, engineOf(t, conn, "windows_15m"))
 }
 

@@ -54,16 +54,17 @@ func (f Field) Needs() Needs { return f.Metric.shape.needs(f.sub) }
 type Options struct {
 	Formula   Formula
 	Threshold Threshold // shown by service_level where the row has met no queue
+	Live      *Gauges   // the row's, of metrics that exist live only; nil in history
 }
 
 // Value is the field's value in the shape that the native API shows: nil for null, integers, float64, Duration, PlainDuration,
 // ServiceLevel, Concurrency, Workload or a map by name.
-func (f Field) Value(t *Totals, o Options) any { return f.Metric.shape.value(t, f.sub, &o) }
+func (f Field) Value(t *Totals, o Options) any { return f.Metric.shape.value(t, f.sub, o) }
 
 // Number is what to sort by, false for null (which comes last). A whole duration sorts by its average, service_level and
 // concurrency by their value, status_ms by its sum.
 func (f Field) Number(t *Totals, o Options) (float64, bool) {
-	return f.Metric.shape.number(t, f.sub, &o)
+	return f.Metric.shape.number(t, f.sub, o)
 }
 
 // Value is the value of a key, false where the catalogue has no such key.

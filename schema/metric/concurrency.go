@@ -69,7 +69,7 @@ func (concurrencyShape) sub(name string) (subkey, bool) {
 }
 func (concurrencyShape) needs(subkey) Needs { return Needs{Parts: true} }
 
-func (s concurrencyShape) value(t *Totals, sub subkey, o *Options) any {
+func (s concurrencyShape) value(t *Totals, sub subkey, o Options) any {
 	ratio, ok := quotient(float64(t.ConnectedMs), float64(t.AnyMs))
 	switch sub.part {
 	case concurrencyValue:
@@ -82,7 +82,7 @@ func (s concurrencyShape) value(t *Totals, sub subkey, o *Options) any {
 	return Concurrency{pointer(ratio, ok), t.ConnectedMs, t.AnyMs}
 }
 
-func (s concurrencyShape) number(t *Totals, sub subkey, o *Options) (float64, bool) {
+func (s concurrencyShape) number(t *Totals, sub subkey, o Options) (float64, bool) {
 	if sub.part == 0 {
 		sub.part = concurrencyValue
 	}

@@ -7,10 +7,10 @@ type countShape struct{ count schema.Count }
 
 func (s countShape) sub(name string) (subkey, bool) { return subkey{}, name == "" }
 func (s countShape) needs(subkey) Needs             { return counts(s.count) }
-func (s countShape) value(t *Totals, _ subkey, _ *Options) any {
+func (s countShape) value(t *Totals, _ subkey, _ Options) any {
 	return t.Counts[s.count]
 }
-func (s countShape) number(t *Totals, _ subkey, _ *Options) (float64, bool) {
+func (s countShape) number(t *Totals, _ subkey, _ Options) (float64, bool) {
 	return float64(t.Counts[s.count]), true
 }
 

@@ -10,10 +10,10 @@ type ratioShape struct {
 
 func (s ratioShape) sub(name string) (subkey, bool) { return subkey{}, name == "" }
 func (s ratioShape) needs(subkey) Needs             { return s.need }
-func (s ratioShape) value(t *Totals, sub subkey, o *Options) any {
+func (s ratioShape) value(t *Totals, sub subkey, o Options) any {
 	return orNull(s.number(t, sub, o))
 }
-func (s ratioShape) number(t *Totals, _ subkey, _ *Options) (float64, bool) {
+func (s ratioShape) number(t *Totals, _ subkey, _ Options) (float64, bool) {
 	return quotient(s.of(t))
 }
 

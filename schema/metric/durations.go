@@ -70,7 +70,7 @@ func (s durationShape) needs(sub subkey) Needs {
 	return n
 }
 
-func (s durationShape) value(t *Totals, sub subkey, o *Options) any {
+func (s durationShape) value(t *Totals, sub subkey, o Options) any {
 	d := &t.Measures[s.measure]
 	switch sub.part {
 	case durationCount:
@@ -120,7 +120,7 @@ func (s durationShape) whole(d *Distribution) any {
 }
 
 // number of the whole is its average: what `sort=wait` means.
-func (s durationShape) number(t *Totals, sub subkey, o *Options) (float64, bool) {
+func (s durationShape) number(t *Totals, sub subkey, o Options) (float64, bool) {
 	if sub.part == 0 {
 		sub.part = durationAvg
 	}

@@ -54,18 +54,18 @@ type gaugeShape struct {
 
 func (s gaugeShape) sub(name string) (subkey, bool) { return subkey{}, name == "" }
 func (s gaugeShape) needs(subkey) Needs             { return Needs{Live: true} }
-func (s gaugeShape) value(t *Totals, sub subkey, o *Options) any {
+func (s gaugeShape) value(t *Totals, sub subkey, o Options) any {
 	v, ok := s.number(t, sub, o)
 	if !ok {
 		return nil
 	}
 	return int64(v)
 }
-func (s gaugeShape) number(t *Totals, _ subkey, _ *Options) (float64, bool) {
-	if t.Live == nil {
+func (s gaugeShape) number(_ *Totals, _ subkey, o Options) (float64, bool) {
+	if o.Live == nil {
 		return 0, false
 	}
-	return s.of(t.Live)
+	return s.of(o.Live)
 }
 
 type workloadShape struct{}
@@ -74,8 +74,8 @@ func (workloadShape) sub(name string) (subkey, bool) {
 	return oneOf(name, "live", "semi_live", "non_live")
 }
 func (workloadShape) needs(subkey) Needs { return Needs{Live: true} }
-func (workloadShape) value(t *Totals, sub subkey, _ *Options) any {
-	g := t.Live
+func (workloadShape) value(_ *Totals, sub subkey, o Options) any {
+	g := o.Live
 	if g == nil {
 		return nil
 	}
@@ -94,14 +94,14 @@ func (workloadShape) value(t *Totals, sub subkey, _ *Options) any {
 	}
 	return out
 }
-func (s workloadShape) number(t *Totals, sub subkey, o *Options) (float64, bool) {
+func (s workloadShape) number(t *Totals, sub subkey, o Options) (float64, bool) {
 	if sub.part != 0 {
 		return number(s.value(t, sub, o))
 	}
-	if t.Live == nil {
+	if o.Live == nil {
 		return 0, false
 	}
-	return float64(t.Live.WorkloadLive + t.Live.WorkloadSemiLive + t.Live.WorkloadNonLive), true
+	return float64(o.Live.WorkloadLive + o.Live.WorkloadSemiLive + o.Live.WorkloadNonLive), true
 }
 
 type activeShape struct{}
@@ -114,28 +114,28 @@ func (activeShape) sub(name string) (subkey, bool) {
 	return subkey{1, int(c)}, ok
 }
 func (activeShape) needs(subkey) Needs { return Needs{Live: true} }
-func (activeShape) value(t *Totals, sub subkey, _ *Options) any {
-	if t.Live == nil {
+func (activeShape) value(_ *Totals, sub subkey, o Options) any {
+	if o.Live == nil {
 		return nil
 	}
 	if sub.part != 0 {
-		return t.Live.ActiveNow[sub.index]
+		return o.Live.ActiveNow[sub.index]
 	}
 	all := make(map[string]uint64, schema.NumChannels)
 	for c := schema.ChannelVoice; int(c) < schema.NumChannels; c++ {
-		all[c.String()] = t.Live.ActiveNow[c]
+		all[c.String()] = o.Live.ActiveNow[c]
 	}
 	return all
 }
-func (s activeShape) number(t *Totals, sub subkey, o *Options) (float64, bool) {
-	if t.Live == nil {
+func (s activeShape) number(_ *Totals, sub subkey, o Options) (float64, bool) {
+	if o.Live == nil {
 		return 0, false
 	}
 	if sub.part != 0 {
-		return float64(t.Live.ActiveNow[sub.index]), true
+		return float64(o.Live.ActiveNow[sub.index]), true
 	}
 	var n uint64
-	for _, v := range t.Live.ActiveNow {
+	for _, v := range o.Live.ActiveNow {
 		n += v
 	}
 	return float64(n), true

@@ -166,9 +166,9 @@ type shape interface {
 	sub(name string) (subkey, bool)
 	needs(sub subkey) Needs
 	// value is what JSON shows: untyped nil, integers, float64, string or a struct of these.
-	value(t *Totals, sub subkey, o *Options) any
+	value(t *Totals, sub subkey, o Options) any
 	// number is the figure to sort by, false for null.
-	number(t *Totals, sub subkey, o *Options) (float64, bool)
+	number(t *Totals, sub subkey, o Options) (float64, bool)
 }
 
 // subkey is a subkey as its shape has read it; the zero value is the whole metric.

@@ -379,7 +379,7 @@ func TestGauges_CountAgents(t *testing.T) {
 	g.CountAgents(&[schema.NumStatuses]int{schema.Available: 1}, 1, true)
 	g.CountAgents(&[schema.NumStatuses]int{schema.OnCall: 1}, 0, false)
 	require.Equal(t, []uint64{3, 2, 1, 1, 1}, []uint64{g.LoggedIn, g.Staffed, g.Suspended, g.Agents[schema.Available], g.Agents[schema.OnCall]})
-	v, ok := NewCatalogue().Value("agents_available", &Totals{Live: &g}, Options{})
+	v, ok := NewCatalogue().Value("agents_available", &Totals{}, Options{Live: &g})
 	require.True(t, ok)
 	require.Equal(t, int64(1), v)
 }

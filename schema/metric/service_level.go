@@ -177,7 +177,7 @@ func (serviceLevelShape) needs(subkey) Needs {
 	return counts(schema.CountAnswered, schema.CountAbandoned).Or(bySecond(schema.MeasureWait)).Or(bySecond(schema.MeasureAbandonWait))
 }
 
-func (serviceLevelShape) value(t *Totals, sub subkey, o *Options) any {
+func (serviceLevelShape) value(t *Totals, sub subkey, o Options) any {
 	s := &t.ServiceLevel
 	answered, abandoned := t.Counts[schema.CountAnswered], t.Counts[schema.CountAbandoned]
 	level, ok := s.Level(o.Formula, answered, abandoned)
@@ -199,7 +199,7 @@ func (serviceLevelShape) value(t *Totals, sub subkey, o *Options) any {
 		answered, abandoned, s.AnsweredIn, s.AbandonedIn, s.AbandonedShort}
 }
 
-func (s serviceLevelShape) number(t *Totals, sub subkey, o *Options) (float64, bool) {
+func (s serviceLevelShape) number(t *Totals, sub subkey, o Options) (float64, bool) {
 	if sub.part == 0 {
 		sub.part = levelValue
 	}
@@ -214,10 +214,10 @@ type thresholdShape struct {
 
 func (s thresholdShape) sub(name string) (subkey, bool) { return subkey{}, name == "" }
 func (s thresholdShape) needs(subkey) Needs             { return s.need }
-func (s thresholdShape) value(t *Totals, _ subkey, _ *Options) any {
+func (s thresholdShape) value(t *Totals, _ subkey, _ Options) any {
 	return s.of(&t.ServiceLevel)
 }
-func (s thresholdShape) number(t *Totals, _ subkey, _ *Options) (float64, bool) {
+func (s thresholdShape) number(t *Totals, _ subkey, _ Options) (float64, bool) {
 	return float64(s.of(&t.ServiceLevel)), true
 }
 

@@ -21,7 +21,7 @@ func (s statusShape) sub(name string) (subkey, bool) {
 
 func (s statusShape) needs(subkey) Needs { return Needs{Intervals: true} }
 
-func (s statusShape) value(t *Totals, sub subkey, o *Options) any {
+func (s statusShape) value(t *Totals, sub subkey, o Options) any {
 	if sub.part == statusOne {
 		return s.one(t, sub.index)
 	}
@@ -40,7 +40,7 @@ func (s statusShape) one(t *Totals, status int) any {
 }
 
 // number of the whole is the sum over all statuses.
-func (s statusShape) number(t *Totals, sub subkey, o *Options) (float64, bool) {
+func (s statusShape) number(t *Totals, sub subkey, o Options) (float64, bool) {
 	if sub.part == statusOne {
 		return number(s.one(t, sub.index))
 	}
@@ -75,10 +75,10 @@ func (t *Totals) OccupiedMs() int64 {
 // timeShape is one total of status intervals.
 type timeShape struct{ of func(*Totals) int64 }
 
-func (s timeShape) sub(name string) (subkey, bool)            { return subkey{}, name == "" }
-func (s timeShape) needs(subkey) Needs                        { return Needs{Intervals: true} }
-func (s timeShape) value(t *Totals, _ subkey, _ *Options) any { return s.of(t) }
-func (s timeShape) number(t *Totals, _ subkey, _ *Options) (float64, bool) {
+func (s timeShape) sub(name string) (subkey, bool)           { return subkey{}, name == "" }
+func (s timeShape) needs(subkey) Needs                       { return Needs{Intervals: true} }
+func (s timeShape) value(t *Totals, _ subkey, _ Options) any { return s.of(t) }
+func (s timeShape) number(t *Totals, _ subkey, _ Options) (float64, bool) {
 	return float64(s.of(t)), true
 }
 

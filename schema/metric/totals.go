@@ -17,12 +17,11 @@ type Totals struct {
 	AvailableMs  int64                      // in status available and not suspended
 	ConnectedMs  int64                      // connected time of all parts, monitoring ones left out
 	AnyMs        int64                      // time with at least one part connected, agent by agent
-	Live         *Gauges                    // nil in history
 }
 
 // Empty reports whether nothing was counted.
 func (t *Totals) Empty() bool {
-	if t.Live != nil || t.ConnectedMs != 0 || t.StatusMs != [schema.NumStatuses]int64{} ||
+	if t.ConnectedMs != 0 || t.StatusMs != [schema.NumStatuses]int64{} ||
 		t.StatusCount != [schema.NumStatuses]uint64{} || t.Counts != [schema.NumCounts]uint64{} {
 		return false
 	}

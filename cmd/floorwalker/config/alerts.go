@@ -18,36 +18,38 @@ type Alerts struct {
 
 // Webhooks are where rules may post to.
 type Webhooks struct {
-	Hooks         []Hook        `yaml:"hooks"`
-	AllowURLs     []string      `yaml:"allow_urls"`  // what URLs that rules themselves name have to begin with
-	SecretFile    string        `yaml:"secret_file"` // signs the posts to these
-	SecretEnv     string        `yaml:"secret_env"`
-	AllowNetworks []string      `yaml:"allow_networks"` // addresses and networks to post to although they are not public
-	Timeout       time.Duration `yaml:"timeout"`        // of one attempt
-	GiveUpAfter   time.Duration `yaml:"give_up_after"`
+	Hooks []Hook `yaml:"hooks"` // where rules may post to by name:
+	// what a URL that a rule itself names has to begin with: scheme, host and whole segments of the path. Empty: rules can name hooks only
+	AllowURLs  []string `yaml:"allow_urls"`
+	SecretFile string   `yaml:"secret_file"` // signs the posts to these; needed with `allow_urls`, or `secret_env`
+	SecretEnv  string   `yaml:"secret_env"`  // or an environment variable that holds it
+	// addresses and networks that may be posted to although they are loopback, link-local, private or otherwise not public
+	AllowNetworks []string      `yaml:"allow_networks"`
+	Timeout       time.Duration `yaml:"timeout"`       // of one attempt, 100ms to 5m
+	GiveUpAfter   time.Duration `yaml:"give_up_after"` // how long after its transition a post is tried, 1s to 7d
 }
 
 // Hook is a webhook that rules name.
 type Hook struct {
-	Name       string `yaml:"name"`
-	URL        string `yaml:"url"`
-	SecretFile string `yaml:"secret_file"`
-	SecretEnv  string `yaml:"secret_env"`
+	Name       string `yaml:"name"`        // what rules say
+	URL        string `yaml:"url"`         // where it posts to
+	SecretFile string `yaml:"secret_file"` // 32 bytes or more, signs the posts; or `secret_env`
+	SecretEnv  string `yaml:"secret_env"`  // or an environment variable that holds it
 }
 
 // AlertRule has the fields of the directory's kind alert_rule.
 type AlertRule struct {
-	ID             string              `yaml:"id"`
-	Name           string              `yaml:"name"`
-	Metric         string              `yaml:"metric"`
-	Scope          map[string][]string `yaml:"scope"` // by filter of metrics
-	Window         string              `yaml:"window"`
-	Comparison     string              `yaml:"comparison"`
-	Threshold      float64             `yaml:"threshold"`
-	ClearThreshold *float64            `yaml:"clear_threshold"`
-	ForSeconds     int                 `yaml:"for_seconds"`
-	Severity       string              `yaml:"severity"`
-	Webhook        string              `yaml:"webhook"`
+	ID             string              `yaml:"id"`              // what the rule is known by
+	Name           string              `yaml:"name"`            // what is shown; empty: the id
+	Metric         string              `yaml:"metric"`          // a key of the catalogue
+	Scope          map[string][]string `yaml:"scope"`           // filters of metrics, such as `queue`: each a list
+	Window         string              `yaml:"window"`          // `5m`, `15m`, `30m`, `1h`, `today`
+	Comparison     string              `yaml:"comparison"`      // `>`, `>=`, `<`, `<=`
+	Threshold      float64             `yaml:"threshold"`       // a number
+	ClearThreshold *float64            `yaml:"clear_threshold"` // hysteresis; without it `threshold`
+	ForSeconds     int                 `yaml:"for_seconds"`     // how long the condition has to hold
+	Severity       string              `yaml:"severity"`        // any word
+	Webhook        string              `yaml:"webhook"`         // a hook's name, or a URL below one of `allow_urls`
 }
 
 // Rule is the rule as alerts are evaluated by it.

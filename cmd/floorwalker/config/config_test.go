@@ -63,6 +63,8 @@ func TestParse_OneFault_NamedWithLineAndPath(t *testing.T) {
 		{"metrics_listen: 9090", "1 metrics_listen", "9090"},
 		{"metrics_listen: 127.0.0.1:8080", "1 metrics_listen", "also listen"},
 		{"public_url: ftp://x", "1 public_url", "ftp://x"},
+		{"shutdown: {drain_delay: 6m}", "1 shutdown.drain_delay", "0s to 5m0s"},
+		{"kafka: {write_timeout: 10ms}", "1 kafka.write_timeout", "100ms to 5m0s"},
 		{"tls: {cert_file: /dev/null}", "1 tls.key_file", "both or none"},
 		{"roles: [worker, boss]", "1 roles[1]", `"boss"; allowed are worker, query`},
 		{"roles: []", "1 roles", "at least one"},
@@ -321,5 +323,20 @@ func TestParseDuration(t *testing.T) {
 	for _, in := range []string{"", "5", "d", "-1d", "1d5", "1h1d", "x"} {
 		_, err := ParseDuration(in)
 		require.Error(t, err, in)
+	}
+}
+
+// Profiles show what is in memory: nobody serves them to others by mistake.
+func TestDebug_ListensOnThisMachineOnly(t *testing.T) {
+	for listen, want := range map[string]string{"127.0.0.1:6060": "", "'[::1]:6060'": "", "localhost:0": "", "127.8.9.1:6060": "",
+		":6060": "loopback", "0.0.0.0:6060": "loopback", "10.1.2.3:6060": "loopback", "floor.example.com:6060": "loopback", "6060": "host:port"} {
+		_, err := Parse([]byte("debug: {listen: " + listen + "}"))
+		if want == "" {
+			require.NoError(t, err, listen)
+			continue
+		}
+		require.ErrorContains(t, err, "debug.listen", listen)
+		_, err = Parse([]byte("debug: {remote: true, listen: " + listen + "}"))
+		require.Equal(t, want == "loopback", err == nil, listen)
 	}
 }

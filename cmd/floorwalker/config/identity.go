@@ -11,24 +11,24 @@ import (
 
 // Identity is a provider whose signed tokens (JWT) the native API takes.
 type Identity struct {
-	Issuer   string            `yaml:"issuer"`   // as iss has it
-	Audience string            `yaml:"audience"` // which aud must name
-	JWKSURL  string            `yaml:"jwks_url"` // https, or http of this machine; or
-	JWKSFile string            `yaml:"jwks_file"`
+	Issuer   string            `yaml:"issuer"`    // what a token's `iss` must say, letter for letter
+	Audience string            `yaml:"audience"`  // which its `aud` must name
+	JWKSURL  string            `yaml:"jwks_url"`  // where the keys are: https, or http of this machine; or `jwks_file`
+	JWKSFile string            `yaml:"jwks_file"` // a file of that kind
 	Claims   IdentityClaims    `yaml:"claims"`
-	Roles    map[string]string `yaml:"roles"` // by value of the role claim: reader, supervisor, producer, admin
+	Roles    map[string]string `yaml:"roles"` // by value of the role claim: `reader`, `supervisor`, `producer`, `admin`
 }
 
 // IdentityClaims name the claims; dots lead into objects.
 type IdentityClaims struct {
-	ContactCenter string `yaml:"contact_center"` // empty: contact_center
-	Role          string `yaml:"role"`           // empty: role
+	ContactCenter string `yaml:"contact_center"` // the claim that says whose a token is; unless said `contact_center`
+	Role          string `yaml:"role"`           // the claim that says what it may do; unless said `role`
 }
 
 // Masking hides customers from a role.
 type Masking struct {
-	Role string   `yaml:"role"`
-	Show []string `yaml:"show"` // what is shown all the same
+	Role string   `yaml:"role"` // the role
+	Show []string `yaml:"show"` // what is shown to it all the same
 }
 
 func (q *Query) validateIdentity(f *faults) {

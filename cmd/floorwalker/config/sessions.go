@@ -4,10 +4,10 @@ import "time"
 
 // Sessions are those of browsers that have signed in. With one key all query nodes share them.
 type Sessions struct {
-	KeyFile  string        `yaml:"key_file"` // 32 bytes or more; without one, a key is made at each start
-	KeyEnv   string        `yaml:"key_env"`
-	Idle     time.Duration `yaml:"idle"`     // without a request
-	Lifetime time.Duration `yaml:"lifetime"` // in all
+	KeyFile  string        `yaml:"key_file"` // what sessions of browsers are sealed with, 32 bytes or more; without one a key is made at each start
+	KeyEnv   string        `yaml:"key_env"`  // or an environment variable that holds it
+	Idle     time.Duration `yaml:"idle"`     // how long a session lasts without a request; 2m or more
+	Lifetime time.Duration `yaml:"lifetime"` // how long it lasts in all; at most 31d
 }
 
 // Bounds of sessions.

@@ -1,7 +1,10 @@
 package config
 
 import (
+	"crypto/tls"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/netip"
 	"net/url"
@@ -36,6 +39,7 @@ func (c *Config) validate(f *faults) {
 	f.pair("tls", c.TLS.CertFile, c.TLS.KeyFile)
 	f.readable("tls.cert_file", c.TLS.CertFile)
 	f.readable("tls.key_file", c.TLS.KeyFile)
+	c.TLS.validate(f)
 	f.roles(c.Roles)
 	if c.DataDir == "" {
 		f.add("data_dir", "empty; a directory is needed")
@@ -47,10 +51,33 @@ func (c *Config) validate(f *faults) {
 	c.validateAlerts(f)
 	f.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	f.oneOf("log.format", c.Log.Format, "text", "json")
+	f.lasting("shutdown.drain_delay", c.Shutdown.DrainDelay, 0, 5*time.Minute)
+	c.Debug.validate(f)
 	if c.AuditLog != "" {
 		f.directoryOf("audit_log", c.AuditLog)
 	}
 	newCredentials(f).check(c)
+}
+
+// validate finds files that do not belong together now and not at the first connection. Files that cannot be read are told already.
+func (t *ServerTLS) validate(f *faults) {
+	_, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
+	var file *fs.PathError
+	if t.CertFile != "" && t.KeyFile != "" && err != nil && !errors.As(err, &file) {
+		f.add("tls.cert_file", "%v; a certificate and its key, in PEM, are needed", err)
+	}
+}
+
+// validate keeps what profiles show, which is memory, to this machine unless the file says otherwise.
+func (d *Debug) validate(f *faults) {
+	if d.Listen == "" {
+		return
+	}
+	f.address("debug.listen", d.Listen)
+	host, _, _ := net.SplitHostPort(d.Listen) // address has found the fault
+	if addr, err := netip.ParseAddr(host); !d.Remote && host != "localhost" && (err != nil || !addr.IsLoopback()) {
+		f.add("debug.listen", "%q is not an address of this machine alone, such as 127.0.0.1:6060; with debug.remote: true any is allowed", d.Listen)
+	}
 }
 
 func (f *faults) roles(roles []string) {
@@ -98,6 +125,7 @@ func (k *Kafka) validate(f *faults) {
 	f.lasting("kafka.retention", k.Retention, 7*24*time.Hour, 0)
 	f.oneOf("kafka.partitioner", k.Partitioner, PartitionerMurmur2, PartitionerAny)
 	f.lasting("kafka.future_limit", k.FutureLimit, time.Second, time.Hour)
+	f.lasting("kafka.write_timeout", k.WriteTimeout, 100*time.Millisecond, 5*time.Minute)
 	k.SASL.validate(f)
 	k.TLS.validate(f, "kafka.tls")
 }

@@ -69,7 +69,10 @@ func (w *world) answerOnce(t testing.TB, request func(r *fasthttp.Request)) time
 	began := time.Now()
 	w.app.Fiber().Handler()(&ctx)
 	took := time.Since(began)
-	require.Equal(t, 200, ctx.Response.StatusCode(), string(ctx.Response.Body()))
+	if ctx.Response.StatusCode() != 200 {
+		require.Equal(t, 200, ctx.Response.StatusCode(), string(ctx.Response.Body()))
+	}
+	ctx.Response.Reset() // gives the body's memory back, as a server does once it has been sent
 	return took
 }
 

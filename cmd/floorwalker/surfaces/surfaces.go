@@ -19,6 +19,7 @@ import (
 	"floorwalker/query/exotel"
 	"floorwalker/query/floor"
 	"floorwalker/query/kerberos"
+	"floorwalker/query/mask"
 	"floorwalker/query/vonage"
 )
 
@@ -30,6 +31,7 @@ type Deps struct {
 	Clarity   Clarity
 	Log       *slog.Logger // takes what clients log; nil: slog's default one
 	Now       func() time.Time
+	Masks     map[auth.Role]*mask.Mask // what roles are not to see of customers
 }
 
 // Clarity is what that surface needs beside; nil fields are not served.
@@ -71,7 +73,7 @@ func newAmeyo(centers []config.ContactCenter, d Deps) (query.Surface, error) {
 	if err != nil {
 		return nil, err
 	}
-	return ameyo.New(d.Source, authenticator)
+	return ameyo.New(d.Source, authenticator, d.Masks)
 }
 
 func newConvoso(centers []config.ContactCenter, d Deps) (query.Surface, error) {
@@ -110,7 +112,7 @@ func newExotel(centers []config.ContactCenter, d Deps) (query.Surface, error) {
 	if err != nil {
 		return nil, err
 	}
-	return exotel.New(exotel.Deps{Source: d.Source, Authenticator: authenticator, Accounts: settings, Presences: d.Presences, Now: d.Now})
+	return exotel.New(exotel.Deps{Source: d.Source, Authenticator: authenticator, Accounts: settings, Presences: d.Presences, Masks: d.Masks, Now: d.Now})
 }
 
 func tokenAccount(id, contactCenter string, role auth.Role, sum func() ([32]byte, error)) (auth.Account, error) {
@@ -167,7 +169,7 @@ func newClarity(centers []config.ContactCenter, d Deps) (query.Surface, error) {
 	providers := append(slices.Clone(d.Clarity.Providers), domains...)
 	providers = append(providers, clarity.NewPasswords(authenticator, logins))
 	return clarity.New(clarity.Deps{Source: d.Source, History: d.Clarity.History, Commands: d.Clarity.Commands, Centers: configured, Providers: providers,
-		URL: d.Clarity.URL, Push: d.Clarity.Push, Log: d.Log, Now: d.Now})
+		URL: d.Clarity.URL, Push: d.Clarity.Push, Masks: d.Masks, Log: d.Log, Now: d.Now})
 }
 
 // newKerberos knows the users of the configured domains; there is none of it where no domain is.

@@ -28,6 +28,7 @@ import (
 	"floorwalker/query/command"
 	"floorwalker/query/floor"
 	"floorwalker/query/hub"
+	"floorwalker/query/mask"
 	"floorwalker/query/vonage"
 	"floorwalker/query/wallboard"
 	"floorwalker/schema"
@@ -162,6 +163,7 @@ type setup struct {
 	alerts  *alertTopic // what is pushed of alerts
 	burst   int         // of the limit of requests
 	audit   *auditlog.Log
+	masks   map[auth.Role]*mask.Mask
 }
 
 // newWorld has contact centre 6 and, with credentials of its own, "other".
@@ -194,7 +196,7 @@ func newWorld(t testing.TB, clock string, changes ...change) *world {
 		s.clarity.Push.Alerts = alerts
 		runs = append(runs, alerts.Run)
 	}
-	vendors, err := surfaces.New(s.centers, surfaces.Deps{Source: w.source, History: s.history, Presences: commands, Clarity: s.clarity, Log: logger, Now: w.now})
+	vendors, err := surfaces.New(s.centers, surfaces.Deps{Source: w.source, History: s.history, Presences: commands, Clarity: s.clarity, Masks: s.masks, Log: logger, Now: w.now})
 	require.NoError(t, err)
 	authenticator, err := auth.New([]auth.Account{{ID: "native", ContactCenter: "6", Role: auth.Admin, Tokens: []string{nativeToken}}}, auth.Options{})
 	require.NoError(t, err)

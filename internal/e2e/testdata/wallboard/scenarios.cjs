@@ -115,6 +115,33 @@ run({
     await text(page.getByTestId('count'), '5 of 60')
   },
 
+  'leads from a queue to those who could be called back': async ({ open, argument }) => {
+    const page = await signIn(await open(), argument, 'supervisor')
+    const away = figure(sales(page), 'agents.away')
+    await text(away, /^[1-9]/)
+    const counted = Number(await away.innerText())
+    await away.click()
+    await page.getByRole('heading', { level: 1, name: 'Agents' }).waitFor()
+    await text(page.getByTestId('count'), `${counted} of 60`)
+    equal(await page.getByLabel('Queue').evaluate(e => e.selectedOptions[0].textContent), 'Sales', 'the queue')
+    equal(await page.getByLabel('Status', { exact: true }).evaluate(e => e.selectedOptions[0].textContent), 'Away (any)', 'the status')
+    await page.getByRole('searchbox', { name: 'Name' }).fill('nobody of that name')
+    await page.getByRole('button', { name: 'Look among them, too' }).click()
+    equal(await page.getByLabel('Logged-out too').isChecked(), true, 'logged-out agents are looked at')
+  },
+
+  'shows only those who are too long in a status': async ({ open, argument }) => {
+    const page = await signIn(await open(), argument, 'reader', '#/agents')
+    await text(page.getByTestId('count'), '60 of 60')
+    await page.evaluate(() => localStorage.setItem('floorwalker.limits', JSON.stringify({ break: 1 })))
+    await page.reload()
+    const button = page.getByRole('button', { name: /too long$/ })
+    await button.click()
+    await text(page.getByTestId('count'), /^(9|10) of 60/) // one of them may just have come back
+    await button.click()
+    await text(page.getByTestId('count'), '60 of 60')
+  },
+
   'opens an agent': async ({ open, argument }) => {
     const page = await signIn(await open(), argument, 'supervisor', '#/agents?name=a20')
     await page.locator('[data-agent=a20]').getByRole('link').first().click()
@@ -197,14 +224,94 @@ run({
     await accessible(page, 'an interaction')
   },
 
+  'sorts what goes on': async ({ open, argument }) => {
+    const page = await signIn(await open(), argument, 'reader', '#/interactions')
+    const ids = () => page.locator('[data-interaction]').evaluateAll(rows => rows.map(r => r.dataset.interaction).filter(id => /^[cw]\d$/.test(id)))
+    await page.locator('[data-interaction=w0]').waitFor()
+    const started = page.getByRole('columnheader', { name: /^Started/ })
+    await started.getByRole('button').click()
+    await until('the first to come first', async () => (await ids())[0] === 'c6')
+    await started.getByRole('button').click()
+    await until('the last to come first', async () => (await ids()).at(-1) === 'c6')
+    await page.getByRole('searchbox', { name: 'Find' }).fill('555 01') // as it is written on a slip of paper
+    await until('calls of that number', async () => JSON.stringify((await ids()).sort()) === '["c6","c7"]')
+  },
+
+  'finds what was': async ({ open, argument }) => {
+    const page = await signIn(await open(), argument, 'supervisor', '#/interactions?in=history')
+    const found = page.getByTestId('count')
+    const search = async (label, value) => {
+      await page.getByLabel(label, { exact: true }).fill(value)
+      await page.getByRole('button', { name: 'Search' }).click()
+    }
+    await found.waitFor()
+    await search('Agent', 'cleo 20')
+    await text(found, '1–1 of 1')
+    await page.locator('[data-interaction=c0]').waitFor()
+    await search('Agent', '')
+    await search('Phone', '+1 (555) 01-00')
+    await text(found, '1–8 of 8')
+    await page.goBack()
+    await page.goBack()
+    await until('the form says what was searched', async () => (await page.getByLabel('Agent', { exact: true }).inputValue()) === 'cleo 20')
+    await text(found, '1–1 of 1')
+    await search('Agent', '')
+    await text(found, /of \d\d+$/)
+    await page.getByText('Longest wait', { exact: true }).click() // at once, without a further click
+    await until('the order', () => page.url().includes('sort=wait_ms'))
+    await search('Phone', '5550100')
+    await page.getByText('Numbers are found whole').waitFor()
+    await page.route('**/interactions?**', route => route.fulfill({ status: 403, contentType: 'application/problem+json', body: '{"status":403,"code":"forbidden","detail":"that is hidden from this role"}' }))
+    await search('Phone', '')
+    await text(page.getByRole('alert'), 'That is hidden from this role.')
+    equal(await page.locator('[data-interaction]').count(), 0, 'rows beside a refusal')
+  },
+
+  'says why it asks who one is': async ({ open, argument }) => {
+    const page = await signIn(await open(), argument, 'supervisor', '#/agents?status=break')
+    await page.locator('[data-agent]').first().waitFor()
+    await page.context().clearCookies()
+    await go(page, '#/history')
+    await page.getByText('Your session has ended').waitFor()
+    await accessible(page, 'a session that has ended')
+    await page.getByLabel('User').fill('supervisor')
+    await page.getByLabel('Password').fill(argument.users.supervisor)
+    await page.getByRole('button', { name: 'Sign in' }).click()
+    await page.getByRole('heading', { level: 1, name: 'History' }).waitFor()
+    await page.getByRole('button', { name: 'Menu' }).click()
+    await page.getByRole('button', { name: 'Sign out' }).click()
+    await page.locator('html[data-session=out]').waitFor()
+    equal(await page.getByText('Your session has ended').count(), 0, 'what is said to who has signed out')
+  },
+
+  'asks again what could not be asked': async ({ open, argument }) => {
+    const page = await signIn(await open(), argument, 'supervisor', '#/history?range=yesterday')
+    await until('an answer', async () => (await page.locator('figure canvas').count()) >= 3)
+    await stage(argument, 'lose')
+    await page.getByLabel('Interval').selectOption({ label: '1 hour' })
+    await text(page.getByRole('alert'), /^The server cannot be reached\./)
+    await stage(argument, 'return')
+    await page.getByRole('alert').waitFor({ state: 'detached' })
+  },
+
+  'names the rules of alerts': async ({ open, argument }) => {
+    const page = await signIn(await open(), argument, 'reader', '#/alerts')
+    await page.getByRole('region', { name: 'Rules' }).getByText('The directory has no rules').waitFor()
+  },
+
   'draws history and exports it': async ({ open, argument }) => {
     const page = await signIn(await open(), argument, 'reader', '#/history')
     await until('canvases', async () => (await page.locator('figure canvas').count()) >= 3)
     await text(figure(page, 'answered'), /^\d+/)
-    const [download] = await Promise.all([page.waitForEvent('download').catch(() => null), page.getByRole('link', { name: 'Export CSV' }).click()])
+    const [download] = await Promise.all([page.waitForEvent('download').catch(() => null), page.getByRole('button', { name: 'Export CSV' }).click()])
     if (!download) throw new Error('nothing was exported')
     const lines = require('node:fs').readFileSync(await download.path(), 'utf8').trim().split('\n')
     if (lines.length < 2) throw new Error(`the export: ${lines}`)
+    equal(lines[0].startsWith(`From (${argument.zone}),To,Queues,Offered,`), true, `the head of the export, ${lines[0]},`)
+    const today = new Intl.DateTimeFormat('sv-SE', { timeZone: argument.zone, dateStyle: 'short' }).format(new Date())
+    equal(lines[1].startsWith(`${today} 00:00,${today} 00:30,All queues,0,0,0,`), true, `the first row, ${lines[1]},`)
+    equal(download.suggestedFilename(), `history-${argument.contact_center}-${today}.csv`, 'the name of the file')
+    await page.getByText('There is nothing to compare with').waitFor()
   },
 
   'hangs on a wall': async ({ open, argument }) => {
@@ -254,6 +361,7 @@ run({
     await reach('Agents')
     await page.keyboard.press('Enter')
     await page.getByRole('heading', { level: 1, name: 'Agents' }).waitFor()
+    equal(await page.evaluate(() => [document.activeElement.tagName, getComputedStyle(document.activeElement).outlineStyle]), ['H1', 'none'], 'what has the focus, and its ring')
     await page.keyboard.press('/')
     await page.keyboard.type('cleo 20')
     await text(page.getByTestId('count'), '1 of 60')

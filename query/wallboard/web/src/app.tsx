@@ -41,11 +41,15 @@ function useAddress(): Address {
 const keepSessionMs = 5 * 60_000
 
 /** useSession knows who is signed in: undefined until it is known. What is open stays open by asking now and then. */
-function useSession(): [Session | null | undefined, (session: Session | null) => void, Problem | null] {
+function useSession(): [Session | null | undefined, (session: Session | null) => void, Problem | null, boolean] {
   const [session, set] = useState<Session | null>()
+  const [ended, setEnded] = useState(false) // without having been asked to
   const [error, setError] = useState<Problem | null>(null)
   useEffect(() => {
-    const out = () => set(null)
+    const out = () => {
+      setEnded(true)
+      set(null)
+    }
     onUnauthenticated(out)
     onSignedOut(out)
     let timer: ReturnType<typeof setTimeout>
@@ -53,7 +57,8 @@ function useSession(): [Session | null | undefined, (session: Session | null) =>
     const look = async () => {
       try {
         const found = await currentSession()
-        if (first || found === null) set(found)
+        if (first) set(found)
+        else if (found === null) out()
         first = false
         setError(null)
         timer = setTimeout(look, keepSessionMs)
@@ -74,19 +79,23 @@ function useSession(): [Session | null | undefined, (session: Session | null) =>
     delete root.dataset['stale']
     delete root.dataset['tv']
   }, [session])
-  return [session, set, error]
+  const choose = (session: Session | null) => {
+    setEnded(false)
+    set(session)
+  }
+  return [session, choose, error, ended]
 }
 
 export function App() {
   const address = useAddress()
-  const [session, setSession, error] = useSession()
+  const [session, setSession, error, ended] = useSession()
   const [theme, setTheme] = useStored('theme', 'system')
   useEffect(() => {
     if (theme === 'system') delete root.dataset['theme']
     else root.dataset['theme'] = theme
   }, [theme])
   if (session === undefined) return error ? <p class="trouble" role="alert">{error.message}</p> : null
-  if (session === null) return <SignIn signedIn={setSession} />
+  if (session === null) return <SignIn signedIn={setSession} ended={ended} />
   return <Signed session={session} address={address} theme={theme} setTheme={setTheme} out={() => setSession(null)} />
 }
 
@@ -301,9 +310,12 @@ function Menu({ session, contactCenter, choose, theme, setTheme, leave }: {
     <div class="menu" ref={box}>
       <button type="button" aria-expanded={open} aria-controls="menu" aria-label="Menu" onClick={() => setOpen(!open)}><Icon name={open ? 'close' : 'menu'} /></button>
       <div id="menu" hidden={!open}>
-        <p class="user">{session.user} <span>({session.role})</span></p>
+        <p class="user" title={session.user}>{session.user.replace(/^.*\//, '')} <span>({session.role})</span></p>
         {session.contact_centers.length > 1 && (
-          <Select label="Contact centre" value={contactCenter} options={session.contact_centers.map(c => [c.id, c.name ?? c.id] as const)} onChange={choose} />
+          <Select label="Contact centre" value={contactCenter} options={session.contact_centers.map(c => [c.id, c.name ?? c.id] as const)} onChange={id => {
+            setOpen(false)
+            choose(id)
+          }} />
         )}
         <Select label="Theme" value={theme} options={[['system', 'System'], ['light', 'Light'], ['dark', 'Dark']]} onChange={setTheme} />
         <button type="button" onClick={() => {

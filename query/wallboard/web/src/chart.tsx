@@ -50,14 +50,15 @@ export function Chart({ name, times, stepMs, series, zoneName, write, most, step
       scales: { x: { range: [times[0]! / 1000, end / 1000] }, y: { range: (_u, _min, max) => [0, most ?? Math.max(1, (max ?? 0) * 1.08)] } },
       legend: { live: true },
       series: [
-        { label: 'Interval', value: (_u, v, _s, i) => (v == null || i == null || i >= times.length ? '–' : at(i)) },
+        { label: 'Interval', value: (_u, v, _s, i) => (v == null || i == null || i >= times.length ? '' : at(i)) },
         ...series.map((s): uPlot.Series => {
           const stroke = color(s.color)
           return {
             label: s.name, stroke, width: s.as === 'bars' ? 0 : 2, points: { show: s.as !== 'bars' && times.length < 3 },
             fill: s.as === 'bars' ? stroke : s.as === 'area' ? fade(stroke) : undefined, dash: s.dashed ? [6, 5] : undefined, spanGaps: false,
             paths: s.as === 'bars' ? bars : s.as === 'steps' ? stepped : linear,
-            value: (_u, _v, _s, i) => (i == null ? '–' : (s.write ?? (v => (v == null ? '–' : write(v))))(s.values[i] ?? null)),
+            value: (_u, _v, _s, i) => (i == null ? '' : // nothing is pointed at
+             (s.write ?? (v => (v == null ? '–' : write(v))))(s.values[i] ?? null)),
           }
         }),
       ],

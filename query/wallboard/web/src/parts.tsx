@@ -2,9 +2,11 @@ import type { ComponentChildren, JSX } from 'preact'
 import { useEffect, useId, useRef, useState } from 'preact/hooks'
 
 import { Problem } from './api.ts'
+import { pressed, writeSort } from './lib/order.ts'
+import type { SortKey } from './lib/order.ts'
 import { shown, statusName } from './lib/status.ts'
 import type { Heads } from './lib/status.ts'
-import { byGroup, groupOf } from './lib/status.ts'
+import { anyOf, byGroup, groupOf } from './lib/status.ts'
 import type { Level } from './lib/thresholds.ts'
 
 /** Icon is drawn beside words, never instead of them, so it says nothing to screen readers. */
@@ -47,23 +49,25 @@ export function LevelMark({ level }: { level: Level }) {
   )
 }
 
-export function Figure({ name, figure, children, class: extra, title }: {
-  name: string
+export function Figure({ name, figure, children, class: extra, title, beside }: {
+  name: ComponentChildren
   figure: string
   children: ComponentChildren
   class?: string
-  title?: string
+  title?: string | undefined
+  beside?: ComponentChildren // small, below
 }) {
   return (
     <div class={`figure ${extra ?? ''}`} title={title}>
       <dt>{name}</dt>
       <dd data-figure={figure} class={children === '0' || children === '–' ? 'nought' : ''}>{children}</dd>
+      {beside && <dd class="beside">{beside}</dd>}
     </div>
   )
 }
 
-/** Staff shows agents by group of status: a bar of shares, and each count in words. */
-export function Staff({ heads }: { heads: Heads }) {
+/** Staff shows agents by group of status: a bar of shares, and each count in words, which leads to those agents where there is a link for their filter. */
+export function Staff({ heads, linkOf }: { heads: Heads; linkOf?: ((status: string) => string) | undefined }) {
   const counts = byGroup(heads)
   return (
     <div class="staff">
@@ -74,7 +78,11 @@ export function Staff({ heads }: { heads: Heads }) {
         {shown.map(({ group, name }) => (
           <li key={group} class={counts[group] === 0 ? 'none' : ''}>
             <span class={`dot ${group}`} aria-hidden="true" />
-            <b data-figure={`agents.${group}`}>{counts[group]}</b> <span class="word">{name}</span>
+            {linkOf && counts[group] > 0 ? (
+              <a href={linkOf(anyOf(group))}><b data-figure={`agents.${group}`}>{counts[group]}</b> <span class="word">{name}</span></a>
+            ) : (
+              <><b data-figure={`agents.${group}`}>{counts[group]}</b> <span class="word">{name}</span></>
+            )}
           </li>
         ))}
       </ul>
@@ -167,10 +175,27 @@ export function Choice({ label, value, options, onChange }: { label: string; val
   )
 }
 
+/** SortHead is a column's head that sorts by it. */
+export function SortHead({ field, name, firstDesc, keys, change }: { field: string; name: string; firstDesc?: boolean; keys: SortKey[]; change: (sort: string) => void }) {
+  const at = keys.findIndex(k => k.field === field)
+  const desc = at >= 0 && keys[at]!.desc
+  return (
+    <div role="columnheader" class={`cell ${field}`} aria-sort={at === 0 ? (desc ? 'descending' : 'ascending') : undefined} data-sort={at < 0 ? undefined : `${at + 1}:${desc ? 'desc' : 'asc'}`}>
+      <button type="button" title="With Shift: as a further key" onClick={e => change(writeSort(pressed(keys, field, e.shiftKey, firstDesc)))}>
+        {name}
+        {at >= 0 && <Icon name={desc ? 'down' : 'up'} />}
+        {at >= 0 && keys.length > 1 && <sup aria-label={`key ${at + 1}`}>{at + 1}</sup>}
+      </button>
+    </div>
+  )
+}
+
 export const Empty = ({ children }: { children: ComponentChildren }) => <p class="empty">{children}</p>
 
-/** Trouble says what went wrong with a request. */
-export const Trouble = ({ error }: { error: Problem | null }) => (error ? <p class="trouble" role="alert">{error.message}</p> : null)
+/** Trouble says what went wrong with a request; once: with one that is not asked again by itself (useAsk). */
+export const Trouble = ({ error, once }: { error: Problem | null; once?: boolean }) => (error ? <p class="trouble" role="alert">{sentence(error.message)}{!once && passing(error) && ' It is tried again.'}</p> : null)
+
+const sentence = (text: string) => text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?…]$/.test(text) ? '' : '.')
 
 /** Asked is the state of a request. */
 export interface Asked<T> {
@@ -180,7 +205,12 @@ export interface Asked<T> {
   again: () => void
 }
 
-/** useAsk asks whenever `key` becomes another, and keeps the last answer while it does; null asks nothing. */
+const againMs = 5000
+
+/** passing errors may be gone in a moment. */
+const passing = (e: Problem) => e.status === 0 || e.status === 429 || e.status >= 500
+
+/** useAsk asks whenever `key` becomes another, and keeps the last answer while it does; null asks nothing. What failed and may pass is asked again. */
 export function useAsk<T>(key: string | null, ask: (signal: AbortSignal) => Promise<T>): Asked<T> {
   const [state, set] = useState<{ value: T | null; error: Problem | null; busy: boolean }>({ value: null, error: null, busy: key !== null })
   const [round, next] = useState(0)
@@ -189,14 +219,21 @@ export function useAsk<T>(key: string | null, ask: (signal: AbortSignal) => Prom
   useEffect(() => {
     if (key === null) return
     const abort = new AbortController()
+    let timer: ReturnType<typeof setTimeout> | undefined
     set(s => ({ ...s, busy: true }))
     latest.current(abort.signal).then(
       value => !abort.signal.aborted && set({ value, error: null, busy: false }),
       (e: unknown) => {
-        if (!abort.signal.aborted) set(s => ({ value: s.value, error: e instanceof Problem ? e : new Problem(0, 'unknown', String(e)), busy: false }))
+        if (abort.signal.aborted) return
+        const error = e instanceof Problem ? e : new Problem(0, 'unknown', String(e))
+        set(s => ({ value: passing(error) ? s.value : null, error, busy: false })) // what was refused has no answer, nor is an earlier one its
+        if (passing(error)) timer = setTimeout(() => next(n => n + 1), Math.max(againMs, 1000 * (error.retryAfter ?? 0)))
       },
     )
-    return () => abort.abort()
+    return () => {
+      abort.abort()
+      clearTimeout(timer)
+    }
   }, [key, round])
   return { ...state, again: () => next(n => n + 1) }
 }

@@ -4,7 +4,8 @@ import { Problem, signIn } from './api.ts'
 import type { Session } from './api.ts'
 import { Heading, Input } from './parts.tsx'
 
-export function SignIn({ signedIn }: { signedIn: (session: Session) => void }) {
+/** SignIn asks who somebody is; with ended it says why it asks somebody who was signed in. */
+export function SignIn({ signedIn, ended }: { signedIn: (session: Session) => void; ended: boolean }) {
   const [byToken, setByToken] = useState(false)
   const [user, setUser] = useState('')
   const [secret, setSecret] = useState('')
@@ -30,6 +31,7 @@ export function SignIn({ signedIn }: { signedIn: (session: Session) => void }) {
       }}>
         <p class="brand"><Logo /> Floorwalker</p>
         <Heading page="Sign in">Sign in</Heading>
+        {ended && !error && <p class="note" role="status">Your session has ended. Sign in to go on where you were.</p>}
         {!byToken && <Input label="User" type="text" name="username" autocomplete="username" required value={user} onInput={e => setUser(e.currentTarget.value)} />}
         <Input key={String(byToken)} label={byToken ? 'Token' : 'Password'} name="password" type="password" autocomplete={byToken ? 'off' : 'current-password'} required value={secret} onInput={e => setSecret(e.currentTarget.value)} />
         {error && <p class="trouble" role="alert">{error}</p>}

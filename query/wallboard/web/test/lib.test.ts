@@ -2,19 +2,22 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
 import { hrefOf, listOf, parseAddress } from '../src/lib/address.ts'
-import { agentOrder, matches, readAgent } from '../src/lib/agent.ts'
+import { agentOrder, fold, matches, readAgent } from '../src/lib/agent.ts'
 import type { Agent } from '../src/lib/agent.ts'
 import { alertText, figureName, figureText } from '../src/lib/alert.ts'
 import { Clockwork, pauseMs } from '../src/lib/clockwork.ts'
 import { brief, clock, count, percent } from '../src/lib/duration.ts'
+import { contact, who } from '../src/lib/customer.ts'
+import { csvOf } from '../src/lib/csv.ts'
 import { fit } from '../src/lib/fit.ts'
 import { sum } from '../src/lib/level.ts'
 import type { ServiceLevel } from '../src/lib/level.ts'
 import { mend, parseSort, pressed, sorted, writeSort } from '../src/lib/order.ts'
+import { digitsOf, phoneOf } from '../src/lib/phone.ts'
 import { Table, keyOf } from '../src/lib/rows.ts'
 import type { RowsMessage } from '../src/lib/rows.ts'
-import { byGroup, groupOf, statuses } from '../src/lib/status.ts'
-import { readLimits, standardLimits, tooLong, waitLevel } from '../src/lib/thresholds.ts'
+import { anyOf, byGroup, groupOf, shown, statuses } from '../src/lib/status.ts'
+import { readLimits, standardLimits, tooLong, waitLevel, worse } from '../src/lib/thresholds.ts'
 import { spanOf } from '../src/lib/span.ts'
 import { dateTime, dayStart, inputOf, known, momentOf, ofInput, shiftDays, time, wallOf, zoneName } from '../src/lib/zone.ts'
 
@@ -26,6 +29,46 @@ test('running durations are rounded down, nothing is a dash', () => {
   }
   for (const [ms, want] of [[45_000, '45 s'], [60_000, '1 min'], [750_000, '12 min 30 s'], [11_100_000, '3 h 5 min'], [null, '–']] as const) {
     assert.equal(brief(ms), want)
+  }
+})
+
+test('queues in trouble come first, and calm ones stay where they are', () => {
+  const queue = (name: string, waiting: number, waitMs: number | null) => ({ name, waiting, waitMs, threshold: 20, level: waitLevel(waitMs, 20) })
+  const order = (...queues: ReturnType<typeof queue>[]) => queues.sort((a, b) => worse(a, b) || (a.name < b.name ? -1 : 1)).map(q => q.name).join(' ')
+  assert.equal(order(queue('a', 0, null), queue('b', 3, 15_000), queue('c', 1, 2_000)), 'a b c', 'who waits in time changes nothing')
+  assert.equal(order(queue('a', 9, 15_000), queue('b', 1, 25_000), queue('c', 1, 95_000), queue('d', 2, 200_000)), 'd c b a')
+  assert.equal(order(queue('a', 1, 25_000), queue('b', 2, 26_000)), 'b a', 'of two that are late, where more wait')
+})
+
+test('of a customer what may be seen is named', () => {
+  for (const [c, name, all] of [
+    [{ name: 'Ann', phone: '+1' }, 'Ann', 'Ann, +1'], [{ name: '***', phone: '***4567', email: '***', id: '***' }, '***4567', '***4567'],
+    [{ name: '***' }, 'Hidden', 'Hidden'], [{}, 'Unknown', '–'], [null, 'Unknown', '–'],
+  ] as const) assert.deepEqual([who(c), contact(c)], [name, all])
+})
+
+test('numbers are found as people write them', () => {
+  for (const [text, want] of [['+1 (212) 555-0168', '+12125550168'], ['0049 30 12/34.56', '+4930123456'], ['030 1234', '0301234'], ['sip:ann@x', 'sip:ann@x'], [' ', '']] as const) {
+    assert.equal(phoneOf(text), want)
+  }
+  for (const [text, want] of [['555-01', '55501'], ['+49 30', '4930'], ['12', null], ['ann', null], ['a1016', null]] as const) assert.equal(digitsOf(text), want)
+})
+
+test('spreadsheets open what is exported, and compute nothing of it', () => {
+  assert.equal(csvOf([['a', 1.5, null], ['x,"y"', '=1+1', '-x']]), '\ufeffa,1.5,\r\n"x,""y""",\'=1+1,\'-x\r\n')
+})
+
+test('names are found without their accents', () => {
+  assert.equal(fold('Zoë MÜLLER'), 'zoe muller')
+})
+
+test('agents of a group are those that are counted in it', () => {
+  const agents = [...statuses, 'available'].map((status, n) => readAgent({ id: `a${n}`, name: 'x', status, status_since: null, team: null, queue_ids: [], presence: null, suspended: n === statuses.length }))
+  const heads: Record<string, number> = { suspended: 1 } // who is suspended counts so, and not as available
+  for (const a of agents) if (!a.suspended && a.status !== 'logged_out') heads[a.status] = (heads[a.status] ?? 0) + 1
+  for (const { group } of shown) {
+    const found = agents.filter(matches({ name: '', status: anyOf(group), team: '', queue: '', all: false }))
+    assert.equal(found.length, byGroup(heads)[group], group)
   }
 })
 
@@ -277,10 +320,10 @@ test('alerts are said in words', () => {
   const nameOf = (kind: string, id: string) => (kind === 'queue' ? `Queue ${id}` : id)
   const said = { scope: { queue: ['a', 'b'] }, window: '15m', comparison: '>', metric: 'longest_wait_ms', threshold: 60_000 }
   assert.equal(alertText(said, nameOf), 'Longest wait, Queue a and Queue b: more than 1:00')
-  assert.equal(alertText({ ...said, metric: 'service_level', scope: { channel: ['voice'] }, comparison: '<', threshold: 0.8 }, nameOf), 'Service level, voice: less than 80.0 % in 15 min')
+  assert.equal(alertText({ ...said, metric: 'service_level', scope: { channel: ['voice'] }, comparison: '<', threshold: 0.8 }, nameOf), 'Service level, voice: less than 80 % in 15 min')
   assert.equal(alertText({ ...said, metric: 'agents_on_call', scope: {}, threshold: 2 }, nameOf), 'Agents on call: more than 2')
   assert.equal(alertText({ ...said, metric: 'abandoned', scope: {}, window: 'today', threshold: 20 }, nameOf), 'Abandoned: more than 20 today')
-  for (const [key, name, text] of [['wait.p95_ms', 'Wait, 95 % within', '0:07'], ['wait', 'Wait', '0:07'], ['wait.count', 'Wait, count', '7,000'], ['occupancy', 'Occupancy', '700000.0 %'], ['talk.max', 'Talk, longest', '0:07']]) {
+  for (const [key, name, text] of [['wait.p95_ms', 'Wait, 95 % within', '0:07'], ['wait', 'Wait', '0:07'], ['wait.count', 'Wait, count', '7,000'], ['occupancy', 'Occupancy', '700000 %'], ['talk.max', 'Talk, longest', '0:07']]) {
     assert.deepEqual([figureName(key!), figureText(key!, 7000)], [name, text])
   }
 })

@@ -2,11 +2,12 @@
 
 import { byNumber, byText, comparator } from './order.ts'
 import type { Compare, SortKey } from './order.ts'
+import { anyOf, groupShown } from './status.ts'
 
 export interface Agent {
   id: string
   name: string
-  folded: string // the name in lower case
+  folded: string // the name as it is searched
   status: string
   since: number | null // of the status, ms
   team: string | null
@@ -33,7 +34,7 @@ export function readAgent(row: Record<string, unknown>): Agent {
   const team = row['team'] as Named | null
   const presence = row['presence'] as { status: string; reason: Named | null; description: string | null } | null
   return {
-    id, name, folded: name.toLowerCase(), status, since: moment(row['status_since']),
+    id, name, folded: fold(name), status, since: moment(row['status_since']),
     team: team?.id ?? null, teamName: team ? (team.name ?? team.id) : null, queues: (row['queue_ids'] as string[] | null) ?? none,
     reason: presence && presence.status === status ? (presence.reason?.name ?? presence.reason?.id ?? presence.description ?? null) : null,
     suspended: row['suspended'] === true,
@@ -49,18 +50,21 @@ export function moment(value: unknown): number | null {
 
 export interface AgentFilter {
   name: string
-  status: string // '' is any; 'suspended' those who are
+  status: string // '' is any; 'suspended' those who are; anyOf a group
   team: string
   queue: string
   all: boolean // logged-out agents too
 }
 
+/** fold writes a text as it is searched: `Zoë` is found by `zoe`. */
+export const fold = (text: string) => (/[^\x00-\x7f]/.test(text) ? text.normalize('NFD').replace(/\p{M}/gu, '') : text).toLowerCase()
+
 /** matches makes the filter a function: all that is said must hold. */
 export function matches(f: AgentFilter): (a: Agent) => boolean {
-  const name = f.name.trim().toLowerCase()
+  const name = fold(f.name.trim())
   return a =>
     (f.all || a.status !== 'logged_out') &&
-    (f.status === '' || (f.status === 'suspended' ? a.suspended : a.status === f.status)) &&
+    (f.status === '' || (f.status === 'suspended' ? a.suspended : f.status.startsWith('any:') ? f.status === anyOf(groupShown(a.status, a.suspended)) : a.status === f.status)) &&
     (f.team === '' || a.team === f.team) &&
     (f.queue === '' || a.queues.includes(f.queue)) &&
     (name === '' || a.folded.includes(name) || a.id.toLowerCase() === name)

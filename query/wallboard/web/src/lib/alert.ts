@@ -31,7 +31,7 @@ export function figureName(key: string): string {
 /** figureText writes a value of a key in its unit. */
 export function figureText(key: string, value: number | null): string {
   const [metric = key, figure] = key.split('.')
-  if (figure !== 'count' && ratios.includes(metric)) return percent(value, 1)
+  if (figure !== 'count' && ratios.includes(metric)) return percent(value, 1).replace('.0 %', ' %')
   if (figure !== 'count' && (key.endsWith('_ms') || durations.includes(metric))) return clock(value)
   return count(value)
 }

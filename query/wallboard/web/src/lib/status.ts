@@ -18,6 +18,7 @@ const names: Record<string, string> = {
 /** words makes a word of the API readable: `no_answer` becomes `No answer`. */
 export function words(key: string | null | undefined): string {
   if (!key) return '–'
+  if (key === 'ivr') return 'IVR'
   const text = key.replaceAll('_', ' ')
   return text.charAt(0).toUpperCase() + text.slice(1)
 }
@@ -32,6 +33,12 @@ const groups: Record<string, Group> = {
 
 /** groupOf is the group of a status; whatever keeps an agent from work otherwise is `away`. */
 export const groupOf = (status: string): Group => groups[status] ?? 'away'
+
+/** anyOf is the filter of a group of statuses, beside those of single ones; agents count in it as in byGroup. */
+export const anyOf = (group: Group) => `any:${group}`
+
+/** groupShown is the group that an agent counts in. */
+export const groupShown = (status: string, suspended: boolean): Group => (suspended && status === 'available' ? 'away' : groupOf(status))
 
 /** shown are the groups of a wall, in order, with their words. */
 export const shown: { group: Exclude<Group, 'out'>; name: string }[] = [

@@ -12,6 +12,23 @@ const order: Record<Level, number> = { calm: 0, late: 1, overdue: 2 }
 
 export const severity = (level: Level) => order[level]
 
+interface Waiting {
+  level: Level
+  waitMs: number | null
+  threshold: number // seconds
+  waiting: number
+}
+
+/**
+ * worse orders queues, the worst first: by level, then by how far the wait is beyond its threshold, then by how many wait. Of calm ones none is worse:
+ * they would change places with every call that comes in.
+ */
+export const worse = (a: Waiting, b: Waiting) =>
+  severity(b.level) - severity(a.level) || over(b) - over(a) || (a.level === 'calm' ? 0 : b.waiting - a.waiting)
+
+// In whole multiples of the threshold, so that two queues that wait do not change places at every second.
+const over = (w: Waiting) => (w.level === 'calm' ? 0 : Math.floor((w.waitMs ?? 0) / 1000 / w.threshold))
+
 /** Limits are minutes by status; a status without one is never too long. */
 export type Limits = Record<string, number>
 

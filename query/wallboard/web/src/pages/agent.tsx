@@ -9,6 +9,8 @@ import type { Frame } from '../frame.ts'
 import { useStream } from '../live.ts'
 import { hrefOf, listOf } from '../lib/address.ts'
 import { moment } from '../lib/agent.ts'
+import { who } from '../lib/customer.ts'
+import type { Customer } from '../lib/customer.ts'
 import { brief, clock, count, percent } from '../lib/duration.ts'
 import { groupOf, presences, statusName, words } from '../lib/status.ts'
 import { readLimits, tooLong } from '../lib/thresholds.ts'
@@ -42,9 +44,9 @@ interface AgentWhole {
   skills: string[]
   session: { since: string | null; extension: string | null; device: { type: string | null } | null } | null
   workload: { live: number; semi_live: number; non_live: number }
-  interactions: { id: string; channel: string; direction: string; state: string; since: string | null; queue_id: string | null; customer: { name?: string; display_phone?: string } | null }[]
+  interactions: { id: string; channel: string; direction: string; state: string; since: string | null; state_since: string | null; queue_id: string | null; customer: Customer | null }[]
   today: {
-    offered: number; answered: number; rona: number; transferred_out: number; aht: number | null; occupancy: number | null; logged_in_ms: number
+    offered: number; answered: number; rona: number; transferred_out: number; direct_outbound: number; aht: number | null; occupancy: number | null; logged_in_ms: number
     talk: Duration; wrap: Duration; hold: Duration; status_ms: Record<string, number>
   } | null
 }
@@ -63,6 +65,7 @@ export function AgentPage({ frame }: { frame: Frame }) {
   if (!agent) {
     return (
       <div class="page">
+        <p class="crumb"><a href={lists.agents}><Icon name="back" /> Agents</a></p>
         <Heading page={id}>{id}</Heading>
         <Empty>{agents.loaded ? 'There is no such agent.' : 'The agent is being read …'}</Empty>
       </div>
@@ -73,7 +76,7 @@ export function AgentPage({ frame }: { frame: Frame }) {
   const long = age !== null && tooLong(agent.status, age, readLimits(read('floorwalker.limits')))
   return (
     <div class="page one">
-      <p class="crumb"><a href={lists.agents}><Icon name="back" /> Agents</a></p>
+      <p class="crumb"><a href={lists.agents}><Icon name="back" /> Agents</a> <a href={hrefOf('interactions', null, { in: 'history', agent: agent.id })}>Interactions of today</a></p>
       <div class="top">
         <Heading page={agent.name ?? agent.id}>{agent.name ?? agent.id}</Heading>
         <p class="standing">
@@ -114,8 +117,8 @@ function Details({ agent: a, names, frame, at }: { agent: AgentWhole; names: Nam
             <ul class="plain">
               {a.interactions.map(i => (
                 <li key={i.id}>
-                  <a href={hrefOf('interactions', i.id)}>{i.customer?.name ?? i.customer?.display_phone ?? i.id}</a> {words(i.channel).toLowerCase()}, {words(i.state).toLowerCase()}
-                  {moment(i.since) !== null && ` ${clock(at - moment(i.since)!)}`}
+                  <a href={hrefOf('interactions', i.id)}>{i.customer ? who(i.customer) : i.id}</a> {words(i.channel).toLowerCase()}, {words(i.state).toLowerCase()}
+                  {moment(i.state_since) !== null && ` ${clock(at - moment(i.state_since)!)}`}
                 </li>
               ))}
             </ul>
@@ -134,12 +137,13 @@ function Today({ agent: { today: t } }: { agent: AgentWhole }) {
         <dl class="figures">
           <Figure name="Offered" figure="offered">{count(t.offered)}</Figure>
           <Figure name="Answered" figure="answered">{count(t.answered)}</Figure>
-          <Figure name="No answer" figure="rona">{count(t.rona)}</Figure>
-          <Figure name="Transferred" figure="transferred_out">{count(t.transferred_out)}</Figure>
-          <Figure name="Avg. handle" figure="aht">{clock(t.aht)}</Figure>
+          <Figure name="No answer" figure="rona" title="Rang, and was not taken">{count(t.rona)}</Figure>
+          <Figure name="Called out" figure="direct_outbound" title="Calls of the agent's own">{count(t.direct_outbound)}</Figure>
+          <Figure name="Transferred" figure="transferred_out" title="To somebody else">{count(t.transferred_out)}</Figure>
+          <Figure name="Avg. handle" figure="aht" title="Talk, hold and wrap-up of what is over">{clock(t.aht)}</Figure>
           <Figure name="Avg. talk" figure="talk">{clock(t.talk.avg_ms)}</Figure>
           <Figure name="Avg. wrap-up" figure="wrap">{clock(t.wrap.avg_ms)}</Figure>
-          <Figure name="Occupancy" figure="occupancy">{percent(t.occupancy)}</Figure>
+          <Figure name="Occupancy" figure="occupancy" title="Work, of work and waiting for it">{percent(t.occupancy)}</Figure>
           <Figure name="Logged in" figure="logged_in">{brief(t.logged_in_ms)}</Figure>
           <Figure name="On break" figure="break">{brief((t.status_ms['break'] ?? 0) + (t.status_ms['lunch'] ?? 0))}</Figure>
         </dl>
@@ -202,7 +206,7 @@ function Supervise({ agent, frame, taken }: { agent: AgentWhole; frame: Frame; t
         </fieldset>
       </form>
       <p class="answer" role="status" data-testid="answer">{answer}</p>
-      <Trouble error={error} />
+      <Trouble error={error} once />
     </section>
   )
 }

@@ -9,11 +9,11 @@ import type { Agent, AgentFilter } from '../lib/agent.ts'
 import { clock, count } from '../lib/duration.ts'
 import { mend, parseSort, pressed, sorted, writeSort } from '../lib/order.ts'
 import type { SortKey } from '../lib/order.ts'
-import { statusName, statuses } from '../lib/status.ts'
+import { anyOf, statusName, statuses } from '../lib/status.ts'
 import { readLimits, standardLimits, tooLong } from '../lib/thresholds.ts'
 import type { Limits } from '../lib/thresholds.ts'
 import { useNames } from '../names.ts'
-import { Check, Choice, Empty, Heading, Icon, Input, Select, StatusChip } from '../parts.tsx'
+import { Check, Choice, Empty, Heading, Icon, Input, Select, SortHead, StatusChip } from '../parts.tsx'
 import type { Table } from '../lib/rows.ts'
 import { read, useSecond, write } from '../store.ts'
 import { Scroll, Sheet } from '../virtual.tsx'
@@ -70,7 +70,11 @@ export function Agents({ frame }: { frame: Frame }) {
         <Heading page="Agents">Agents</Heading>
         <p class="count">
           <span data-testid="count">{count(list.length)} of {count(agents.rows.size)}</span>
-          {long > 0 && <span class="mark overdue"><Icon name="clock" /> {count(long)} too long</span>}
+          {long > 0 && (
+            <button type="button" class="mark overdue" aria-pressed={view.long} title={view.long ? 'Show all again' : 'Show only these'} onClick={() => change({ long: !view.long })}>
+              <Icon name="clock" /> {count(long)} too long
+            </button>
+          )}
         </p>
       </div>
       <div class="filters" role="search" aria-label="Agents">
@@ -81,10 +85,15 @@ export function Agents({ frame }: { frame: Frame }) {
         <Check label="Logged-out too" checked={view.all} onChange={all => change({ all })} />
         <Check label="Too long only" checked={view.long} onChange={l => change({ long: l })} />
         <span class="push" />
-        <button type="button" class="quiet" onClick={() => ask(true)}>Limits</button>
+        <button type="button" class="quiet" onClick={() => ask(true)}>Time limits</button>
         <Choice label="View" value={view.grid ? 'grid' : 'table'} options={[['table', 'Table'], ['grid', 'Grid']]} onChange={v => change({ grid: v === 'grid' })} />
       </div>
-      {!agents.loaded ? <Empty>The agents are being read …</Empty> : view.grid ? (
+      {!agents.loaded ? <Empty>The agents are being read …</Empty> : list.length === 0 ? (
+        <Empty>
+          {!view.all && agents.rows.size === 0 ? 'Nobody is logged in.' : 'No agent matches.'}
+          {!view.all && <> Logged-out agents are not shown. <button type="button" class="quiet" onClick={() => change({ all: true })}>Look among them, too</button></>}
+        </Empty>
+      ) : view.grid ? (
         <>
           <SortBar keys={keys} change={sort => change({ sort })} />
           <Grid list={list} rowOf={rowOf} />
@@ -92,7 +101,6 @@ export function Agents({ frame }: { frame: Frame }) {
       ) : (
         <TableView list={list} rowOf={rowOf} keys={keys} change={sort => change({ sort })} />
       )}
-      {agents.loaded && list.length === 0 && <Empty>No agent matches.</Empty>}
       {asking && <LimitsDialog limits={limits} close={() => ask(false)} save={l => {
         write(limitsKey, JSON.stringify(l))
         setLimits(l)
@@ -102,7 +110,9 @@ export function Agents({ frame }: { frame: Frame }) {
   )
 }
 
-const statusOptions: [string, string][] = [['', 'Any status'], ...statuses.map(s => [s, statusName(s)] as [string, string]), ['suspended', 'Suspended']]
+const groups: [string, string][] = [[anyOf('available'), 'Free for work'], [anyOf('ringing'), 'Ringing or dialing'], [anyOf('busy'), 'In conversation'], [anyOf('wrap'), 'In wrap-up'],
+  [anyOf('away'), 'Away (any)']]
+const statusOptions: [string, string][] = [['', 'Any status'], ...groups, ...statuses.map(s => [s, statusName(s)] as [string, string]), ['suspended', 'Suspended']]
 
 /** useOrder keeps the list in order while rows change. */
 function useOrder(table: Table<Agent>, view: View): Agent[] {
@@ -130,20 +140,6 @@ function TableView({ list, rowOf, keys, change }: { list: Agent[]; rowOf: (a: Ag
     <Sheet label="Agents" count={list.length} kind="agents" head={columns.map(c => <SortHead key={c.field} {...c} keys={keys} change={change} />)}>
       {(first, end) => list.slice(first, end).map((a, i) => <AgentRow key={a.id} row={rowOf(a)} index={first + i} />)}
     </Sheet>
-  )
-}
-
-function SortHead({ field, name, firstDesc, keys, change }: { field: string; name: string; firstDesc?: boolean; keys: SortKey[]; change: (sort: string) => void }) {
-  const at = keys.findIndex(k => k.field === field)
-  const desc = at >= 0 && keys[at]!.desc
-  return (
-    <div role="columnheader" class={`cell ${field}`} aria-sort={at === 0 ? (desc ? 'descending' : 'ascending') : undefined} data-sort={at < 0 ? undefined : `${at + 1}:${desc ? 'desc' : 'asc'}`}>
-      <button type="button" title="With Shift: as a further key" onClick={e => change(writeSort(pressed(keys, field, e.shiftKey, firstDesc)))}>
-        {name}
-        {at >= 0 && <Icon name={desc ? 'down' : 'up'} />}
-        {at >= 0 && keys.length > 1 && <sup aria-label={`key ${at + 1}`}>{at + 1}</sup>}
-      </button>
-    </div>
   )
 }
 

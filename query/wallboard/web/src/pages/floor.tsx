@@ -7,14 +7,14 @@ import type { Frame } from '../frame.ts'
 import { hrefOf } from '../lib/address.ts'
 import { moment } from '../lib/agent.ts'
 import { alertText } from '../lib/alert.ts'
-import { clock, count, percent } from '../lib/duration.ts'
+import { brief, clock, count, percent } from '../lib/duration.ts'
 import { fit } from '../lib/fit.ts'
 import { sum } from '../lib/level.ts'
 import type { ServiceLevel } from '../lib/level.ts'
 import { byText } from '../lib/order.ts'
 import { keyOf } from '../lib/rows.ts'
 import type { Heads } from '../lib/status.ts'
-import { severity, waitLevel } from '../lib/thresholds.ts'
+import { severity, waitLevel, worse } from '../lib/thresholds.ts'
 import type { Level } from '../lib/thresholds.ts'
 import * as zone from '../lib/zone.ts'
 import { useNames } from '../names.ts'
@@ -93,12 +93,7 @@ function tile(q: Queue, today: Today | undefined, at: number): Tile {
   return { ...q, today, waitMs, threshold, level: waitLevel(waitMs, threshold) }
 }
 
-/** byWorst: by level, then by how far the wait is beyond its threshold, then by who waits. */
-const byWorst = (a: Tile, b: Tile) =>
-  severity(b.level) - severity(a.level) || over(b) - over(a) || b.waiting - a.waiting || byText(a.name, b.name)
-
-// In whole multiples of the threshold, so that two queues that wait do not change places at every second.
-const over = (t: Tile) => (t.level === 'calm' ? 0 : Math.floor((t.waitMs ?? 0) / 1000 / t.threshold))
+const byWorst = (a: Tile, b: Tile) => worse(a, b) || byText(a.name, b.name)
 
 /** TileView shows a queue; with links to who serves it and who waits in it. */
 function TileView({ tile: t, links }: { tile: Tile; links?: boolean }) {
@@ -113,15 +108,16 @@ function TileView({ tile: t, links }: { tile: Tile; links?: boolean }) {
         <Figure name="Waiting" figure="waiting" class="big">
           {links && t.waiting > 0 ? <a href={hrefOf('interactions', null, { state: 'waiting', queue: t.id })}>{count(t.waiting)}</a> : count(t.waiting)}
         </Figure>
-        <Figure name="Longest wait" figure="longest_wait" class={`big wait ${t.level} ${t.waitMs !== null && t.waitMs >= 3_600_000 ? 'hours' : ''}`} title={`Threshold ${t.threshold} s`}>{clock(t.waitMs)}</Figure>
+        <Figure name={<>Longest wait{links && <small> limit {brief(t.threshold * 1000)}</small>}</>} figure="longest_wait"
+          class={`big wait ${t.level} ${t.waitMs !== null && t.waitMs >= 3_600_000 ? 'hours' : ''}`} title={`Late beyond ${brief(t.threshold * 1000)}, overdue beyond twice that`}>{clock(t.waitMs)}</Figure>
       </dl>
       <dl class="more">
-        <Figure name="Service level" figure="service_level" title={`Answered within ${t.threshold} s, today`}>{percent(t.today?.service_level?.value)}</Figure>
+        <Figure name="Service level" figure="service_level" title={`Within ${brief(t.threshold * 1000)}, today`}>{percent(t.today?.service_level?.value)}</Figure>
         <Figure name="Est. wait" figure="estimated_wait" title="How long a new caller would wait">{clock(t.estimated)}</Figure>
         <Figure name="Answered" figure="answered" class="answered" title="Today">{count(t.today?.answered)}</Figure>
         <Figure name="Abandoned" figure="abandoned" title="Today">{count(t.today?.abandoned)}</Figure>
       </dl>
-      <Staff heads={t.heads} />
+      <Staff heads={t.heads} linkOf={links ? status => hrefOf('agents', null, { queue: t.id, status }) : undefined} />
     </article>
   )
 }
@@ -129,6 +125,7 @@ function TileView({ tile: t, links }: { tile: Tile; links?: boolean }) {
 function Total({ tiles, heads, frame, at }: { tiles: Tile[]; heads: Heads | undefined; frame: Frame; at: number }) {
   const worst = tiles.reduce<Tile | null>((w, t) => (t.waitMs !== null && (w === null || t.waitMs > w.waitMs!) ? t : w), null)
   const level = tiles.reduce<Level>((l, t) => (severity(t.level) > severity(l) ? t.level : l), 'calm')
+  const waiting = tiles.reduce((n, t) => n + t.waiting, 0)
   const add = (of: (t: Today) => number) => tiles.reduce((n, t) => n + (t.today ? of(t.today) : 0), 0)
   return (
     <section class={`total ${level}`} aria-label="All queues" data-testid="total" data-level={level}>
@@ -139,15 +136,17 @@ function Total({ tiles, heads, frame, at }: { tiles: Tile[]; heads: Heads | unde
         </p>
       )}
       <dl>
-        <Figure name="Waiting" figure="waiting" class="big">{count(tiles.reduce((n, t) => n + t.waiting, 0))}</Figure>
-        <Figure name="Longest wait" figure="longest_wait" class={`big wait ${worst?.level ?? 'calm'}`} title={worst?.name ?? ''}>{clock(worst?.waitMs)}</Figure>
+        <Figure name="Waiting" figure="waiting" class="big">{waiting > 0 && !frame.tv ? <a href={hrefOf('interactions', null, { state: 'waiting' })}>{count(waiting)}</a> : count(waiting)}</Figure>
+        <Figure name="Longest wait" figure="longest_wait" class={`big wait ${worst?.level ?? 'calm'}`} title={worst?.name ?? ''}>
+          {worst && !frame.tv ? <a href={hrefOf('interactions', null, { state: 'waiting', queue: worst.id })}>{clock(worst.waitMs)}</a> : clock(worst?.waitMs)}
+        </Figure>
         <Figure name="Service level today" figure="service_level" class="big">{percent(sum(tiles.map(t => t.today?.service_level)))}</Figure>
         <Figure name="Offered" figure="offered">{count(add(t => t.offered))}</Figure>
         <Figure name="Answered" figure="answered" class="answered">{count(add(t => t.answered))}</Figure>
         <Figure name="Abandoned" figure="abandoned">{count(add(t => t.abandoned))}</Figure>
         <Figure name="Logged in" figure="agents.logged_in">{count(heads?.['logged_in'])}</Figure>
       </dl>
-      {heads && <Staff heads={heads} />}
+      {heads && <Staff heads={heads} linkOf={frame.tv ? undefined : status => hrefOf('agents', null, { status })} />}
     </section>
   )
 }
@@ -158,7 +157,7 @@ function Alerts({ names, frame }: { names: Names; frame: Frame }) {
   return (
     <ul class="alerts" aria-label="Open alerts">
       {open.slice(0, 4).map(a => (
-        <li key={a.id} class={a.severity === 'critical' ? 'critical' : ''}><Icon name={a.severity === 'critical' ? 'alarm' : 'warning'} /> {alertText(a, names.scope)} since {zone.minute(moment(a.since)!, frame.zone)}</li>
+        <li key={a.id} class={a.severity === 'critical' ? 'critical' : ''}><a href={frame.tv ? undefined : '#/alerts'}><Icon name={a.severity === 'critical' ? 'alarm' : 'warning'} /> {alertText(a, names.scope)}, since {zone.minute(moment(a.since)!, frame.zone)}</a></li>
       ))}
       {open.length > 4 && <li class="rest"><a href="#/alerts">{open.length - 4} more</a></li>}
     </ul>

@@ -6,6 +6,8 @@ import type { Frame } from '../frame.ts'
 import { none, useStream } from '../live.ts'
 import { hrefOf } from '../lib/address.ts'
 import { moment } from '../lib/agent.ts'
+import { contact, who } from '../lib/customer.ts'
+import type { Customer } from '../lib/customer.ts'
 import { brief, clock } from '../lib/duration.ts'
 import { words } from '../lib/status.ts'
 import * as zone from '../lib/zone.ts'
@@ -13,7 +15,7 @@ import { useNames } from '../names.ts'
 import type { Names } from '../names.ts'
 import { Empty, Heading, Icon, Trouble, useAsk } from '../parts.tsx'
 import { useSecond } from '../store.ts'
-import { StateChip, who } from './interactions.tsx'
+import { StateChip } from './interactions.tsx'
 
 interface Segment {
   state: string
@@ -39,7 +41,7 @@ interface Whole {
   end_reason: string | null
   end_cause: string | null
   ended_by: string | null
-  customer: { id?: string; name?: string; phone?: string; display_phone?: string; email?: string } | null
+  customer: Customer | null
   primary_agent_id: string | null
   wait_ms: number | null
   disposition_id: string | null
@@ -97,12 +99,12 @@ function Opened({ i, names, frame, at }: { i: Whole; names: Names; frame: Frame;
           <dl class="facts">
             <dt>Id</dt><dd class="code">{i.id}</dd>
             <dt>Direction</dt><dd>{words(i.direction)}{i.kind && `, ${words(i.kind).toLowerCase()}`}</dd>
-            <dt>Customer</dt><dd>{[i.customer?.name, i.customer?.display_phone ?? i.customer?.phone, i.customer?.email].filter(Boolean).join(', ') || '–'}</dd>
+            <dt>Customer</dt><dd>{contact(i.customer)}</dd>
             <dt>Queue</dt><dd>{names.queue(i.queue_id)}</dd>
             <dt>Agent</dt><dd>{i.primary_agent_id ? <a href={hrefOf('agents', i.primary_agent_id)}>{names.agent(i.primary_agent_id)}</a> : '–'}</dd>
             <dt>Created</dt><dd>{time(i.created)}</dd>
             <dt>Waited</dt><dd>{clock(i.wait_ms)}</dd>
-            <dt>Connected</dt><dd>{time(i.connected)}</dd>
+            <dt>Connected</dt><dd>{time(i.connected)}{moment(i.connected) !== null && `, for ${brief((moment(i.ended) ?? at) - moment(i.connected)!)}`}</dd>
             <dt>Ended</dt><dd>{i.ended ? `${time(i.ended)}, ${words(i.end_reason).toLowerCase()}${i.ended_by ? ` by ${i.ended_by}` : ''}` : '–'}</dd>
             <dt>Disposition</dt><dd>{[i.disposition_id, i.sub_disposition_id].filter(Boolean).join(', ') || '–'}</dd>
             {i.extra_items.map((x, k) => [<dt key={`t${k}`}>{x.name ?? 'Item'}</dt>, <dd key={`d${k}`}>{x.value}</dd>])}
@@ -132,7 +134,7 @@ function Opened({ i, names, frame, at }: { i: Whole; names: Names; frame: Frame;
             <h2>Events</h2>
             <ol class="events" tabIndex={0} aria-label="All events">
               {events.map((e, k) => (
-                <li key={k}><time>{time(e.time)}</time> <b>{words(e.type.replace(/^cc\.interaction\./, ''))}</b> <code>{plain(e.data)}</code></li>
+                <li key={k}><time>{time(e.time)}</time> <b>{words(e.type.replace(/^cc\.interaction\./, ''))}</b> <code>{plain(e.data, names)}</code></li>
               ))}
             </ol>
           </section>
@@ -142,10 +144,18 @@ function Opened({ i, names, frame, at }: { i: Whole; names: Names; frame: Frame;
   )
 }
 
-/** plain writes an event's data for people. */
-function plain(data: unknown): string {
+/** plain writes an event's data for people: what ids are called, and times with their unit. */
+function plain(data: unknown, names: Names): string {
   if (typeof data !== 'object' || data === null) return String(data ?? '')
-  return Object.entries(data).map(([k, v]) => `${k.replaceAll('_', ' ')}: ${typeof v === 'object' ? JSON.stringify(v) : String(v)}`).join(', ')
+  return Object.entries(data).filter(([, v]) => v !== null).map(([key, v]) => {
+    const name = key.replace(/_(id|ms)$/, '').replaceAll('_', ' ')
+    if (typeof v === 'object') return `${name}: (${plain(v, names)})`
+    if (typeof v === 'number' && key.endsWith('_ms')) return `${name}: ${v < 10_000 ? `${(v / 1000).toFixed(1)} s` : brief(v)}`
+    if (typeof v === 'string' && key.endsWith('agent_id')) return `${name}: ${names.agent(v)}`
+    if (typeof v === 'string' && key.endsWith('queue_id')) return `${name}: ${names.queue(v)}`
+    if (typeof v === 'boolean') return `${name}: ${v ? 'yes' : 'no'}`
+    return `${name}: ${String(v)}`
+  }).join(', ')
 }
 
 interface Step {

@@ -1,28 +1,24 @@
-import { useMemo, useState } from 'preact/hooks'
+import { useEffect, useMemo, useState } from 'preact/hooks'
 
-import { get, pathOf } from '../api.ts'
+import { get, pathOf, Problem } from '../api.ts'
 import type { Page } from '../api.ts'
 import { go, lists, now } from '../frame.ts'
 import type { Frame } from '../frame.ts'
 import { none, useStream } from '../live.ts'
 import { hrefOf, listOf } from '../lib/address.ts'
-import { moment } from '../lib/agent.ts'
+import { fold, moment } from '../lib/agent.ts'
+import { who } from '../lib/customer.ts'
+import type { Customer } from '../lib/customer.ts'
 import { clock, count } from '../lib/duration.ts'
-import { mend, sorted } from '../lib/order.ts'
+import { byNumber, byText, comparator, mend, parseSort, sorted, writeSort } from '../lib/order.ts'
+import type { Compare } from '../lib/order.ts'
+import { digitsOf, phoneOf } from '../lib/phone.ts'
 import { words } from '../lib/status.ts'
 import * as zone from '../lib/zone.ts'
 import { useNames } from '../names.ts'
-import { Choice, Empty, Heading, Icon, Input, Select, Trouble, useAsk } from '../parts.tsx'
+import { Choice, Empty, Heading, Icon, Input, Select, SortHead, Trouble, useAsk } from '../parts.tsx'
 import { useSecond } from '../store.ts'
 import { Sheet } from '../virtual.tsx'
-
-interface Customer {
-  id?: string
-  name?: string
-  phone?: string
-  display_phone?: string
-  email?: string
-}
 
 interface Live {
   id: string
@@ -36,6 +32,7 @@ interface Live {
   agent: string | null
   waiting: boolean // in a queue, also while it rings at an agent
   folded: string
+  digits: string // of the customer's numbers
 }
 
 const open = ['ivr', 'waiting', 'dialing', 'ringing', 'connected', 'held', 'parked', 'wrap']
@@ -46,18 +43,17 @@ const topics = {
   interactions: {
     query: { state: open.join(','), fields },
     read: (row: Record<string, unknown>): Live => {
-      const customer = who(row['customer'] as Customer | null)
+      const said = row['customer'] as Customer | null
+      const customer = who(said)
       const id = row['id'] as string
       return {
         id, channel: row['channel'] as string, direction: row['direction'] as string, queue: row['queue_id'] as string | null, state: row['state'] as string,
         since: moment(row['state_since']), created: moment(row['created']), customer, agent: row['primary_agent_id'] as string | null, waiting: row['waiting'] === true,
-        folded: `${id}\n${customer}\n${(row['customer'] as Customer | null)?.phone ?? ''}`.toLowerCase(),
+        folded: fold(`${id}\n${customer}\n${said?.phone ?? ''}\n${said?.display_phone ?? ''}`), digits: `${said?.phone ?? ''} ${said?.display_phone ?? ''}`.replace(/[^\d ]/g, ''),
       }
     },
   },
 }
-
-export const who = (c: Customer | null | undefined) => c?.name ?? c?.display_phone ?? c?.phone ?? c?.email ?? c?.id ?? '–'
 
 export function Interactions({ frame }: { frame: Frame }) {
   const past = frame.query.get('in') === 'history'
@@ -68,7 +64,7 @@ export function Interactions({ frame }: { frame: Frame }) {
         <Heading page="Interactions">Interactions</Heading>
         <nav class="tabs" aria-label="Which interactions">
           <a href="#/interactions" aria-current={past ? undefined : 'page'}>Live</a>
-          <a href="#/interactions?in=history" aria-current={past ? 'page' : undefined}>Found in history</a>
+          <a href="#/interactions?in=history" aria-current={past ? 'page' : undefined}>Earlier</a>
         </nav>
       </div>
       {past ? <Past frame={frame} /> : <LiveOnes frame={frame} />}
@@ -79,35 +75,52 @@ export function Interactions({ frame }: { frame: Frame }) {
 const stateOptions = open.map(s => [s, words(s)] as const)
 const channelOptions = channels.map(c => [c, words(c)] as const)
 
-// Who has waited, or been in a state, longest comes first.
-const compare = (a: Live, b: Live) => (a.since ?? 0) - (b.since ?? 0) || (a.id < b.id ? -1 : 1)
+const columns: { field: string; name: string; firstDesc?: boolean }[] = [
+  { field: 'state', name: 'State' }, { field: 'for', name: 'In state', firstDesc: true }, { field: 'customer', name: 'Customer' }, { field: 'channel', name: 'Channel' },
+  { field: 'queue', name: 'Queue' }, { field: 'agent', name: 'Agent' }, { field: 'created', name: 'Started' },
+]
+
+// The longest time comes last in ascending order: the latest beginning is the shortest time.
+const orders: Record<string, Compare<Live>> = {
+  state: (a, b) => byText(a.state, b.state),
+  for: (a, b) => (a.since == null || b.since == null ? byNumber(a.since, b.since) : b.since - a.since),
+  customer: (a, b) => byText(a.customer, b.customer),
+  channel: (a, b) => byText(a.channel, b.channel),
+  created: (a, b) => byNumber(a.created, b.created),
+}
+const longestFirst = 'for:desc'
 
 function LiveOnes({ frame }: { frame: Frame }) {
   const { interactions } = useStream(frame.contactCenter.id, topics)
   const names = useNames(frame.contactCenter.id)
   const q = (name: string) => frame.query.get(name) ?? ''
-  const filter = { find: q('find'), state: q('state'), queue: q('queue'), channel: q('channel') }
+  const keys = parseSort(q('sort') || longestFirst, Object.keys(orders))
+  const sort = writeSort(keys)
+  const filter = { find: q('find'), state: q('state'), queue: q('queue'), channel: q('channel'), sort: sort === longestFirst ? '' : sort }
   const change = (to: Partial<typeof filter>) => go(hrefOf('interactions', null, { ...filter, ...to }), true)
   useSecond()
   const at = now()
-  const list = useLiveOrder(interactions)
-  const find = filter.find.trim().toLowerCase()
+  const list = useLiveOrder(interactions, sort)
+  const find = fold(filter.find.trim())
+  const digits = digitsOf(find)
   const seen = list.filter(i => (filter.state === '' || (filter.state === 'waiting' ? i.waiting : i.state === filter.state)) && (filter.queue === '' || i.queue === filter.queue) &&
-    (filter.channel === '' || i.channel === filter.channel) && (find === '' || i.folded.includes(find)))
+    (filter.channel === '' || i.channel === filter.channel) && (find === '' || i.folded.includes(find) || (digits !== null && i.digits.includes(digits))))
   return (
     <>
       <div class="filters" role="search" aria-label="Live interactions">
-        <Input label="Find" type="search" placeholder="Customer, phone or id" value={filter.find} data-focus onInput={e => change({ find: e.currentTarget.value })} />
+        <Input label="Find" type="search" placeholder="Name, phone, id" value={filter.find} data-focus onInput={e => change({ find: e.currentTarget.value })} />
         <Select label="State" value={filter.state} options={[['', 'Any state'], ...stateOptions]} onChange={state => change({ state })} />
         <Select label="Queue" value={filter.queue} options={[['', 'All queues'], ...names.queues]} onChange={queue => change({ queue })} />
         <Select label="Channel" value={filter.channel} options={[['', 'All channels'], ...channelOptions]} onChange={channel => change({ channel })} />
         <span class="push" />
         <p class="count"><span data-testid="count">{count(seen.length)} of {count(interactions.rows.size)}</span></p>
       </div>
-      {!interactions.loaded ? <Empty>The interactions are being read …</Empty> : (
-        <Sheet label="Interactions" kind="interactions" count={seen.length} head={['State', 'For', 'Customer', 'Channel', 'Queue', 'Agent', 'Since'].map(h => (
-          <div key={h} role="columnheader" class={`cell ${h.toLowerCase()}`}>{h}</div>
-        ))}>
+      {!interactions.loaded ? <Empty>The interactions are being read …</Empty> : seen.length === 0 ? (
+        <Empty>{interactions.rows.size === 0 ? 'Nothing goes on at the moment.' : 'No interaction matches.'}</Empty>
+      ) : (
+        <Sheet label="Interactions" kind="interactions" count={seen.length} head={columns.map(c => orders[c.field]
+          ? <SortHead key={c.field} {...c} keys={keys} change={to => change({ sort: to })} />
+          : <div key={c.field} role="columnheader" class={`cell ${c.field}`}>{c.name}</div>)}>
           {(first, end) => seen.slice(first, end).map((i, n) => (
             <div key={i.id} class="row" role="row" aria-rowindex={first + n + 2} data-interaction={i.id} data-state={i.state}>
               <div role="cell" class="cell state" data-cell="state"><StateChip state={i.state} /></div>
@@ -116,22 +129,23 @@ function LiveOnes({ frame }: { frame: Frame }) {
               <div role="cell" class="cell channel" data-cell="channel"><Way direction={i.direction} /> {words(i.channel)}</div>
               <div role="cell" class="cell queue" data-cell="queue">{names.queue(i.queue)}</div>
               <div role="cell" class="cell agent" data-cell="agent">{names.agent(i.agent)}</div>
-              <div role="cell" class="cell since" data-cell="created">{i.created === null ? '–' : zone.dateTime(i.created, frame.zone, at)}</div>
+              <div role="cell" class="cell created" data-cell="created">{i.created === null ? '–' : zone.dateTime(i.created, frame.zone, at)}</div>
             </div>
           ))}
         </Sheet>
       )}
-      {interactions.loaded && seen.length === 0 && <Empty>No interaction matches.</Empty>}
     </>
   )
 }
 
-function useLiveOrder(table: { rows: Map<string, Live>; version: number; take: () => { all: boolean; ids: Set<string> } }): Live[] {
-  const [kept] = useState<{ table: unknown; version: number; list: Live[] }>(() => ({ table: null, version: -1, list: [] }))
-  if (kept.table !== table || kept.version !== table.version) {
+function useLiveOrder(table: { rows: Map<string, Live>; version: number; take: () => { all: boolean; ids: Set<string> } }, sort: string): Live[] {
+  const [kept] = useState<{ table: unknown; sort: string; version: number; list: Live[] }>(() => ({ table: null, sort, version: -1, list: [] }))
+  if (kept.table !== table || kept.sort !== sort || kept.version !== table.version) {
     const change = table.take()
-    kept.list = kept.table !== table || change.all ? sorted(table.rows, () => true, compare) : mend(kept.list, change.ids, table.rows, () => true, compare)
+    const compare = comparator(parseSort(sort, Object.keys(orders)), orders, (a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0))
+    kept.list = kept.table !== table || kept.sort !== sort || change.all ? sorted(table.rows, () => true, compare) : mend(kept.list, change.ids, table.rows, () => true, compare)
     kept.table = table
+    kept.sort = sort
     kept.version = table.version
   }
   return kept.list
@@ -147,7 +161,7 @@ const Way = ({ direction }: { direction: string }) => (
 const stateGroup: Record<string, string> = { connected: 'busy', held: 'busy', parked: 'away', ringing: 'ringing', dialing: 'ringing', waiting: 'waiting', wrap: 'wrap', ivr: 'out', ended: 'out' }
 
 export const StateChip = ({ state }: { state: string }) => (
-  <span class={`chip ${stateGroup[state] ?? 'out'}`}><span class="dot" aria-hidden="true" />{state === 'ivr' ? 'IVR' : words(state)}</span>
+  <span class={`chip ${stateGroup[state] ?? 'out'}`}><span class="dot" aria-hidden="true" />{words(state)}</span>
 )
 
 interface PastRow {
@@ -180,16 +194,19 @@ function Past({ frame }: { frame: Frame }) {
   const [draft, setDraft] = useState(given)
   const offset = Number(q('offset')) || 0
   const key = JSON.stringify(given)
+  useEffect(() => setDraft(given), [key]) // Back leads to another search
   const asked = useMemo(() => {
     const from = zone.ofInput(given.from, frame.zone)
     const to = zone.ofInput(given.to, frame.zone)
     return {
       from: from === null ? undefined : new Date(from).toISOString(), to: to === null ? undefined : new Date(to).toISOString(), queue: given.queue, channel: given.channel, direction: given.direction,
-      state: given.state, agent: given.agent && listOf([given.agent]), customer_phone: given.phone && listOf([given.phone]), sort: given.sort, fields: pastFields,
+      state: given.state, customer_phone: given.phone && listOf([...new Set([given.phone.trim(), phoneOf(given.phone)])]), sort: given.sort, fields: pastFields,
     }
   }, [key, frame.zone])
-  const path = pathOf(frame.contactCenter.id, '/interactions', { ...asked, limit: pageSize, offset })
-  const { value, error, busy } = useAsk(path, signal => get<Page<PastRow>>(path, signal))
+  const cc = frame.contactCenter.id
+  const path = pathOf(cc, '/interactions', { ...asked, limit: pageSize, offset })
+  const { value, error, busy } = useAsk(`${path} ${given.agent}`, async signal =>
+    get<Page<PastRow>>(given.agent.trim() ? `${path}&agent=${encodeURIComponent(listOf(await agentsCalled(cc, given.agent.trim(), signal)))}` : path, signal))
   const show = (query: Record<string, string | number>, inPlace = false) => go(hrefOf('interactions', null, { in: 'history', ...query }), inPlace)
   const set = (to: Partial<typeof given>) => setDraft({ ...draft, ...to })
   const total = value?.metadata.total ?? 0
@@ -201,19 +218,19 @@ function Past({ frame }: { frame: Frame }) {
         show(draft)
       }}>
         <Input label="From" type="datetime-local" required value={draft.from} onInput={e => set({ from: e.currentTarget.value })} />
-        <Input label="To" type="datetime-local" value={draft.to} onInput={e => set({ to: e.currentTarget.value })} />
+        <Input label="To (empty: now)" type="datetime-local" value={draft.to} onInput={e => set({ to: e.currentTarget.value })} />
         <Select label="Queue" value={draft.queue} options={[['', 'All queues'], ...names.queues]} onChange={queue => set({ queue })} />
         <Select label="Channel" value={draft.channel} options={[['', 'All channels'], ...channelOptions]} onChange={channel => set({ channel })} />
         <Select label="Direction" value={draft.direction} options={[['', 'Both directions'], ['inbound', 'Inbound'], ['outbound', 'Outbound'], ['internal', 'Internal']]} onChange={direction => set({ direction })} />
         <Select label="State" value={draft.state} options={[['', 'Any state'], ...stateOptions, ['ended', 'Ended']]} onChange={state => set({ state })} />
-        <Input label="Agent" type="text" placeholder="Id" value={draft.agent} onInput={e => set({ agent: e.currentTarget.value })} />
+        <Input label="Agent" type="text" placeholder="Name or id" value={draft.agent} onInput={e => set({ agent: e.currentTarget.value })} />
         <Input label="Phone" type="tel" placeholder="+49…" value={draft.phone} onInput={e => set({ phone: e.currentTarget.value })} />
-        <Choice label="Order" value={draft.sort} options={[['created:desc', 'Newest'], ['wait_ms:desc', 'Longest wait']]} onChange={sort => set({ sort })} />
+        <Choice label="Order" value={draft.sort} options={[['created:desc', 'Newest'], ['wait_ms:desc', 'Longest wait']]} onChange={sort => show({ ...draft, sort })} />
         <button type="submit" class="primary">Search</button>
       </form>
       <Trouble error={error} />
       {!value && busy && <Empty>History is being searched …</Empty>}
-      {value && (
+      {value && total > 0 && (
         <div class={`pan results ${busy ? 'busy' : ''}`} tabIndex={0} role="region" aria-label="Found">
           <table aria-label="Interactions">
             <thead>
@@ -236,10 +253,24 @@ function Past({ frame }: { frame: Frame }) {
           </table>
         </div>
       )}
-      {value && total === 0 && <Empty>Nothing was found.</Empty>}
-      {value && <Pages first={total === 0 ? 0 : offset + 1} last={last} total={total} turn={by => show({ ...given, offset: Math.max(0, offset + by * pageSize) }, true)} />}
+      {value && total === 0 && (
+        <Empty>Nothing was found.{given.phone && ' Numbers are found whole, with the country as the platform says it: +493012345.'}{given.agent && ` No agent with "${given.agent}" in the name, or with that id, took part.`}</Empty>
+      )}
+      {value && total > 0 && <Pages first={total === 0 ? 0 : offset + 1} last={last} total={total} turn={by => show({ ...given, offset: Math.max(0, offset + by * pageSize) }, true)} />}
     </>
   )
+}
+
+const mostAgents = 100
+
+/** agentsCalled are the ids of the agents who have a text in their name, or as their id; the text where there are none. */
+async function agentsCalled(contactCenter: string, text: string, signal: AbortSignal): Promise<string[]> {
+  const found = async (by: Record<string, string>) =>
+    (await get<Page<{ id: string }>>(pathOf(contactCenter, '/agents', { ...by, fields: 'id', limit: mostAgents }), signal)).data.map(a => a.id)
+  const [byId, byName] = await Promise.all([found({ id: listOf([text]) }), found({ name: text })])
+  const ids = [...new Set([...byId, ...byName])]
+  if (ids.length === mostAgents) throw new Problem(400, 'too_many', `More than ${mostAgents - 1} agents have "${text}" in their name: say more of it.`)
+  return ids.length > 0 ? ids : [text]
 }
 
 function Pages({ first, last, total, turn }: { first: number; last: number; total: number; turn: (by: number) => void }) {
