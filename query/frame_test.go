@@ -75,7 +75,7 @@ func TestForwardedFor_IsBelievedFromTrustedProxiesOnly(t *testing.T) {
 				q.TrustedProxies = strings.Split(c.proxies, ",")
 			}
 		}))
-		f.do("GET", "/healthz", "", "X-Forwarded-For", c.header)
+		f.do("GET", "/docs", "", "X-Forwarded-For", c.header)
 		require.Contains(t, f.logged(), "ip="+c.want+"\n", c)
 	}
 }

@@ -55,7 +55,7 @@ func (a *App) begin(c *fiber.Ctx) string {
 	}
 	call.RequestID = id
 	if a.draining.Load() {
-		_ = c
+		c.Context().SetConnectionClose()
 	}
 	c.Set(fiber.HeaderXRequestID, id)
 	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")

@@ -54,12 +54,12 @@ type center struct {
 	changedAgents       []*agent // for the live view
 	changedInteractions []*interaction
 
-	spare            []*outputs // scratch
-	minutes, minute  []uint64   // entries of windows, scratch
-	window           schema.Window
-	slack            []schema.Bin // room for histograms of rows
-	slackSegments    []schema.Segment
-	recent           []*series // by queue: its windows counted in last
+	spare           []*outputs // scratch
+	minutes, minute []uint64   // entries of windows, scratch
+	window          schema.Window
+	slack           []schema.Bin // room for histograms of rows
+	slackSegments   []schema.Segment
+	recent          []*series // by queue: its windows counted in last
 }
 
 func newCenter(id string, cfg *Config) *center {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"testing"
 
@@ -35,6 +36,33 @@ func TestWindowsOneByOneAreTheSame(t *testing.T) {
 			sort.Strings(want)
 			sort.Strings(got)
 			require.Equal(t, want, got)
+		}
+	})
+}
+
+// A pane's entries are put in order again and again, with some added and some taken back in between; none is lost or made up.
+func TestPaneIsSortedStepByStep(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		f := newFloor(t)
+		f.do(login(0, "a"))
+		c := f.e.centers["1"]
+		key := seriesKey{agent: c.agent("a")}
+		want, scratch := []uint64{}, []uint64(nil)
+		for range rapid.IntRange(1, 80).Draw(t, "steps") {
+			k := contribution{seriesKey: key, metric: firstMeasure, t: day + rapid.Int64Range(0, 14).Draw(t, "minute")*minuteMs,
+				value: rapid.Int64Range(0, 5).Draw(t, "value"), back: rapid.IntRange(0, 2).Draw(t, "back") == 0}
+			e := entry(int((k.t-day)/minuteMs), k.metric, k.value)
+			if at := slices.Index(want, e); !k.back {
+				want = append(want, e)
+			} else if at >= 0 {
+				want = slices.Delete(want, at, at+1)
+			}
+			c.count(&k)
+			if p := c.seriesOf(&key).pane(int32(day / quarterMs)); rapid.IntRange(0, 3).Draw(t, "sort") == 0 {
+				scratch = p.sort(scratch)
+				slices.Sort(want)
+				require.Equal(t, want, p.entries)
+			}
 		}
 	})
 }

@@ -14,6 +14,7 @@ type component struct {
 	cancel context.CancelFunc
 	done   chan struct{}
 	err    error
+	told   bool // wait has returned err
 }
 
 // components are started one after the other and stopped in reverse, each waited for before the next.
@@ -55,6 +56,7 @@ func (c *components) wait(ctx context.Context) error {
 		return nil
 	case part := <-c.failed:
 		<-part.done
+		part.told = true
 		if part.err == nil {
 			return fmt.Errorf("%s ended", part.name)
 		}
@@ -62,7 +64,7 @@ func (c *components) wait(ctx context.Context) error {
 	}
 }
 
-// stop ends all, newest first.
+// stop ends all, newest first. Its error leaves out what wait has returned.
 func (c *components) stop() error {
 	var errs []error
 	for i := len(c.list) - 1; i >= 0; i-- {
@@ -71,7 +73,7 @@ func (c *components) stop() error {
 		part.cancel()
 		<-part.done
 		c.log.Info("stopped", "component", part.name, "took", time.Since(began).Round(time.Millisecond))
-		if part.err != nil && !errors.Is(part.err, context.Canceled) {
+		if part.err != nil && !part.told && !errors.Is(part.err, context.Canceled) {
 			errs = append(errs, fmt.Errorf("stopping %s: %w", part.name, part.err))
 		}
 	}

@@ -35,6 +35,9 @@ func newMigrate() *cobra.Command {
 			for _, name := range applied {
 				fmt.Fprintln(cmd.OutOrStdout(), name)
 			}
+			if err == nil && len(applied) == 0 {
+				fmt.Fprintln(cmd.OutOrStdout(), "nothing to do: the tables are of this release")
+			}
 			return err
 		},
 	}

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -133,6 +135,35 @@ func TestRows_SameQuestion_CountedOnce(t *testing.T) {
 	other, err := queuesOfTwoTeams(t).Rows(q, f, nil) // whose directory is another one
 	require.NoError(t, err)
 	require.NotSame(t, first[0].counted, other[0].counted)
+}
+
+func TestRows_SameQuestionAtOnce_CountedAndWrittenOnce(t *testing.T) {
+	v := queuesOfTwoTeams(t)
+	fields, err := metric.NewCatalogue().Resolve([]string{"answered", "waiting"}, metric.Grouping{By: metric.Set(metric.DimQueue)}, true)
+	require.NoError(t, err)
+	w := &schema.Window{Dims: schema.Dims{Queue: "q0"}}
+	w.Counts[schema.CountAnswered] = 3
+	f := &Figures{LiveMetrics: schema.LiveMetrics{Windows: []*schema.Window{w}}}
+	var written atomic.Int64
+	var wait sync.WaitGroup
+	rows := make([]*Row, 8)
+	for i := range rows {
+		wait.Go(func() {
+			all, err := v.Rows(Query{By: []metric.Dimension{metric.DimQueue}, Fields: fields}, f, nil)
+			if err != nil || len(all) != 1 {
+				return
+			}
+			rows[i] = all[0]
+			all[0].Texts(func(f metric.Field, v any) []byte { written.Add(1); return fieldText(f, v) })
+		})
+	}
+	wait.Wait()
+	for _, row := range rows {
+		require.NotNil(t, row)
+		require.Same(t, rows[0].counted, row.counted)
+		require.Equal(t, [][]byte{[]byte("3"), nil}, row.Texts(fieldText)) // what waits is as new as the floor
+	}
+	require.EqualValues(t, 1, written.Load())
 }
 
 // What is kept of figures is bounded, whatever is asked.

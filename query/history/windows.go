@@ -81,9 +81,12 @@ func (r *Reader) readWindows(ctx context.Context, p *plan, family metric.Family,
 	}
 	for m := range schema.NumMeasures {
 		if needs.Duration(m) {
-			s.add(", sum(", m.String(), "_count), sum(", m.String(), "_sum), max(", m.String(), "_max)")
+			s.add(", sum(", m.String(), "_count), sum(", m.String(), "_sum)")
 			in.u64(&row.number[m])
 			in.i64(&row.sum[m])
+		}
+		if needs.Maximum(m) {
+			s.add(", max(", m.String(), "_max)")
 			in.i64(&row.max[m])
 		}
 		if needs.Log(m) && p.summed() {
@@ -285,7 +288,10 @@ func selectWindows(s *statement, p *plan, family metric.Family, needs metric.Nee
 	}
 	for m := range schema.NumMeasures {
 		if needs.Duration(m) {
-			s.add(", ", m.String(), "_count, ", m.String(), "_sum, ", m.String(), "_max")
+			s.add(", ", m.String(), "_count, ", m.String(), "_sum")
+		}
+		if needs.Maximum(m) {
+			s.add(", ", m.String(), "_max")
 		}
 		if needs.Log(m) {
 			s.add(", ", m.String(), "_log")

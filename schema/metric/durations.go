@@ -64,6 +64,9 @@ func (s durationShape) sub(name string) (subkey, bool) {
 
 func (s durationShape) needs(sub subkey) Needs {
 	n := durations(s.measure)
+	if sub.part == 0 || sub.part == durationMax || sub.part == durationPercentile { // the longest bounds the percentiles
+		n.Maxima = n.Durations
+	}
 	if s.percentiles && (sub.part == 0 || sub.part == durationPercentile) {
 		n.Logs = n.Durations
 	}

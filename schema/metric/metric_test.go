@@ -97,9 +97,10 @@ func TestNeeds(t *testing.T) {
 		return f.Needs()
 	}
 	require.Equal(t, Needs{Durations: 1 << schema.MeasureWait}, needs("wait.avg"))
-	require.Equal(t, Needs{Durations: 1 << schema.MeasureWait, Logs: 1 << schema.MeasureWait}, needs("wait.p95"))
-	require.Equal(t, Needs{Durations: 1 << schema.MeasureWait, Logs: 1 << schema.MeasureWait}, needs("wait"))
-	require.Equal(t, Needs{Durations: 1 << schema.MeasureMonitored}, needs("monitored"))
+	require.Equal(t, Needs{Durations: 1 << schema.MeasureWait, Maxima: 1 << schema.MeasureWait}, needs("wait.max_ms"))
+	require.Equal(t, Needs{Durations: 1 << schema.MeasureWait, Maxima: 1 << schema.MeasureWait, Logs: 1 << schema.MeasureWait}, needs("wait.p95"))
+	require.Equal(t, Needs{Durations: 1 << schema.MeasureWait, Maxima: 1 << schema.MeasureWait, Logs: 1 << schema.MeasureWait}, needs("wait"))
+	require.Equal(t, Needs{Durations: 1 << schema.MeasureMonitored, Maxima: 1 << schema.MeasureMonitored}, needs("monitored"))
 	require.Equal(t, Needs{Seconds: 1 << schema.MeasureWait}, needs("answered_in_sl"))
 	require.Equal(t, Needs{Intervals: true}, needs("occupancy"))
 	require.Equal(t, Needs{Parts: true}, needs("concurrency"))

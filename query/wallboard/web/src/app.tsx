@@ -19,7 +19,7 @@ import { Floor } from './pages/floor.tsx'
 import { History } from './pages/history.tsx'
 import { InteractionPage } from './pages/interaction.tsx'
 import { Interactions } from './pages/interactions.tsx'
-import { Empty, Heading, Icon, Select, useDismiss } from './parts.tsx'
+import { Empty, Heading, Icon, Select, sentence, useDismiss } from './parts.tsx'
 import { Logo, SignIn } from './signin.tsx'
 import { useSecond, useStored, useStore } from './store.ts'
 
@@ -44,9 +44,17 @@ const keepSessionMs = 5 * 60_000
 function useSession(): [Session | null | undefined, (session: Session | null) => void, Problem | null, boolean] {
   const [session, set] = useState<Session | null>()
   const [ended, setEnded] = useState(false) // without having been asked to
+  const inside = useRef(false)
+  const choose = (session: Session | null) => {
+    inside.current = session !== null
+    setEnded(false)
+    set(session)
+  }
   const [error, setError] = useState<Problem | null>(null)
   useEffect(() => {
     const out = () => {
+      if (!inside.current) return // somebody has signed out, and the stream hears of it
+      inside.current = false
       setEnded(true)
       set(null)
     }
@@ -57,7 +65,7 @@ function useSession(): [Session | null | undefined, (session: Session | null) =>
     const look = async () => {
       try {
         const found = await currentSession()
-        if (first) set(found)
+        if (first) choose(found)
         else if (found === null) out()
         first = false
         setError(null)
@@ -79,10 +87,6 @@ function useSession(): [Session | null | undefined, (session: Session | null) =>
     delete root.dataset['stale']
     delete root.dataset['tv']
   }, [session])
-  const choose = (session: Session | null) => {
-    setEnded(false)
-    set(session)
-  }
   return [session, choose, error, ended]
 }
 
@@ -291,7 +295,7 @@ function warning(frame: Frame): string {
   }
   const behind = clockwork.behindMs()
   if (behind !== null && behind > staleMs) return `Figures are of ${time(now())}: ${brief(behind)} behind.`
-  for (const detail of wire.problems.values()) return detail
+  for (const detail of wire.problems.values()) return sentence(detail)
   return ''
 }
 

@@ -195,7 +195,8 @@ export const Empty = ({ children }: { children: ComponentChildren }) => <p class
 /** Trouble says what went wrong with a request; once: with one that is not asked again by itself (useAsk). */
 export const Trouble = ({ error, once }: { error: Problem | null; once?: boolean }) => (error ? <p class="trouble" role="alert">{sentence(error.message)}{!once && passing(error) && ' It is tried again.'}</p> : null)
 
-const sentence = (text: string) => text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?…]$/.test(text) ? '' : '.')
+/** sentence makes one of what the API says. */
+export const sentence = (text: string) => text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?…]$/.test(text) ? '' : '.')
 
 /** Asked is the state of a request. */
 export interface Asked<T> {

@@ -49,7 +49,7 @@ export function Alerts({ frame }: { frame: Frame }) {
         {open.length === 0 ? <Empty>{alerts.loaded ? 'No alert is open.' : 'The alerts are being read …'}</Empty> : (
           <div class="pan" tabIndex={0} role="region" aria-label="Open alerts, rows">
             <table aria-label="Open alerts">
-              <thead><tr>{['Severity', 'Alert', 'Value', 'Rule', 'Triggered', 'For'].map(h => <th key={h} scope="col">{h}</th>)}</tr></thead>
+              <thead><tr>{['Severity', 'Alert', 'Value then', 'Rule', 'Triggered', 'For'].map(h => <th key={h} scope="col">{h}</th>)}</tr></thead>
               <tbody>
                 {open.map(a => (
                   <tr key={a.id} data-alert={a.id} data-state={a.state} data-severity={a.severity ?? ''}>
@@ -76,7 +76,7 @@ export function Alerts({ frame }: { frame: Frame }) {
         {earlier.length > 0 && (
           <div class="pan" tabIndex={0} role="region" aria-label="Earlier alerts, rows">
             <table aria-label="Earlier alerts">
-              <thead><tr>{['Severity', 'Alert', 'Value', 'Rule', 'Triggered', 'Cleared', 'Lasted', 'Why it ended'].map(h => <th key={h} scope="col">{h}</th>)}</tr></thead>
+              <thead><tr>{['Severity', 'Alert', 'Value then', 'Rule', 'Triggered', 'Cleared', 'Lasted', 'Why it ended'].map(h => <th key={h} scope="col">{h}</th>)}</tr></thead>
               <tbody>
                 {earlier.map(a => (
                   <tr key={a.id} data-alert={a.id} data-state={a.state} data-severity={a.severity ?? ''}>
