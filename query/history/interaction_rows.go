@@ -83,7 +83,7 @@ func (l *loader) readRows(ctx context.Context) error {
 FROM interactions FINAL WHERE contact_center = `, s.bind("String", l.contactCenter), " AND NOT deleted AND start >= ", moment(s, l.first),
 		" AND start <= ", moment(s, slices.Max(l.starts)),
 		" AND (start, id) IN (SELECT fromUnixTimestamp64Milli(k.1, 'UTC'), k.2 FROM (SELECT arrayJoin(arrayZip(",
-		s.bind("Array(Int64)", l.starts), ", ", s.bind("Array(String)", l.ids), ")) AS k))", settings)
+		s.bind("Array(Int64)", l.starts), ", ", s.bind("Array(String)", l.ids), ")) AS k))", settings, oneThread)
 	var (
 		i                                                                 schema.LiveInteraction
 		channel, direction, kind, state, endReason, endedBy, cause, about string
@@ -138,7 +138,7 @@ func (l *loader) facts(s *statement, table string) {
 	if l.last != schema.Open {
 		s.add(" AND start <= ", moment(s, l.last))
 	}
-	s.add(" AND interaction IN ", s.bind("Array(String)", l.ids), "\nORDER BY start, interaction, n", settings)
+	s.add(" AND interaction IN ", s.bind("Array(String)", l.ids), "\nORDER BY start, interaction, n", settings, oneThread)
 }
 
 const partColumns = `interaction, agent, toUnixTimestamp64Milli(start), n, toString(queue), toString(campaign), toString(channel), toString(direction), toString(kind),
@@ -306,7 +306,7 @@ func (l *loader) usedAgain(ctx context.Context, all []schema.Annotation) (map[st
 	}
 	s := &statement{}
 	s.add("SELECT id, toUnixTimestamp64Milli(start) FROM interactions FINAL WHERE contact_center = ", s.bind("String", l.contactCenter),
-		" AND NOT deleted AND start > ", moment(s, l.first), " AND start <= ", moment(s, last), " AND id IN ", s.bind("Array(String)", ids), settings)
+		" AND NOT deleted AND start > ", moment(s, l.first), " AND start <= ", moment(s, last), " AND id IN ", s.bind("Array(String)", ids), settings, oneThread)
 	out := map[string][]int64{}
 	var id string
 	var start int64
@@ -326,7 +326,7 @@ func (r *Reader) annotations(ctx context.Context, contactCenter string, interact
 	s.add(`SELECT interaction, toUnixTimestamp64Milli(time), toString(source), id, toString(type), isNotNull(sequence), ifNull(sequence, 0), toInt64(offset), data
 FROM (SELECT interaction, time, source, id, type, sequence, offset, data, version FROM annotations WHERE contact_center = `, s.bind("String", contactCenter),
 		" AND interaction IN ", s.bind("Array(String)", interactions), " AND time >= ", moment(s, from),
-		" ORDER BY version DESC LIMIT 1 BY interaction, time, source, id)\nORDER BY interaction, time, isNull(sequence), sequence, version", settings)
+		" ORDER BY version DESC LIMIT 1 BY interaction, time, source, id)\nORDER BY interaction, time, isNull(sequence), sequence, version", settings, oneThread)
 	var has uint8
 	dest := []any{&a.Interaction, &a.Time, &a.Source, &a.ID, &kind, &has, &a.Sequence, &a.Offset, &data}
 	err = r.each(ctx, s, dest, func() error {

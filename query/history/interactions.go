@@ -323,7 +323,7 @@ func (f *InteractionFilter) keyStatement(sort []InteractionOrder, offset, limit 
 	if limit > 0 {
 		s.add(" LIMIT ", s.bind("UInt64", limit), " OFFSET ", s.bind("UInt64", offset))
 	}
-	s.add(joinSettings)
+	s.add(settingsOf(f.From, f.To), joinSettings)
 	return s, nil
 }
 
@@ -346,7 +346,7 @@ func expressions(e extra) string {
 }
 
 // joinSettings let a sort go to disk: an export must not need the memory that its rows take.
-const joinSettings = settings + ", max_bytes_before_external_sort = 268435456, join_use_nulls = 0"
+const joinSettings = ", max_bytes_before_external_sort = 268435456, join_use_nulls = 0"
 
 // InteractionKeys returns the keys of a page, at most limit.
 func (r *Reader) InteractionKeys(ctx context.Context, f InteractionFilter, sort []InteractionOrder, offset, limit int) ([]InteractionKey, error) {
@@ -380,7 +380,7 @@ func (r *Reader) CountInteractions(ctx context.Context, f InteractionFilter) (n 
 	s := &statement{}
 	s.add(expressions(e), "SELECT count()")
 	f.selectKeys(s, e)
-	s.add(joinSettings)
+	s.add(settingsOf(f.From, f.To), joinSettings)
 	var count uint64
 	err = r.each(ctx, s, []any{&count}, func() error { return nil })
 	if err != nil {

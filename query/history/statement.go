@@ -26,6 +26,18 @@ import (
 // Contact centres are shards, so a subquery may stay on its shard.
 const settings = "\nSETTINGS do_not_merge_across_partitions_select_final = 1, optimize_move_to_prewhere_if_final = 1, distributed_product_mode = 'local', use_uncompressed_cache = 1"
 
+// oneThread is added to settings where little is read: handing pieces of that to several threads costs more than reading them, most of
+// it outside of what ClickHouse puts on the query's own bill.
+const oneThread = ", max_threads = 1"
+
+// settingsOf are those of a statement that reads all of a range, in ms.
+func settingsOf(from, to int64) string {
+	if to-from <= dayMs {
+		return settings + oneThread
+	}
+	return settings
+}
+
 // statement is a query with its parameters. Text comes from this package's constants and the catalogue's fixed names alone;
 // whatever a caller said is a server-side parameter.
 type statement struct {

@@ -46,7 +46,7 @@ func (r *Reader) intervalsOf(ctx context.Context, contactCenter, agent string, f
 	s.add(`SELECT toUnixTimestamp64Milli(start), n, end, toString(status), toString(reason_id), toString(reason_name), description, suspended, continued
 FROM agent_intervals FINAL WHERE contact_center = `, s.bind("String", contactCenter), " AND kind = 'status' AND agent = ", s.bind("String", agent),
 		" AND NOT deleted AND start < ", moment(s, to), " AND (start >= ", moment(s, from-from%dayMs), " OR end IS NULL) AND (end IS NULL OR end > ", moment(s, from), ")",
-		"\nORDER BY start, n LIMIT ", s.bind("UInt64", maxTimeline+1), settings)
+		"\nORDER BY start, n LIMIT ", s.bind("UInt64", maxTimeline+1), settings, oneThread)
 	var (
 		iv     schema.Interval
 		end    *time.Time
@@ -90,7 +90,7 @@ func (r *Reader) partsOf(ctx context.Context, contactCenter, agent string, from,
 	s.add("\nUNION ALL\nSELECT ", partColumns, "\nFROM interaction_parts FINAL", mine, " AND NOT deleted", older,
 		" AND (start, interaction, n) IN (SELECT start, interaction, n FROM interaction_parts", mine, older, ")")
 	ordered := &statement{args: s.args, n: s.n}
-	ordered.add("SELECT * FROM (", s.String(), ")\nORDER BY 3, 1, 4 LIMIT ", ordered.bind("UInt64", maxTimeline+1), settings)
+	ordered.add("SELECT * FROM (", s.String(), ")\nORDER BY 3, 1, 4 LIMIT ", ordered.bind("UInt64", maxTimeline+1), settings, oneThread)
 	err = r.each(ctx, ordered, scan.dest(), func() error {
 		out = append(out, scan.read(contactCenter))
 		return tooLong(len(out))

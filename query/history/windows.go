@@ -113,7 +113,7 @@ func (r *Reader) readWindows(ctx context.Context, p *plan, family metric.Family,
 		}
 		selectWindows(s, p, family, needs, part)
 	}
-	s.add("\n) GROUP BY ", columnList(p.columns), "begin", settings)
+	s.add("\n) GROUP BY ", columnList(p.columns), "begin", settingsOf(p.From, p.To))
 	if len(dest) > 1 {
 		s.add(smallBlocks)
 	}
