@@ -212,5 +212,5 @@ func TestTenancy_NoAnswerDependsOnAnotherContactCentre(t *testing.T) {
 	require.NotContains(t, crowded.log.String(), mark)
 	require.Contains(t, crowded.do("GET", "/v4/cc-list/other/monitoring/user-runtime-information", "", "Authorization", basic(other+ameyoUser, ameyoPassword)).body, mark,
 		"the other one sees its own")
-	require.Greater(t, len(answered), len(operations)/2, "too little was answered to say anything: %v", answered)
+	require.Greater(t, len(answered), len(operations)*2/5, "too little was answered to say anything: %v", answered)
 }
