@@ -172,6 +172,7 @@ func (f *floor) requireTodayEqual() {
 		want := byGroup(f.t, past(groupBy, metrics), groupBy, nil)
 		got := byGroup(f.t, live, groupBy, want)
 		require.Greater(f.t, len(want), 1, groupBy)
+		maps.DeleteFunc(got, func(id string, values map[string]any) bool { return want[id] == nil && countsNothing(values) })
 		require.ElementsMatch(f.t, slices.Collect(maps.Keys(want)), slices.Collect(maps.Keys(got)), "%ss with figures", groupBy)
 		for id := range want {
 			require.Equal(f.t, want[id], got[id], "%s %s: expected is the history, actual the live view", groupBy, id)
@@ -180,6 +181,16 @@ func (f *floor) requireTodayEqual() {
 			f.requireQueues(want)
 		}
 	}
+}
+
+// countsNothing tells a row that is only there for what goes on now: at night a queue is staffed for hours before the day's first call.
+func countsNothing(values map[string]any) bool {
+	for _, key := range []string{"offered", "answered", "abandoned", "handled", "waiting"} {
+		if n, ok := values[key].(float64); ok && n != 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // requireQueues demands the same figures of the list of queues, whose window is today unless another is named.
