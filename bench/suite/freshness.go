@@ -34,6 +34,7 @@ const (
 	centersPerLane  = 2
 	probesPerSecond = 5.0 // of each agent that is watched
 	streamsPerLane  = 5
+	kafkaProbes     = 5
 	pollEvery       = time.Millisecond
 	warmUp          = 3 * time.Second
 	grace           = 2 * time.Second // for the last changes
@@ -44,7 +45,7 @@ type watchers struct {
 	node  *node
 	rest  []*probe
 	sse   []*probe
-	kafka []*probe // by partition
+	kafka []*probe // of partition 0
 	conns []net.Conn
 	wait  sync.WaitGroup
 	stop  context.CancelFunc
@@ -80,17 +81,20 @@ func (r *run) freshness(ctx context.Context) error {
 			return err
 		}
 		l := &lane{stream: stream, last: map[string]int64{}, id: fmt.Sprint("f", p)}
-		for i := range streamsPerLane + 2 {
+		for i := range streamsPerLane + 1 {
 			pr := &probe{center: names[0], agent: fmt.Sprintf("probe-%d-%d", p, i)}
 			l.probes = append(l.probes, pr)
-			switch i {
-			case 0:
+			if i == 0 {
 				w.rest = append(w.rest, pr)
-			case 1:
-				w.kafka = append(w.kafka, pr)
-			default:
+			} else {
 				w.sse = append(w.sse, pr)
 			}
+		}
+		if p == 0 { // a consumer of every partition would be a load of its own
+			for i := range kafkaProbes {
+				w.kafka = append(w.kafka, &probe{center: names[0], agent: fmt.Sprint("probe-kafka-", i)})
+			}
+			l.probes = append(l.probes, w.kafka...)
 		}
 		f.lanes = append(f.lanes, l)
 	}
@@ -185,13 +189,12 @@ func (w *watchers) begin(ctx context.Context, client *ingest.Client, topic strin
 	if err != nil {
 		return err
 	}
-	for _, p := range partitions {
-		_, next, err := p.Bounds(ctx)
-		if err != nil {
-			return err
-		}
-		w.wait.Go(func() { readKafka(ctx, p, next, w.kafka[p.ID()]) })
+	first := partitions[slices.IndexFunc(partitions, func(p *ingest.Partition) bool { return p.ID() == 0 })]
+	_, next, err := first.Bounds(ctx)
+	if err != nil {
+		return err
 	}
+	w.wait.Go(func() { readKafka(ctx, first, next, w.kafka) })
 	host := strings.TrimPrefix(w.node.url, "http://")
 	for _, p := range w.rest {
 		w.wait.Go(func() { poll(ctx, host, p) })
@@ -258,12 +261,17 @@ func poll(ctx context.Context, host string, p *probe) {
 }
 
 // readKafka reads a partition and does nothing else. A record's timestamp is its event's time.
-func readKafka(ctx context.Context, p *ingest.Partition, from int64, of *probe) {
-	subject := []byte(`"` + of.agent + `"`)
+func readKafka(ctx context.Context, p *ingest.Partition, from int64, probes []*probe) {
+	subjects := make([][]byte, len(probes))
+	for i, pr := range probes {
+		subjects[i] = []byte(`"` + pr.agent + `"`)
+	}
 	_ = p.Read(ctx, from, func(batch []schema.Record, _ int64) error {
 		for i := range batch {
-			if bytes.Contains(batch[i].Value, subject) {
-				of.saw(batch[i].Timestamp, time.Now())
+			for n, subject := range subjects {
+				if bytes.Contains(batch[i].Value, subject) {
+					probes[n].saw(batch[i].Timestamp, time.Now())
+				}
 			}
 		}
 		return nil

@@ -46,7 +46,7 @@ const (
 	freshnessAbout = "From when an event was due to when a client has it: the producer's lingering (5 ms, as Kafka's clients have), Kafka, Floorwalker and HTTP\nincluded. Load is open: " +
 		"events are due at their times whatever becomes of those before, and a stall is seen by all that it delays. One `serve`\nprocess with both roles, Kafka, ClickHouse, the producer and the clients share the machine. " +
 		"*REST* asks for an agent every millisecond from\nwhen a change was due, later every tenth of the time that it has waited; *SSE* is a stream of one agent that changes five times a second, at the shortest interval (50 ms).\n*Kafka alone* is a consumer " +
-		"beside these that only reads: what of the times above is not Floorwalker's."
+		"beside these that only reads, one of the partitions: what of the times above is not Floorwalker's."
 	answersAbout = "Latency from when a request was due, at a steady rate over up to 64 connections, everything on one machine; one centre, an hour of its events\nbehind it. CPU is that of the server's process per request: " +
 		"with events coming in it includes their cost."
 	recoveryAbout = "A `serve` process with one partition is killed (SIGKILL) after a checkpoint, ten seconds' worth of events come in, and it is started again.\nTimes are from its start. History waits for Kafka to give up " +
