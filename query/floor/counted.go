@@ -2,9 +2,11 @@ package floor
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"floorwalker/schema"
 	"floorwalker/schema/directory"
@@ -65,7 +67,15 @@ func (q *Query) question(d *directory.Directory) question {
 type counts struct {
 	mu   sync.Mutex
 	rows int // in all
-	of   map[question]func() map[string]*counted
+	of   map[question]*tally
+}
+
+// tally is the answer to one question.
+type tally struct {
+	query Query
+	rows  func() map[string]*counted
+	asked atomic.Bool // of these figures
+	idle  int         // figures since somebody last did
 }
 
 // Bounds of what counts keep: figures live about a second, and a row takes some kilobytes.
@@ -75,37 +85,61 @@ const (
 )
 
 // counted are the rows that the figures come to, by groupKey. They must not be changed.
-func (f *Figures) counted(v *View, q Query, queue, agent metric.Needs) map[string]*counted {
-	count := func() map[string]*counted {
+func (f *Figures) counted(v *View, q Query) map[string]*counted {
+	c := f.tally(v, q, 0)
+	c.asked.Store(true)
+	return c.rows()
+}
+
+// tally finds or begins the answer to a question, which is kept as long as there is room.
+func (f *Figures) tally(v *View, q Query, idle int) *tally {
+	rows := func() map[string]*counted {
 		c := &counter{grouping: grouping{v: v, by: q.By, filters: q.Filters}, q: q, f: f, thresholds: v.Thresholds(q.Seconds), rows: map[string]*counted{}}
-		c.count(queue, agent)
+		c.count(metric.NeedsOf(q.Fields, metric.FamilyQueue), metric.NeedsOf(q.Fields, metric.FamilyAgent))
 		return c.rows
 	}
 	k, key := &f.counts, q.question(v.Directory)
 	k.mu.Lock()
-	known := k.of[key]
-	if known == nil {
-		if k.rows >= maxKeptRows || len(k.of) >= maxKeptQuestions {
-			k.mu.Unlock()
-			return count()
-		}
-		if k.of == nil {
-			k.of = map[question]func() map[string]*counted{}
-		}
-		known = sync.OnceValue(func() map[string]*counted {
-			rows := count()
-			k.mu.Lock()
-			defer k.mu.Unlock()
-			if k.rows += len(rows); k.rows > maxKeptRows {
-				k.rows -= len(rows)
-				delete(k.of, key)
-			}
-			return rows
-		})
-		k.of[key] = known
+	defer k.mu.Unlock()
+	if known := k.of[key]; known != nil {
+		return known
 	}
-	k.mu.Unlock()
-	return known()
+	c := &tally{query: q, rows: rows, idle: idle}
+	if k.rows >= maxKeptRows || len(k.of) >= maxKeptQuestions {
+		return c
+	}
+	c.rows = sync.OnceValue(func() map[string]*counted {
+		found := rows()
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		if k.rows += len(found); k.rows > maxKeptRows {
+			k.rows -= len(found)
+			delete(k.of, key)
+		}
+		return found
+	})
+	if k.of == nil {
+		k.of = map[question]*tally{}
+	}
+	k.of[key] = c
+	return c
+}
+
+// recount answers what was asked of the figures before, so that no request waits for that.
+func (f *Figures) recount(v *View, before *Figures) {
+	before.counts.mu.Lock()
+	questions := slices.Collect(maps.Values(before.counts.of))
+	before.counts.mu.Unlock()
+	for _, c := range questions {
+		idle := c.idle + 1
+		if c.asked.Load() {
+			idle = 0
+		}
+		if q := c.query; q.AsOf == before.AsOf && idle < carriedFor {
+			q.AsOf = f.AsOf
+			f.tally(v, q, idle).rows()
+		}
+	}
 }
 
 // counter adds figures up.

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -179,7 +181,7 @@ func TestCounts_Bounded(t *testing.T) {
 	}
 	kept := func() (rows int) {
 		for _, count := range f.counts.of {
-			rows += len(count())
+			rows += len(count.rows())
 		}
 		return rows
 	}
@@ -196,4 +198,33 @@ func TestCounts_Bounded(t *testing.T) {
 	}
 	require.LessOrEqual(t, len(f.counts.of), maxKeptQuestions)
 	require.True(t, slices.Contains([]int{0, 3000}, f.counts.rows))
+}
+
+// Requests of refreshed figures find counted what somebody had asked of the ones before, and what nobody asks for any more is given up.
+func TestRows_CountedBeforeTheFiguresAreShown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := NewSource(&asked{}, directory.NewStore(), []string{"6"}, time.Now)
+		go s.Run(t.Context())
+		fields, err := metric.NewCatalogue().Resolve([]string{"answered"}, metric.Grouping{By: metric.Set(metric.DimQueue)}, true)
+		require.NoError(t, err)
+		figures := map[*Figures]bool{}
+		for range 1000 {
+			time.Sleep(10 * time.Millisecond)
+			v := s.View("6")
+			f := s.Figures(v, "1h")
+			if len(figures) > 0 && !figures[f] {
+				require.Len(t, f.counts.of, 1, "shown before it was counted")
+			}
+			_, err := v.Rows(Query{By: []metric.Dimension{metric.DimQueue}, Fields: fields, AsOf: f.AsOf}, f, nil)
+			require.NoError(t, err)
+			require.Len(t, f.counts.of, 1, "another question")
+			figures[f] = true
+		}
+		require.Greater(t, len(figures), 10)
+		for range 3000 {
+			time.Sleep(10 * time.Millisecond)
+			s.Figures(s.View("6"), "1h")
+		}
+		require.Empty(t, s.Figures(s.View("6"), "1h").counts.of, "given up")
+	})
 }

@@ -85,13 +85,13 @@ func (s *Source) Figures(v *View, window string) *Figures {
 	if old := k.shown.Load(); old.serves(now, within, from, rolling) {
 		return old.figures
 	}
-	return s.ask(k, v.ContactCenter, now, from, to)
+	return s.ask(k, v, now, from, to)
 }
 
 // ask asks the live view. The lock is held.
-func (s *Source) ask(k *kept, contactCenter string, now time.Time, from, to int64) *Figures {
+func (s *Source) ask(k *kept, v *View, now time.Time, from, to int64) *Figures {
 	fresh := &shown{at: now, from: from}
-	if m, ok := s.live.Metrics(contactCenter, from, to); ok {
+	if m, ok := s.live.Metrics(v.ContactCenter, from, to); ok {
 		fresh.figures = &Figures{LiveMetrics: m}
 		var before *Figures
 		if old := k.shown.Load(); old != nil {
@@ -100,6 +100,7 @@ func (s *Source) ask(k *kept, contactCenter string, now time.Time, from, to int6
 		fresh.figures.agents(before)
 		if before != nil {
 			fresh.figures.carry(before)
+			fresh.figures.recount(v, before)
 		}
 	}
 	k.shown.Store(fresh)
@@ -133,8 +134,9 @@ func (s *Source) refresh() {
 	for id, c := range centers {
 		for window, k := range c.wanted(s.now()) {
 			k.mu.Lock()
-			from, to := s.View(id).span(window)
-			s.ask(k, id, s.now(), from, to)
+			v := s.View(id)
+			from, to := v.span(window)
+			s.ask(k, v, s.now(), from, to)
 			k.mu.Unlock()
 		}
 	}

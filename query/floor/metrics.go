@@ -163,7 +163,7 @@ const MaxRows = 200_000
 func (v *View) Rows(q Query, f, hour *Figures) ([]*Row, error) {
 	queue, agent := metric.NeedsOf(q.Fields, metric.FamilyQueue), metric.NeedsOf(q.Fields, metric.FamilyAgent)
 	b := &builder{grouping: grouping{v: v, by: q.By, filters: q.Filters}, q: q, thresholds: v.Thresholds(q.Seconds), nothing: newCounted(nil)}
-	counted := f.counted(v, q, queue, agent)
+	counted := f.counted(v, q)
 	b.rows = make(map[string]*Row, len(counted))
 	for key, c := range counted {
 		b.rows[key] = b.newRow(c.group, c)

@@ -42,6 +42,7 @@ type center struct {
 	refill  time.Time
 	figures map[string]*kept // by window
 	rosters rosters
+	nothing *directory.Directory // see directory
 }
 
 // pin is one state that pages may come back to.
@@ -97,12 +98,8 @@ func (s *Source) View(contactCenter string) *View {
 	if !ok {
 		f = nil
 	}
-	d := s.directory.Snapshot(contactCenter)
-	if d == nil {
-		d = nothingSaid(contactCenter)
-	}
-	v := NewView(contactCenter, f, d, s.now().UnixMilli())
 	c := s.center(contactCenter)
+	v := NewView(contactCenter, f, c.directory(contactCenter, s.directory.Snapshot(contactCenter)), s.now().UnixMilli())
 	v.rosters = &c.rosters
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -112,6 +109,23 @@ func (s *Source) View(contactCenter string) *View {
 		c.newest = v
 	}
 	return v
+}
+
+// directory is d, or where the directory says nothing of a contact centre always the same empty one, by which things are kept.
+func (c *center) directory(contactCenter string, d *directory.Directory) *directory.Directory {
+	if d != nil && d.Version > 0 {
+		return d
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.nothing != nil:
+	case d != nil:
+		c.nothing = d
+	default:
+		c.nothing = nothingSaid(contactCenter)
+	}
+	return c.nothing
 }
 
 func nothingSaid(contactCenter string) *directory.Directory {
