@@ -84,10 +84,14 @@ func oversized(capacity, used int) bool { return capacity > 1<<20 && used < capa
 func (b *broker) requestFetch(p *Partition, correlation int32, offset int64, limit int) error {
 	cfg := &p.client.cfg
 	_ = b.SetWriteDeadline(time.Now().Add(cfg.RequestTimeout))
+	least, wait := 1, cfg.FetchWait
+	if p.gather > 0 {
+		least, wait = min(p.gather, limit), min(p.gatherWait, cfg.FetchWait)
+	}
 	return protocol.WriteRequest(b, b.fetchVersion, correlation, b.clientID, &fetch.Request{
 		ReplicaID:      -1,
-		MaxWaitTime:    int32(cfg.FetchWait / time.Millisecond),
-		MinBytes:       1,
+		MaxWaitTime:    int32(wait / time.Millisecond),
+		MinBytes:       int32(least),
 		MaxBytes:       int32(limit),
 		IsolationLevel: int8(kafka.ReadCommitted),
 		SessionEpoch:   -1, // no fetch session

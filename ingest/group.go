@@ -24,6 +24,10 @@ type GroupConfig struct {
 	// StopTimeout is how long an owner may take to finish after its generation has ended. Heartbeats have stopped by then, so
 	// it must be below the session's timeout: else others get the partitions while it is still writing.
 	StopTimeout time.Duration `yaml:"stop_timeout"`
+	// Gather lets fetches of the group's partitions wait at the broker for so many bytes, or for GatherWait: a fetch costs the broker and
+	// its reader as much whether it brings one record or a thousand. 0 takes what there is.
+	Gather     int           `yaml:"-"`
+	GatherWait time.Duration `yaml:"-"`
 }
 
 // DefaultGroupConfig returns the settings of the history workers.
@@ -155,7 +159,9 @@ func (g *Group) serve(ctx context.Context, member *kafka.ConsumerGroup, balancer
 func (g *Group) generation(kgen *kafka.Generation) *Generation {
 	gen := &Generation{ID: int(kgen.ID), MemberID: kgen.MemberID, Committed: map[int]int64{}, group: g, kafka: kgen, marks: map[int]int64{}}
 	for _, p := range kgen.Assignments[g.cfg.Topic] {
-		gen.Partitions = append(gen.Partitions, g.client.Partition(g.cfg.Topic, p.ID))
+		owned := g.client.Partition(g.cfg.Topic, p.ID)
+		owned.gather, owned.gatherWait = g.cfg.Gather, g.cfg.GatherWait
+		gen.Partitions = append(gen.Partitions, owned)
 		gen.marks[p.ID] = -1
 		if p.Offset >= 0 {
 			gen.Committed[p.ID], gen.marks[p.ID] = p.Offset, p.Offset

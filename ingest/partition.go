@@ -24,6 +24,9 @@ type Partition struct {
 	client *Client
 	topic  string
 	id     int
+
+	gather     int // see GroupConfig
+	gatherWait time.Duration
 }
 
 // ID is the partition's number.

@@ -458,3 +458,32 @@ func FuzzDeliver(f *testing.F) {
 		}
 	})
 }
+
+// Who is in no hurry gets many small writes in few fetches, and still what there is once it has waited.
+func TestRead_Gathering_FewFetchesAndNothingHeldBack(t *testing.T) {
+	c := newClient(t, testConfig(startBroker(t)))
+	ev := c.makeTopic(t, 1)
+	p := c.Partition(ev, 0)
+	p.gather, p.gatherWait = 1<<20, 200*time.Millisecond
+	ctx, cancel := context.WithCancel(testContext(t))
+	defer cancel()
+	var batches, read atomic.Int64
+	done := make(chan error, 1)
+	go func() {
+		done <- p.Read(ctx, 0, func(batch []schema.Record, _ int64) error {
+			if len(batch) > 0 {
+				batches.Add(1)
+			}
+			read.Add(int64(len(batch)))
+			return nil
+		})
+	}()
+	const writes = 40
+	for i := range writes {
+		c.produce(t, ev, 0, i, 1, 0)
+	}
+	require.Eventually(t, func() bool { return read.Load() == writes }, 10*time.Second, time.Millisecond)
+	require.Less(t, batches.Load(), int64(writes/2))
+	cancel()
+	require.ErrorIs(t, <-done, context.Canceled)
+}
