@@ -3,16 +3,13 @@ package bench
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"runtime"
 	"runtime/debug"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"floorwalker/aggregate/gate"
 	"floorwalker/aggregate/view"
 	"floorwalker/bench/load"
 	"floorwalker/schema"
@@ -43,10 +40,7 @@ func BenchmarkView(b *testing.B) {
 						from = used(b)
 					}
 				}
-				v, err := view.New(view.Config{Gate: gate.Gate{MaxAhead: 5 * time.Minute, Clock: time.Now}, Decoder: func() gate.Decoder { return &schema.Decoder{} },
-					Zone: func(string) *time.Location { return time.UTC }, Log: slog.New(slog.DiscardHandler)})
-				require.NoError(b, err)
-				to := follow(b, v, m)
+				to := follow(b, newView(b), m)
 				sum.add(from, to, len(inMemory)-warm*batch)
 			}
 			sum.report(b)

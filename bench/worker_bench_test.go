@@ -193,10 +193,7 @@ func benchmarkReplica(b *testing.B, broker string, l topicLoad) {
 	defer profile(b)()
 	for b.Loop() {
 		c := newClient(b, broker, l.topic, metrics.NewSet())
-		v, err := view.New(view.Config{Gate: gate.Gate{MaxAhead: 5 * time.Minute, Clock: time.Now},
-			Decoder: func() gate.Decoder { return &schema.Decoder{} }, Zone: func(string) *time.Location { return time.UTC },
-			Log: slog.New(slog.DiscardHandler)})
-		require.NoError(b, err)
+		v := newView(b)
 		list, err := c.Partitions(b.Context(), l.topic)
 		require.NoError(b, err)
 		var partitions []view.Partition
@@ -208,6 +205,13 @@ func benchmarkReplica(b *testing.B, broker string, l topicLoad) {
 		c.Close()
 	}
 	sum.report(b)
+}
+
+func newView(b *testing.B) *view.View {
+	v, err := view.New(view.Config{Gate: gate.Gate{MaxAhead: 5 * time.Minute, Clock: time.Now}, Decoder: func() gate.Decoder { return &schema.Decoder{} },
+		Zone: func(string) *time.Location { return time.UTC }, Log: slog.New(slog.DiscardHandler)})
+	require.NoError(b, err)
+	return v
 }
 
 // playView runs the view until it has applied the whole topic, and returns what had been used by then.

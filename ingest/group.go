@@ -40,6 +40,8 @@ func DefaultGroupConfig() GroupConfig {
 		JoinBackoff:       500 * time.Millisecond,
 		WatchInterval:     5 * time.Second,
 		StopTimeout:       15 * time.Second,
+		Gather:            64 << 10, // history is written about once a second
+		GatherWait:        100 * time.Millisecond,
 	}
 }
 

@@ -3,10 +3,10 @@ package query
 import (
 	_ "embed"
 	"net/http"
-	"runtime/debug"
 
 	"github.com/gofiber/fiber/v2"
 
+	"floorwalker/internal/build"
 	"floorwalker/query/route"
 )
 
@@ -15,15 +15,7 @@ var info = route.Info{
 	Title: "Floorwalker",
 	Description: "Every operation of this server. The operations of vendors' surfaces are compatible with those vendors' APIs; " +
 		"what is ours and not the vendor's is said at each.",
-	Version: version(),
-}
-
-// version is that of the module, as the build says.
-func version() string {
-	if b, ok := debug.ReadBuildInfo(); ok && b.Main.Version != "" && b.Main.Version != "(devel)" {
-		return b.Main.Version
-	}
-	return "0.0.0-dev"
+	Version: build.Version(),
 }
 
 // docsPage reads /openapi.json, lists the operations and sends requests. It needs nothing from elsewhere.

@@ -82,16 +82,21 @@ func (c *center) name(s string) uint32 {
 // maxWords is how many names may come from texts that many entities share.
 const maxWords = 1 << 12
 
-// share gives a text that many entities have in common the same memory, as long as there are not too many such texts.
-func (c *center) share(s string) string {
+// word is the number among the names of a text that many entities have in common, 0 for none and where there are too many such texts.
+func (c *center) word(s string) uint32 {
 	n := c.byName[s]
 	if n == 0 && s != "" && len(c.names) < maxWords {
 		n = c.name(s)
 	}
-	if n == 0 {
-		return strings.Clone(s)
+	return n
+}
+
+// share gives a text that many entities have in common the same memory.
+func (c *center) share(s string) string {
+	if n := c.word(s); n != 0 {
+		return c.names[n]
 	}
-	return c.names[n]
+	return strings.Clone(s)
 }
 
 func (c *center) shareAll(in []string) []string {

@@ -339,10 +339,7 @@ func packAttributes(b []byte, a *attributes) []byte {
 
 // packWord writes a text that many interactions share: its number among the centre's names or, where there are many, 0 and itself.
 func (c *center) packWord(b []byte, s string) []byte {
-	n := c.byName[s]
-	if n == 0 && s != "" && len(c.names) < maxWords {
-		n = c.name(s)
-	}
+	n := c.word(s)
 	b = binary.AppendUvarint(b, uint64(n))
 	if n == 0 {
 		b = packText(b, s)

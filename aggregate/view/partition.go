@@ -23,7 +23,7 @@ type partition struct {
 
 	mu        sync.Mutex // of the engine and how far it has come
 	eng       *engine.Engine
-	come      position
+	come      position // of the goroutine that reads, which alone may look without the lock
 	published time.Time
 	vouched   bool // it is known which epoch this state is of; of the booting goroutine, then read only
 
@@ -33,8 +33,7 @@ type partition struct {
 	owing  atomic.Bool // the engine has come further, and readers would like to know
 	wanted atomic.Bool // one did, while the engine was busy
 
-	applied int64 // the next offset to read; of the goroutine that reads
-	saved   int64 // position of the newest file; of the booting goroutine, then of the saver
+	saved int64 // position of the newest file; of the booting goroutine, then of the saver
 }
 
 // Rows are made when a reader asks for them: while a floor is busy, one state for all the batches since the last one costs far less than
@@ -71,22 +70,22 @@ func (p *partition) run(ctx context.Context) {
 	p.r.booting.Done()
 	wait := shortestRetry
 	for {
-		before := p.applied
+		before := p.come.applied
 		err := p.from.Read(ctx, before, p.handle)
 		if ctx.Err() != nil {
 			return
 		}
-		if p.applied > before {
+		if p.come.applied > before {
 			wait = shortestRetry
 		}
 		p.fail(err)
-		p.r.v.cfg.Log.Error("live view cannot read on", "partition", p.id, "offset", p.applied, "error", err)
+		p.r.v.cfg.Log.Error("live view cannot read on", "partition", p.id, "offset", p.come.applied, "error", err)
 		if pause(ctx, wait) != nil {
 			return
 		}
 		wait = min(2*wait, longestRetry)
-		if first, next, err := p.from.Bounds(ctx); err == nil && (p.applied < first || p.applied > next) {
-			p.r.want(fmt.Sprintf("partition %d: offset %d is not among those that Kafka has, %d to %d", p.id, p.applied, first, next))
+		if first, next, err := p.from.Bounds(ctx); err == nil && (p.come.applied < first || p.come.applied > next) {
+			p.r.want(fmt.Sprintf("partition %d: offset %d is not among those that Kafka has, %d to %d", p.id, p.come.applied, first, next))
 		}
 	}
 }
@@ -102,32 +101,23 @@ func (p *partition) start(ctx context.Context) error {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.applied = max(p.eng.Position(), first)
-	p.come = position{applied: p.applied, end: next}
-	p.tell()
+	p.come = position{applied: max(p.eng.Position(), first), end: next}
+	p.publish()
 	return nil
 }
 
 func (p *partition) fail(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.publish()
 	p.come.err = err
-	p.tell()
-}
-
-// tell lets readers know how far the engine has come. The lock is held.
-func (p *partition) tell() {
-	at := p.come
-	p.at.Store(&at)
+	p.publish()
 }
 
 // handle applies a batch. What it changed is published all at once, at the latest when somebody asks for it.
 func (p *partition) handle(batch []schema.Record, next int64) error {
+	applied := max(p.come.applied, next)
 	if len(batch) > 0 {
-		p.applied = batch[len(batch)-1].Offset + 1
-	} else {
-		p.applied = max(p.applied, next)
+		applied = batch[len(batch)-1].Offset + 1
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -135,13 +125,13 @@ func (p *partition) handle(batch []schema.Record, next int64) error {
 		p.record(&batch[i])
 	}
 	now := p.r.v.cfg.Now()
-	p.come = position{applied: p.applied, end: next, heard: p.come.heard}
-	if p.applied >= next {
+	p.come = position{applied: applied, end: next, heard: p.come.heard}
+	if applied >= next {
 		p.come.heard = now
 	}
 	if p.wanted.Swap(false) || now.Sub(p.published).Abs() >= publishEvery {
 		p.publish()
-	} else if next-p.applied < farBehind {
+	} else if next-applied < farBehind {
 		p.owing.Store(true)
 	}
 	return nil
@@ -178,7 +168,8 @@ func (p *partition) publish() {
 	p.eng.Look(func(ch *engine.Changes) { p.r.centerOf(ch.ContactCenter, p).publish(ch) })
 	p.owing.Store(false)
 	p.published = p.r.v.cfg.Now()
-	p.tell()
+	at := p.come
+	p.at.Store(&at)
 }
 
 func (p *partition) status() Status {

@@ -185,11 +185,7 @@ func latencies(all []time.Duration) map[string]float64 {
 // begin lets them watch.
 func (w *watchers) begin(ctx context.Context, client *ingest.Client, topic string) error {
 	ctx, w.stop = context.WithCancel(ctx)
-	partitions, err := client.Partitions(ctx, topic)
-	if err != nil {
-		return err
-	}
-	first := partitions[slices.IndexFunc(partitions, func(p *ingest.Partition) bool { return p.ID() == 0 })]
+	first := client.Partition(topic, 0)
 	_, next, err := first.Bounds(ctx)
 	if err != nil {
 		return err

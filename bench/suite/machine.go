@@ -8,10 +8,10 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
-	"runtime/debug"
 	"strings"
 	"time"
 
+	"floorwalker/internal/build"
 	"floorwalker/internal/kafkatest"
 )
 
@@ -110,12 +110,5 @@ func commit(ctx context.Context) string {
 	if err == nil {
 		return strings.TrimSpace(string(out))
 	}
-	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" {
-				return s.Value
-			}
-		}
-	}
-	return "unknown"
+	return build.Revision()
 }

@@ -43,6 +43,7 @@ func (s *server) startAlerts(ctx context.Context) error {
 func (s *server) startAlertRules() error {
 	options := ingest.DefaultGroupConfig()
 	options.ID, options.Topic = s.cfg.Alerts.Group, s.cfg.Kafka.Topics.Alerts
+	options.Gather = 0 // an alert is told at once
 	// A write that has been sent is waited for, which may take as long as Kafka's own timeouts.
 	options.SessionTimeout, options.StopTimeout = 25*time.Second, 20*time.Second
 	group, err := s.kafka.Group(options)

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"floorwalker/internal/build"
 	"floorwalker/query"
 )
 
@@ -14,8 +15,7 @@ const gaugesEvery = 5 * time.Second
 
 // startGauges shows on /metrics what /readyz says, so that somebody is told of it, and what the process has left.
 func (s *server) startGauges(context.Context) error {
-	b := thisBuild()
-	s.set.GetOrCreateGauge(fmt.Sprintf("floorwalker_build_info{version=%q,revision=%q}", b.version, b.revision), nil).Set(1)
+	s.set.GetOrCreateGauge(fmt.Sprintf("floorwalker_build_info{version=%q,revision=%q}", build.Version(), build.Revision()), nil).Set(1)
 	if !s.certified.IsZero() {
 		s.set.NewGauge("floorwalker_certificate_expires_seconds", func() float64 { return time.Until(s.certified).Seconds() })
 	}

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"floorwalker/cmd/floorwalker/config"
+	"floorwalker/internal/build"
 )
 
 func newServe() *cobra.Command {
@@ -32,8 +33,7 @@ func newServe() *cobra.Command {
 				return err
 			}
 			log := newLogger(c.Log.Level, c.Log.Format)
-			b := thisBuild()
-			log.Info("starting", "version", b.version, "revision", b.revision, "roles", c.Roles)
+			log.Info("starting", "version", build.Version(), "revision", build.Revision(), "roles", c.Roles)
 			collectSeldom(log)
 			s, err := startServer(cmd.Context(), c, log, newComponents(log))
 			if err != nil && cmd.Context().Err() != nil {

@@ -172,7 +172,6 @@ func (s *server) engineConfig() engine.Config {
 func (s *server) startWorker(context.Context) error {
 	options := ingest.DefaultGroupConfig()
 	options.ID = s.cfg.Kafka.Group
-	options.Gather, options.GatherWait = 64<<10, 100*time.Millisecond // history is written about once a second
 	cfg := history.Config{Worker: workerName(), Cluster: s.cfg.ClickHouse.Cluster, RawDays: config.Days(s.cfg.ClickHouse.Retention.Raw), Log: s.log}
 	w, err := s.newWorker(cfg, options.StopTimeout-stopMargin)
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/stretchr/testify/require"
 
 	"floorwalker/internal/clickhouse"
@@ -77,14 +78,19 @@ func requireRows(t *testing.T, addr string, n uint64) {
 	require.Equal(t, [2]uint64{n, n * (n - 1) / 2}, [2]uint64{count, sum})
 }
 
-// A server of little memory reads with as many threads as its queries ask for.
-func TestMemoryLimit_ThreadsStay(t *testing.T) {
+// openLimited starts a server that may take 1 GiB.
+func openLimited(t *testing.T) driver.Conn {
 	cfg := quiet(t.TempDir())
 	cfg.MemoryLimit = 1 << 30
-	s := startServer(t, cfg)
-	conn, err := clickhousetest.Open(s.Addr(), "default")
+	conn, err := clickhousetest.Open(startServer(t, cfg).Addr(), "default")
 	require.NoError(t, err)
-	defer conn.Close()
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
+// A server of little memory reads with as many threads as its queries ask for.
+func TestMemoryLimit_ThreadsStay(t *testing.T) {
+	conn := openLimited(t)
 	require.NoError(t, conn.Exec(t.Context(), "CREATE TABLE many (x UInt64) ENGINE = MergeTree ORDER BY x"))
 	require.NoError(t, conn.Exec(t.Context(), "INSERT INTO many SELECT number FROM numbers(1000000)"))
 	rows, err := conn.Query(t.Context(), "EXPLAIN PIPELINE SELECT sum(x + 1) FROM many SETTINGS max_threads = 3")
@@ -218,17 +224,12 @@ func TestConfigInWorkingDirectory_NotLoaded(t *testing.T) {
 }
 
 func TestMemoryLimit_ReachesTheServer(t *testing.T) {
-	cfg := quiet(t.TempDir())
-	cfg.MemoryLimit = 1 << 30
-	s := startServer(t, cfg)
-	conn, err := clickhousetest.Open(s.Addr(), "default")
-	require.NoError(t, err)
-	defer conn.Close()
+	conn := openLimited(t)
 	var value string
 	require.NoError(t, conn.QueryRow(t.Context(), "SELECT value FROM system.server_settings WHERE name = 'max_server_memory_usage'").Scan(&value))
 	require.Equal(t, "1073741824", value)
 	var big uint64
-	err = conn.QueryRow(t.Context(), "SELECT length(groupArray(number)) FROM numbers(400000000) SETTINGS max_threads = 1").Scan(&big)
+	err := conn.QueryRow(t.Context(), "SELECT length(groupArray(number)) FROM numbers(400000000) SETTINGS max_threads = 1").Scan(&big)
 	require.ErrorContains(t, err, "memory")
 }
 

@@ -2,7 +2,6 @@ package clarity
 
 import (
 	"slices"
-	"sync"
 
 	"floorwalker/query/floor"
 	"floorwalker/schema"
@@ -31,8 +30,7 @@ type presents struct {
 	teams map[string]int32
 	seats map[string]seat // of the agents who have a team
 
-	mu   sync.Mutex
-	kept [4]*present // newest first; requests that overlap may ask for an older state
+	recent floor.Recent[present]
 }
 
 // seat is an agent's place in a present.
@@ -57,25 +55,7 @@ func newPresents(d *directory.Directory) *presents {
 func presentOf(v *floor.View) *present {
 	type key struct{}
 	k := v.OfDirectory(key{}, func() any { return newPresents(v.Directory) }).(*presents)
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	for _, base := range k.kept {
-		if base == nil {
-			continue
-		}
-		if base.change == v.Floor.Changes {
-			return base
-		}
-		if p := k.advance(base, v); p != nil {
-			k.keep(p)
-			return p
-		}
-	}
-	p := k.anew(v)
-	if p.change != nil {
-		k.keep(p)
-	}
-	return p
+	return k.recent.Of(func(base *present) *present { return k.advance(base, v) }, func() *present { return k.anew(v) })
 }
 
 // team is nil where the team has no agents.
@@ -85,11 +65,6 @@ func (p *present) team(id string) *presentTeam {
 		return nil
 	}
 	return p.teams[n]
-}
-
-func (k *presents) keep(p *present) {
-	copy(k.kept[1:], k.kept[:])
-	k.kept[0] = p
 }
 
 func (k *presents) anew(v *floor.View) *present {
@@ -106,8 +81,11 @@ func (k *presents) anew(v *floor.View) *present {
 
 // advance is the present after the changes up to the view's, nil where these are not known.
 func (k *presents) advance(p *present, v *floor.View) *present {
-	if v.Floor.Changes == nil {
+	switch {
+	case v.Floor.Changes == nil || p.change == nil:
 		return nil
+	case p.change == v.Floor.Changes:
+		return p
 	}
 	changed := map[string]seat{}
 	mark := func(agent string) {

@@ -5,12 +5,25 @@ import "sync/atomic"
 // carriedFor is how many figures are made with what nobody asked for any more.
 const carriedFor = int(askedWithin / MetricsTTL)
 
+// wish tells whether what was made of figures is to be made of the next ones too.
+type wish struct {
+	asked atomic.Bool // of these figures
+	idle  int         // figures since somebody last did
+}
+
+// next is the idle of the figures that replace these; false where nobody has asked for too long.
+func (w *wish) next() (idle int, wanted bool) {
+	if w.asked.Load() {
+		return 0, true
+	}
+	return w.idle + 1, w.idle+1 < carriedFor
+}
+
 // carried is what was made of figures, and how to make it of the next ones.
 type carried struct {
 	value any
 	make  func(*Figures) any
-	asked atomic.Bool // of these figures
-	idle  int         // figures since somebody last did
+	wish
 }
 
 // Carried is Once for what is costly: the figures that replace these have it before they are shown, as long as somebody asks for it.
@@ -29,12 +42,9 @@ func (f *Figures) Carried(key any, make func(*Figures) any) any {
 func (f *Figures) carry(before *Figures) {
 	before.carried.Range(func(key, v any) bool {
 		c := v.(*carried)
-		idle := c.idle + 1
-		if c.asked.Load() {
-			idle = 0
-		}
-		if _, made := f.carried.Load(key); !made && idle < carriedFor {
-			f.carried.Store(key, &carried{value: c.make(f), make: c.make, idle: idle})
+		idle, wanted := c.next()
+		if _, made := f.carried.Load(key); !made && wanted {
+			f.carried.Store(key, &carried{value: c.make(f), make: c.make, wish: wish{idle: idle}})
 		}
 		return true
 	})

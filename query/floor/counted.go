@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 
 	"floorwalker/schema"
 	"floorwalker/schema/directory"
@@ -74,8 +73,7 @@ type counts struct {
 type tally struct {
 	query Query
 	rows  func() map[string]*counted
-	asked atomic.Bool // of these figures
-	idle  int         // figures since somebody last did
+	wish
 }
 
 // Bounds of what counts keep: figures live about a second, and a row takes some kilobytes.
@@ -104,7 +102,7 @@ func (f *Figures) tally(v *View, q Query, idle int) *tally {
 	if known := k.of[key]; known != nil {
 		return known
 	}
-	c := &tally{query: q, rows: rows, idle: idle}
+	c := &tally{query: q, rows: rows, wish: wish{idle: idle}}
 	if k.rows >= maxKeptRows || len(k.of) >= maxKeptQuestions {
 		return c
 	}
@@ -131,11 +129,8 @@ func (f *Figures) recount(v *View, before *Figures) {
 	questions := slices.Collect(maps.Values(before.counts.of))
 	before.counts.mu.Unlock()
 	for _, c := range questions {
-		idle := c.idle + 1
-		if c.asked.Load() {
-			idle = 0
-		}
-		if q := c.query; q.AsOf == before.AsOf && idle < carriedFor {
+		idle, wanted := c.next()
+		if q := c.query; wanted && q.AsOf == before.AsOf {
 			q.AsOf = f.AsOf
 			f.tally(v, q, idle).rows()
 		}

@@ -76,7 +76,7 @@ type View struct {
 	AsOf          int64
 
 	shared  *shared
-	rosters *rosters // of earlier views; may be nil
+	rosters *Recent[roster] // of earlier views; may be nil
 }
 
 // shared is what views of the same floor and directory have in common, whatever their AsOf. Each part is worked out once; a

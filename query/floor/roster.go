@@ -82,35 +82,49 @@ func (r *roster) all() []*Agent {
 	return out
 }
 
-// rosters are the newest ones of a contact centre, from which the next is made.
-type rosters struct {
+// Recent are the newest few of what is made of each state of a contact centre, from which the next is made: that costs as much as what
+// has changed. What it holds must never be changed.
+type Recent[T any] struct {
 	mu   sync.Mutex
-	kept [4]*roster // newest first; requests that overlap may ask for an older state
+	kept [4]*T // newest first; requests that overlap may ask for an older state
+}
+
+// Of is the one of a state: advanced from one that was kept, which may be it, or where advance can't (nil), made anew.
+func (r *Recent[T]) Of(advance func(*T) *T, anew func() *T) *T {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, base := range r.kept {
+		if base == nil {
+			continue
+		}
+		switch next := advance(base); next {
+		case nil:
+		case base:
+			return base
+		default:
+			return r.keep(next)
+		}
+	}
+	return r.keep(anew())
+}
+
+func (r *Recent[T]) keep(newest *T) *T {
+	copy(r.kept[1:], r.kept[:])
+	r.kept[0] = newest
+	return newest
 }
 
 func (v *View) makeRoster() *roster {
+	anew := func() *roster { return v.joinAll(newPlacer(v.Directory)) }
 	if v.rosters == nil {
-		return v.joinAll(newPlacer(v.Directory))
+		return anew()
 	}
-	v.rosters.mu.Lock()
-	defer v.rosters.mu.Unlock()
-	for _, base := range v.rosters.kept {
-		if base == nil || base.places.directory != v.Directory {
-			continue
+	return v.rosters.Of(func(base *roster) *roster {
+		if base.places.directory != v.Directory {
+			return nil
 		}
-		if r := base.advance(v.Floor.Changes); r != nil {
-			v.rosters.keep(r)
-			return r
-		}
-	}
-	r := v.joinAll(newPlacer(v.Directory))
-	v.rosters.keep(r)
-	return r
-}
-
-func (k *rosters) keep(r *roster) {
-	copy(k.kept[1:], k.kept[:])
-	k.kept[0] = r
+		return base.advance(v.Floor.Changes)
+	}, anew)
 }
 
 func (v *View) joinAll(places *placer) *roster {

@@ -41,7 +41,7 @@ type center struct {
 	tokens  float64
 	refill  time.Time
 	figures map[string]*kept // by window
-	rosters rosters
+	rosters Recent[roster]
 	nothing *directory.Directory // see directory
 }
 

@@ -7,13 +7,10 @@ import (
 	"runtime/debug"
 	"slices"
 	"strconv"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
-	ch "github.com/ClickHouse/clickhouse-go/v2"
-	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/stretchr/testify/require"
 
 	"floorwalker/internal/clickhouse/clickhousetest"
@@ -47,7 +44,7 @@ func BenchmarkQuery(b *testing.B) {
 	end := time.Date(2026, 3, 20, 0, 0, 0, 0, zone)
 	for _, size := range []struct{ calls, rawDays int }{{100, 30}, {1000, 7}} {
 		b.Run(fmt.Sprintf("%d calls a queue and day", size.calls), func(b *testing.B) {
-			spent := &meter{}
+			spent := &meter{event: "OSCPUVirtualTimeMicroseconds"} // on a busy machine the only figure that can be compared
 			f := &benchFloor{newBenchFloor(b, spent), size.calls, end.AddDate(0, 0, -benchDays), end, end.AddDate(0, 0, -size.rawDays)}
 			began := time.Now()
 			f.fillWindows()
@@ -117,27 +114,11 @@ func (f *benchFloor) bench(b *testing.B, spent *meter) {
 	}
 }
 
-// meter adds up the CPU time that ClickHouse says its queries took: on a busy machine the only figure that can be compared.
-type meter struct {
-	Conn
-	micros atomic.Int64
-}
-
-func (m *meter) Query(ctx context.Context, query string, args ...any) (driver.Rows, error) {
-	return m.Conn.Query(ch.Context(ctx, ch.WithProfileEvents(func(events []ch.ProfileEvent) {
-		for _, e := range events {
-			if e.Name == "OSCPUVirtualTimeMicroseconds" {
-				m.micros.Add(e.Value)
-			}
-		}
-	})), query, args...)
-}
-
 // report runs and tells the median, and the CPU time of one run.
 func report(b *testing.B, spent *meter, run func()) (median time.Duration) {
 	var took []time.Duration
 	var here, before syscall.Rusage
-	spent.micros.Store(0)
+	spent.sum.Store(0)
 	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &before))
 	for b.Loop() {
 		began := time.Now()
@@ -147,7 +128,7 @@ func report(b *testing.B, spent *meter, run func()) (median time.Duration) {
 	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &here))
 	slices.Sort(took)
 	own := here.Utime.Nano() + here.Stime.Nano() - before.Utime.Nano() - before.Stime.Nano()
-	b.ReportMetric(float64(spent.micros.Load())/float64(len(took))/1000, "clickhouse-cpu-ms")
+	b.ReportMetric(float64(spent.sum.Load())/float64(len(took))/1000, "clickhouse-cpu-ms")
 	b.ReportMetric(float64(own)/float64(len(took))/1e6, "own-cpu-ms")
 	median = took[len(took)/2]
 	b.ReportMetric(float64(median.Microseconds())/1000, "p50-ms")
