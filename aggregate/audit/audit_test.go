@@ -108,6 +108,8 @@ func TestAudit_NamesEachCorruption(t *testing.T) {
 			}), "%s: %+v among %+v", name, w, r.Differences)
 		}
 	}
+	again := s.audit(func(c *audit.Config) { c.MaxDifferences = 10_000 })
+	require.Equal(t, r.Differences, again.Differences, "an audit of the same data says the same")
 	few := s.audit(func(c *audit.Config) { c.MaxDifferences = 3 })
 	require.Len(t, few.Differences, 3)
 	require.Equal(t, r.Total, few.Total, "those that are not listed are counted")

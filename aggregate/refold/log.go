@@ -160,7 +160,7 @@ const rawWhere = ` FROM events WHERE topic = {topic:String} AND partition = {par
 
 func eachByOffset(ctx context.Context, conn history.Conn, log Log, only string, from, until int64, handle func(*schema.RawEvent) error) error {
 	for ; from < until; from += history.RawStep {
-		if err := each(ctx, conn, log, only, from, min(from+history.RawStep, until), "offset", handle); err != nil {
+		if err := each(ctx, conn, log, only, from, min(from+history.RawStep, until), "offset, contact_center, id", handle); err != nil {
 			return err
 		}
 	}
@@ -168,10 +168,11 @@ func eachByOffset(ctx context.Context, conn history.Conn, log Log, only string, 
 }
 
 func eachByTime(ctx context.Context, conn history.Conn, log Log, only string, from, until int64, handle func(*schema.RawEvent) error) error {
-	return each(ctx, conn, log, only, from, until, "contact_center, time, offset", handle)
+	return each(ctx, conn, log, only, from, until, "contact_center, time, offset, id", handle)
 }
 
-// each reads raw events, each offset once: one that is stored in two epochs comes twice in a row.
+// each reads raw events, each offset once: one that is stored in two epochs comes twice in a row. The order is a total one, so that a
+// fold of what should not be there, two events of one offset, always ends the same.
 func each(ctx context.Context, conn history.Conn, log Log, only string, from, until int64, order string, handle func(*schema.RawEvent) error) error {
 	rows, err := conn.Query(ctx, "SELECT "+history.RawColumns+rawWhere+" ORDER BY "+order+spill,
 		ch.Named("topic", log.Topic), ch.Named("partition", log.Partition), ch.Named("log", log.First), ch.Named("from", from),
