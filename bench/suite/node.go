@@ -186,7 +186,7 @@ func (n *node) tail() string {
 	return string(text[max(0, len(text)-3000):])
 }
 
-var serving = regexp.MustCompile(`msg="?serving[^\n]*url=(\S+)`)
+var serving = regexp.MustCompile(`msg=serving url=(\S+)`)
 
 // address waits until the node says where it serves.
 func (n *node) address(ctx context.Context) (string, error) {

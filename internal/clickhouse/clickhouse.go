@@ -288,6 +288,9 @@ func spawn(cfg Config, e engine, lock *os.File) (*child, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, errors.Join(err, logFile.Close())
 	}
+	if err := standBack(cmd.Process.Pid); err != nil {
+		cfg.Log.Debug("clickhouse runs at the priority of this process", "error", err)
+	}
 	c := &child{cmd: cmd, stdin: stdin, done: make(chan struct{}), asked: make(chan struct{})}
 	go c.wait(logFile, cfg.LogLimit)
 	return c, nil

@@ -4,12 +4,15 @@ import (
 	"bufio"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -194,6 +197,31 @@ func TestParentKilled_ChildEndsAndDataStay(t *testing.T) {
 	s := startServer(t, quiet(dir)) // waits for the child to let go of the directory
 	requireRows(t, s.Addr(), 1000)
 	require.Eventually(t, func() bool { return syscall.Kill(child, 0) != nil }, 10*time.Second, 10*time.Millisecond, "child outlives its parent")
+}
+
+func TestServer_StandsBackBehindItsParent(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("a thread's priority is read from /proc")
+	}
+	s := startServer(t, quiet(t.TempDir()))
+	insert(t, s.Addr(), 0, 1000)
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", s.PID()))
+	require.NoError(t, err)
+	require.NotEmpty(t, threads)
+	for _, name := range threads {
+		stat, err := os.ReadFile(name)
+		if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
+			continue // it has ended
+		}
+		require.NoError(t, err)
+		_, after, _ := strings.Cut(string(stat), ") ")
+		nice, err := strconv.Atoi(strings.Fields(after)[16])
+		require.NoError(t, err)
+		if nice < 0 {
+			continue // where it may, ClickHouse raises the one that watches its memory
+		}
+		require.GreaterOrEqual(t, nice, 10, "%s", stat)
+	}
 }
 
 func TestKeep_BringsTheServerBack(t *testing.T) {

@@ -11,6 +11,8 @@ import (
 
 func ownGroup() *syscall.SysProcAttr { return nil }
 
+func standBack(int) error { return nil }
+
 func lockDir(context.Context, string) (*os.File, error) {
 	return nil, errors.New("no embedded ClickHouse on this platform; configure the address of a server")
 }

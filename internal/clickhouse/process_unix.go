@@ -14,6 +14,18 @@ import (
 // ownGroup keeps the terminal's Ctrl-C away from the child: its parent decides when it stops, after the last write.
 func ownGroup() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
 
+// niceness is how far the child stands back where processors are short. It writes and merges in bursts on several threads, and whoever
+// waits for a live answer on the same machine would wait for them.
+const niceness = 10
+
+// standBack lowers the priority of all threads of the child, which its later ones inherit.
+func standBack(pid int) error {
+	if err := syscall.Setpriority(syscall.PRIO_PGRP, pid, niceness); err != nil {
+		return fmt.Errorf("priority %d of process %d: %w", niceness, pid, err)
+	}
+	return nil
+}
+
 // lockDir takes the directory's lock, waiting while a predecessor still shuts down. The lock belongs to the open file and
 // so to every process that inherits it.
 func lockDir(ctx context.Context, name string) (*os.File, error) {
