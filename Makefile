@@ -49,7 +49,7 @@ QUICK ?=
 DOCS  ?=
 
 .PHONY: bench
-bench: ## throughput, growth, freshness, answers, recovery, peers (half an hour), into data/bench; QUICK=1, DOCS=1
+bench: ## throughput, growth, freshness, push, answers, recovery, peers (half an hour), into data/bench; QUICK=1, DOCS=1
 	$(GO) run ./bench/run $(if $(QUICK),--quick) $(if $(DOCS),--docs docs)
 
 .PHONY: bench-micro

@@ -51,7 +51,7 @@ func command() *cobra.Command {
 	f := &flags{}
 	cmd := &cobra.Command{
 		Use:   "run",
-		Short: "Measure throughput, growth, freshness, answers, recovery and the peers",
+		Short: "Measure throughput, growth, freshness, push, answers, recovery and the peers",
 		Long: "Starts an Apache Kafka, a ClickHouse and Floorwalker on this machine, measures, and writes each measurement as a line of JSON into\n" +
 			"--out. With --docs the tables and plots of docs/benchmarks.md and docs/capacity.md are made anew from them: of a part that did not\n" +
 			"run they then say so. --from makes them from the lines of an earlier run.\n\n" +

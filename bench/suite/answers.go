@@ -80,7 +80,7 @@ func (r *run) askable(ctx context.Context) (*asked, error) {
 	if err != nil {
 		return nil, err
 	}
-	n, err := s.start()
+	n, err := s.start("")
 	if err != nil {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-// Package suite measures Floorwalker as a whole on this machine and writes down what came out: throughput, growth, freshness, answers,
+// Package suite measures Floorwalker as a whole on this machine and writes down what came out: throughput, growth, freshness, push, answers,
 // recovery, and the peers of package peers. Each figure is one of CPU time, or a latency from the moment at which something was due, or
 // a ratio to another one of the same run.
 //

@@ -19,9 +19,10 @@ import (
 	"floorwalker/bench/load"
 	"floorwalker/ingest"
 	"floorwalker/schema"
+	"floorwalker/schema/directory"
 )
 
-// Freshness: lines "rest", "sse" and "kafka" by rate, with p50_ms, p99_ms, p999_ms, max_ms, samples, missing; and "feed" with the events a second
+// Freshness, and push, which is the same with a crowd of subscribers on a node without the worker's role: lines "rest", "sse" and "kafka" by rate, with p50_ms, p99_ms, p999_ms, max_ms, samples, missing; and "feed" with the events a second
 // that were produced, how late the producer itself was at most, and the CPU seconds a second of Floorwalker, ClickHouse and the bench.
 const (
 	byREST  = "rest"
@@ -40,9 +41,26 @@ const (
 	grace           = 2 * time.Second // for the last changes
 )
 
+// fresh says under what load changes are watched.
+type fresh struct {
+	part  string
+	roles string // of the node; empty: both
+	rates []int
+	crowd int // further streams, of ten agents each, which are read and not looked at
+}
+
+func (r *run) freshness(ctx context.Context) error {
+	return r.watch(ctx, fresh{part: Freshness, rates: r.Rates})
+}
+
+func (r *run) push(ctx context.Context) error {
+	return r.watch(ctx, fresh{part: Push, roles: "query", rates: []int{r.PushRate}, crowd: r.Crowd})
+}
+
 // watchers see the probes' changes by one way each.
 type watchers struct {
 	node  *node
+	crowd []group
 	rest  []*probe
 	sse   []*probe
 	kafka []*probe // of partition 0
@@ -51,18 +69,46 @@ type watchers struct {
 	stop  context.CancelFunc
 }
 
-func (r *run) freshness(ctx context.Context) error {
+// group is agents that one stream of the crowd shows.
+type group struct {
+	center string
+	agents []string
+}
+
+const groupSize = 10
+
+// groups takes so many out of a directory, some agents again where it has too few.
+func groups(events []schema.Event, n int) (out []group) {
+	var agents []schema.Event
+	for _, e := range events {
+		if e.DirectoryKind == directory.KindAgent {
+			agents = append(agents, e)
+		}
+	}
+	for at := 0; len(out) < n && len(agents) > 0; at += groupSize {
+		g := group{center: agents[at%len(agents)].ContactCenter}
+		for i := range groupSize {
+			if a := &agents[(at+i)%len(agents)]; a.ContactCenter == g.center {
+				g.agents = append(g.agents, a.Subject)
+			}
+		}
+		out = append(out, g)
+	}
+	return out
+}
+
+func (r *run) watch(ctx context.Context, what fresh) error {
 	names := spread(centersPerLane)
 	var all []string
 	for _, n := range names {
 		all = append(all, n...)
 	}
-	s, err := r.newSite(ctx, "freshness", partitions, all, "")
+	s, err := r.newSite(ctx, what.part, partitions, all, "")
 	if err != nil {
 		return err
 	}
 	defer s.remove(context.WithoutCancel(ctx))
-	n, err := s.start()
+	n, err := s.start(what.roles)
 	if err != nil {
 		return err
 	}
@@ -77,9 +123,11 @@ func (r *run) freshness(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := s.tell(ctx, stream.Directory()); err != nil {
+		told := stream.Directory()
+		if err := s.tell(ctx, told); err != nil {
 			return err
 		}
+		w.crowd = append(w.crowd, groups(told, what.crowd/partitions)...)
 		l := &lane{stream: stream, last: map[string]int64{}, id: fmt.Sprint("f", p)}
 		for i := range streamsPerLane + 1 {
 			pr := &probe{center: names[0], agent: fmt.Sprintf("probe-%d-%d", p, i)}
@@ -115,15 +163,15 @@ func (r *run) freshness(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, rate := range r.Rates {
-		if err := r.freshAt(ctx, rate, f, w); err != nil {
+	for _, rate := range what.rates {
+		if err := r.freshAt(ctx, what.part, rate, f, w); err != nil {
 			return fmt.Errorf("%d events/s: %w", rate, err)
 		}
 	}
 	return nil
 }
 
-func (r *run) freshAt(ctx context.Context, rate int, f *feed, w *watchers) error {
+func (r *run) freshAt(ctx context.Context, part string, rate int, f *feed, w *watchers) error {
 	r.say("  %d events/s for %s", rate, r.RateFor+warmUp)
 	from := time.Now().Add(warmUp)
 	for _, p := range slices.Concat(w.rest, w.sse, w.kafka) {
@@ -144,7 +192,7 @@ func (r *run) freshAt(ctx context.Context, rate int, f *feed, w *watchers) error
 		return err
 	}
 	labels := map[string]string{"rate": fmt.Sprint(rate)}
-	if err := r.add(Line{Part: Freshness, Name: feeds, Labels: labels, Values: map[string]float64{"events": float64(made.events), "per_s": made.rate,
+	if err := r.add(Line{Part: part, Name: feeds, Labels: labels, Values: map[string]float64{"events": float64(made.events), "rate": float64(rate), "streams": float64(len(w.conns)), "per_s": made.rate,
 		"late_ms": ms(made.slowest), "cpus": (cpuOf(w.node.cmd.Process.Pid) - node).Seconds() / took,
 		"store_cpus": (cpuOf(r.servers.store.PID()) - store).Seconds() / took, "bench_cpus": (ownTo - own).Seconds() / took,
 		"memory_bytes": float64(residentOf(w.node.cmd.Process.Pid))}}); err != nil {
@@ -162,7 +210,7 @@ func (r *run) freshAt(ctx context.Context, rate int, f *feed, w *watchers) error
 		}
 		values := latencies(seen)
 		values["missing"] = float64(missing)
-		if err := r.add(Line{Part: Freshness, Name: name, Labels: labels, Values: values}); err != nil {
+		if err := r.add(Line{Part: part, Name: name, Labels: labels, Values: values}); err != nil {
 			return err
 		}
 	}
@@ -196,12 +244,20 @@ func (w *watchers) begin(ctx context.Context, client *ingest.Client, topic strin
 		w.wait.Go(func() { poll(ctx, host, p) })
 	}
 	for _, p := range w.sse {
-		conn, in, err := subscribe(host, p)
+		conn, in, err := subscribe(host, p.center, p.agent)
 		if err != nil {
 			return err
 		}
 		w.conns = append(w.conns, conn)
 		w.wait.Go(func() { readStream(in, p) })
+	}
+	for _, g := range w.crowd {
+		conn, in, err := subscribe(host, g.center, g.agents...)
+		if err != nil {
+			return err
+		}
+		w.conns = append(w.conns, conn)
+		w.wait.Go(func() { _, _ = io.Copy(io.Discard, in) }) // until the connection is closed
 	}
 	return nil
 }
@@ -274,14 +330,14 @@ func readKafka(ctx context.Context, p *ingest.Partition, from int64, probes []*p
 	}) // until ctx ends
 }
 
-// subscribe opens a stream of the agent and waits for its state.
-func subscribe(host string, p *probe) (net.Conn, *bufio.Reader, error) {
+// subscribe opens a stream of agents and waits for their state.
+func subscribe(host, center string, agents ...string) (net.Conn, *bufio.Reader, error) {
 	conn, err := net.DialTimeout("tcp", host, 10*time.Second)
 	if err != nil {
 		return nil, nil, err
 	}
 	_, err = fmt.Fprintf(conn, "GET /api/v1/contact-centers/%s/stream?topics=agents&interval_ms=50&agents.id=%s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\n\r\n",
-		p.center, p.agent, host, token)
+		center, strings.Join(agents, ","), host, token)
 	if err != nil {
 		return nil, nil, errors.Join(err, conn.Close())
 	}
@@ -290,11 +346,11 @@ func subscribe(host string, p *probe) (net.Conn, *bufio.Reader, error) {
 	for {
 		line, err := in.ReadString('\n')
 		if err != nil {
-			return nil, nil, errors.Join(fmt.Errorf("stream of %s: %w: %s", p.agent, err, line), conn.Close())
+			return nil, nil, errors.Join(fmt.Errorf("stream of %s: %w: %s", agents, err, line), conn.Close())
 		}
 		if strings.Contains(line, " 40") && strings.HasPrefix(line, "HTTP/1.1") {
 			rest, _ := io.ReadAll(io.LimitReader(in, 500))
-			return nil, nil, errors.Join(fmt.Errorf("stream of %s: %s%s", p.agent, line, rest), conn.Close())
+			return nil, nil, errors.Join(fmt.Errorf("stream of %s: %s%s", agents, line, rest), conn.Close())
 		}
 		if strings.HasPrefix(line, "data: ") {
 			return conn, in, conn.SetReadDeadline(time.Time{})

@@ -126,8 +126,8 @@ type node struct {
 	url   string
 }
 
-// start runs the program and returns at once.
-func (s *site) start() (*node, error) {
+// start runs the program, with both roles where none is named, and returns at once.
+func (s *site) start(roles string) (*node, error) {
 	n := &node{site: s, ended: make(chan struct{})}
 	out, err := os.CreateTemp(filepath.Dir(s.file), "log-*.txt")
 	if err != nil {
@@ -136,6 +136,9 @@ func (s *site) start() (*node, error) {
 	defer out.Close()
 	n.log = out.Name()
 	n.cmd = exec.Command(s.binary, "serve", "--config", s.file)
+	if roles != "" {
+		n.cmd.Args = append(n.cmd.Args, "--roles="+roles)
+	}
 	n.cmd.Stdout, n.cmd.Stderr = out, out
 	started := make(chan error, 1)
 	go func() {

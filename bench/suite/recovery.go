@@ -40,7 +40,7 @@ func (r *run) recover(ctx context.Context, agents int) (map[string]float64, erro
 		return nil, err
 	}
 	defer s.remove(context.WithoutCancel(ctx))
-	n, err := s.start()
+	n, err := s.start("")
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +73,7 @@ func (r *run) recover(ctx context.Context, agents int) (map[string]float64, erro
 
 func (r *run) restart(ctx context.Context, s *site, n **node, events, backlog int) (map[string]float64, error) {
 	began := time.Now()
-	again, err := s.start()
+	again, err := s.start("")
 	if err != nil {
 		return nil, err
 	}

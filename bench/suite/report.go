@@ -23,6 +23,7 @@ func (r *report) benchmarks() string {
 		{"Throughput", throughputAbout, r.throughput()},
 		{"Growth", growthAbout, r.growth()},
 		{"Freshness", freshnessAbout, r.freshnessText()},
+		{"Push", pushAbout, r.pushText()},
 		{"Answers", answersAbout, r.answersText()},
 		{"Recovery", recoveryAbout, r.recoveryText()},
 		{"Peers", peersAbout, r.peersText()},
@@ -47,6 +48,8 @@ const (
 		"events are due at their times whatever becomes of those before, and a stall is seen by all that it delays. One `serve`\nprocess with both roles, Kafka, ClickHouse, the producer and the clients share the machine. " +
 		"*REST* asks for an agent every millisecond from\nwhen a change was due, later every tenth of the time that it has waited; *SSE* is a stream of one agent that changes five times a second, at the shortest interval (50 ms).\n*Kafka alone* is a consumer " +
 		"beside these that only reads, one of the partitions: what of the times above is not Floorwalker's."
+	pushAbout = "The same with a crowd of subscribers, each of whom streams ten agents at the shortest interval (50 ms), on a node without the worker's role:\n`serve --roles=query`. " +
+		"A worker has a machine of its own where so many watch; here Kafka, the producer and all clients share the node's."
 	answersAbout = "Latency from when a request was due, at a steady rate over up to 64 connections, everything on one machine; one centre, an hour of its events\nbehind it. CPU is that of the server's process per request: " +
 		"with events coming in it includes their cost."
 	recoveryAbout = "A `serve` process with one partition is killed (SIGKILL) after a checkpoint, ten seconds' worth of events come in, and it is started again.\nTimes are from its start. History waits for Kafka to give up " +
@@ -232,6 +235,24 @@ func (r *report) freshnessText() string {
 		LogX: true, LogY: true, Series: series([]string{"REST p50", "REST p99", "SSE p50", "SSE p99", "Kafka alone p50", "Kafka alone p99"}, lines)}.SVG())
 }
 
+func (r *report) pushText() string {
+	all := r.where(Push, feeds)
+	if len(all) == 0 {
+		return ""
+	}
+	t := newTable("events/s", "streams", "SSE: p50", "p99", "p99.9", "REST: p50", "p99", "p99.9", "Kafka alone: p50", "p99", "p99.9, ms", "changes watched, missed", "CPUs: Floorwalker, bench")
+	cells := []string{count(over(all, value("rate")).median), count(over(all, value("streams")).median)}
+	one := func(name, v string) figure { return over(r.where(Push, name), value(v)) }
+	for _, way := range []string{bySSE, byREST, byKafka} {
+		for _, q := range []string{"p50_ms", "p99_ms", "p999_ms"} {
+			cells = append(cells, one(way, q).short(rounded))
+		}
+	}
+	t.row(append(cells, fmt.Sprintf("%.0f, %.0f", one(byREST, "samples").median+one(bySSE, "samples").median, one(byREST, "missing").median+one(bySSE, "missing").median),
+		fmt.Sprintf("%.2f, %.2f", one(feeds, "cpus").median, one(feeds, "bench_cpus").median))...)
+	return t.String()
+}
+
 func (r *report) answersText() string {
 	all := r.where(Answers, "")
 	if len(all) == 0 {
@@ -367,6 +388,8 @@ func (r *report) goals() string {
 				over(r.where(Freshness, way, "rate", g.rate), value("p99_ms")), func(v float64) string { return rounded(v) + " ms" }, true, g.most)
 		}
 	}
+	one("push with 1,000 subscribers at 5,000 events/s: p99 of 50 ms or less", over(r.where(Push, bySSE, "rate", "5000"), value("p99_ms")),
+		func(v float64) string { return rounded(v) + " ms" }, true, 50)
 	c := r.mainCenters()
 	few, many := over(r.grownBy(working, "1000", c), cost), over(r.grownBy(working, "1000000", c), cost)
 	judge("cost of an event at 1,000,000 agents: 1.3 times that at 1,000 or less (worker)", many.median/max(few.median, 1e-9), few.n > 0 && many.n > 0,

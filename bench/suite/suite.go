@@ -23,13 +23,14 @@ const (
 	Throughput = "throughput"
 	Growth     = "growth"
 	Freshness  = "freshness"
+	Push       = "push"
 	Answers    = "answers"
 	Recovery   = "recovery"
 	Peers      = "peers"
 )
 
 // Parts lists all of them.
-func Parts() []string { return []string{Throughput, Growth, Freshness, Answers, Recovery, Peers} }
+func Parts() []string { return []string{Throughput, Growth, Freshness, Push, Answers, Recovery, Peers} }
 
 // Size says how much is measured.
 type Size struct {
@@ -43,7 +44,9 @@ type Size struct {
 	GrowEvents  int           // that are counted, after all agents have come
 	Rates       []int         // of freshness, events a second
 	RateFor     time.Duration // of each
-	FreshAgents int           // of each of freshness's centres
+	FreshAgents int           // of each of the centres of freshness and push
+	PushRate    int           // events a second
+	Crowd       int           // streams beside those that are watched
 	AskAgents   int           // of answers
 	AskFor      time.Duration // of each request, rate and ingest
 	LiveRates   []int         // requests a second
@@ -59,7 +62,7 @@ type Size struct {
 func Full() Size {
 	return Size{Rounds: 5, FewRounds: 3, Events: 500_000,
 		GrowAgents: []int{1000, 10_000, 100_000, 1_000_000}, GrowCenters: 10, Centers: []int{1, 10, 100, 1000}, CentersOf: 100_000, GrowEvents: 600_000,
-		Rates: []int{1000, 10_000, 25_000, 50_000}, RateFor: 20 * time.Second, FreshAgents: 1250,
+		Rates: []int{1000, 10_000, 25_000, 50_000}, RateFor: 20 * time.Second, FreshAgents: 1250, PushRate: 5000, Crowd: 960,
 		AskAgents: 10_000, AskFor: 3 * time.Second, LiveRates: []int{100, 500, 1000}, PastRates: []int{5, 20, 50}, Ingest: 5000,
 		Recover: []int{1000, 10_000, 100_000}, Checkpoint: 5 * time.Second, PeerEvents: 500_000,
 		Peers: []string{"floorwalker-worker", "floorwalker-job", "flink-1", "flink-2", "streams-rocksdb", "streams-memory", "clickhouse"}}
@@ -69,7 +72,7 @@ func Full() Size {
 func Quick() Size {
 	return Size{Rounds: 1, FewRounds: 1, Events: 100_000,
 		GrowAgents: []int{1000, 10_000}, GrowCenters: 10, Centers: []int{1, 10, 100}, CentersOf: 10_000, GrowEvents: 50_000,
-		Rates: []int{1000, 5000}, RateFor: 4 * time.Second, FreshAgents: 300,
+		Rates: []int{1000, 5000}, RateFor: 4 * time.Second, FreshAgents: 300, PushRate: 1000, Crowd: 160,
 		AskAgents: 2000, AskFor: time.Second, LiveRates: []int{100}, PastRates: []int{5}, Ingest: 1000,
 		Recover: []int{1000}, Checkpoint: 2 * time.Second, PeerEvents: 100_000, Peers: []string{"floorwalker-worker", "floorwalker-job", "clickhouse"}}
 }
@@ -78,7 +81,7 @@ func Quick() Size {
 func Tiny() Size {
 	return Size{Rounds: 1, FewRounds: 1, Events: 3000,
 		GrowAgents: []int{80, 160}, GrowCenters: 10, Centers: []int{1, 10}, CentersOf: 80, GrowEvents: 2000,
-		Rates: []int{200}, RateFor: time.Second, FreshAgents: 20,
+		Rates: []int{200}, RateFor: time.Second, FreshAgents: 20, PushRate: 200, Crowd: 16,
 		AskAgents: 50, AskFor: 200 * time.Millisecond, LiveRates: []int{20}, PastRates: []int{10}, Ingest: 100,
 		Recover: []int{50}, Checkpoint: time.Second, PeerEvents: 5000, Peers: []string{"floorwalker-job"}}
 }
@@ -225,7 +228,7 @@ func (r *run) plan() {
 	add := func(name string, weight float64, do func(context.Context) error) {
 		r.steps = append(r.steps, step{name, weight, do})
 	}
-	if r.chosen(Freshness) || r.chosen(Answers) || r.chosen(Recovery) {
+	if r.chosen(Freshness) || r.chosen(Push) || r.chosen(Answers) || r.chosen(Recovery) {
 		add("building floorwalker", 5, func(ctx context.Context) error {
 			_, err := r.program(ctx)
 			return err
@@ -260,6 +263,9 @@ func (r *run) plan() {
 	}
 	if r.chosen(Freshness) {
 		add("freshness", 20+float64(len(r.Rates))*(r.RateFor+warmUp+grace).Seconds(), r.freshness)
+	}
+	if r.chosen(Push) {
+		add("push", 20+(r.RateFor+warmUp+grace).Seconds(), r.push)
 	}
 	if r.chosen(Answers) {
 		add("answers", 30+2*(8*float64(len(r.LiveRates))+3*float64(len(r.PastRates)))*1.2*r.AskFor.Seconds(), r.answers)

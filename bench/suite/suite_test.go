@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 	clickhousetest.Main(m)
 }
 
-var sections = []string{"Goals", "Throughput", "Growth", "Freshness", "Answers", "Recovery", "Peers"}
+var sections = []string{"Goals", "Throughput", "Growth", "Freshness", "Push", "Answers", "Recovery", "Peers"}
 
 // requireWhole demands each section of the page, filled but for some, and every plot that it links to.
 func requireWhole(t *testing.T, dir string, empty ...string) string {
@@ -81,7 +81,7 @@ func TestRun_ReportHasEverySection(t *testing.T) {
 	require.Len(t, read, len(lines))
 	dir := t.TempDir()
 	require.NoError(t, Write(dir, read))
-	requireWhole(t, dir, "Freshness", "Answers", "Recovery", "Peers")
+	requireWhole(t, dir, "Freshness", "Push", "Answers", "Recovery", "Peers")
 	capacity, err := os.ReadFile(filepath.Join(dir, "capacity.md"))
 	require.NoError(t, err)
 	require.Contains(t, string(capacity), "100,000 agents at work")
@@ -144,6 +144,8 @@ func whole(t *testing.T) []Line {
 		}
 		add(Freshness, feeds, map[string]float64{"per_s": 9999, "cpus": 0.5}, "rate", rate)
 	}
+	add(Push, bySSE, map[string]float64{"p50_ms": 5, "p99_ms": 25, "p999_ms": 30, "samples": 1000}, "rate", "5000")
+	add(Push, feeds, map[string]float64{"rate": 5000, "streams": 1000, "cpus": 0.5}, "rate", "5000")
 	for _, ingest := range []string{"0", "5000"} {
 		add(Answers, "one agent", map[string]float64{"p50_ms": 1, "p99_ms": 2, "cpu_ms": 0.1}, "kind", liveKind, "rate", "100", "ingest", ingest)
 		add(Answers, "interactions", map[string]float64{"p50_ms": 10, "p99_ms": 20}, "kind", pastKind, "rate", "5", "ingest", ingest)
@@ -167,6 +169,7 @@ func TestWrite_AllParts_EachSectionFilledAndGoalsJudged(t *testing.T) {
 		"| worker: five times Kafka Streams' or more | 6.0 times | met |",
 		"| freshness at 10,000 events/s by REST: p99 of 20 ms or less | 25.0 ms | **missed** |",
 		"| freshness at 50,000 events/s by SSE: p99 of 50 ms or less | 25.0 ms | met |",
+		"| push with 1,000 subscribers at 5,000 events/s: p99 of 50 ms or less | 25.0 ms | met |",
 		"(worker) | 1.00 times | met |",
 		"live answers in 3 s or less | 2.00 s | met |",
 	} {
