@@ -38,7 +38,7 @@ func testNoAlert(t *testing.T, s *scrapes) {
 			name := ""
 			var exact []*labels.Matcher
 			for _, m := range path {
-				if m.Name == labels.MetricName {
+				if m.Name == model.MetricNameLabel {
 					name = m.Value
 				}
 				exact = append(exact, m)
