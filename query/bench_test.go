@@ -22,7 +22,7 @@ import (
 	"floorwalker/schema/directory"
 )
 
-// crowd is a contact centre with many agents in 50 teams and 200 queues.
+// crowd is a contact centre with many agents in some teams, with one of some sets of skills, and 200 queues.
 type crowd struct {
 	live      *fakeLive
 	directory *directory.Store
@@ -31,24 +31,26 @@ type crowd struct {
 	app       *query.App
 }
 
-func newCrowd(b testing.TB, agents int) *crowd {
+func newCrowd(b testing.TB, agents int) *crowd { return newCrowdOf(b, agents, 50, 1) }
+
+func newCrowdOf(b testing.TB, agents, teams, skills int) *crowd {
 	c := &crowd{directory: directory.NewStore()}
 	say := func(kind, id, data string) {
 		require.NoError(b, c.directory.Apply(&schema.Event{Type: schema.EventDirectory, DirectoryKind: kind, ContactCenter: "6", Subject: id, Data: []byte(data)}))
 	}
 	say("contact_center", "6", `{"name":"Six","time_zone":"Asia/Jerusalem"}`)
-	const queues, teams = 200, 50
+	const queues = 200
 	for i := range queues {
 		say("queue", fmt.Sprint("q", i), `{"name":"Queue","team_ids":[]}`)
 	}
 	for i := range teams {
-		say("team", fmt.Sprint("t", i), fmt.Sprintf(`{"name":"Team %d","business_unit_id":"b","queue_ids":["q%d","q%d","q%d","q%d"]}`, i, 4*i, 4*i+1, 4*i+2, 4*i+3))
+		say("team", fmt.Sprint("t", i), fmt.Sprintf(`{"name":"Team %d","business_unit_id":"b","queue_ids":["q%d","q%d","q%d","q%d"]}`, i, 4*i%queues, (4*i+1)%queues, (4*i+2)%queues, (4*i+3)%queues))
 	}
 	f := newFloor("6")
 	for i := range agents {
 		id := fmt.Sprintf("a%06d", i)
 		c.ids = append(c.ids, id)
-		say("agent", id, fmt.Sprintf(`{"name":"Agent %d","login":"l%d","email":"a@b","skills":["en"],"queue_ids":[],"campaign_ids":[],"role":"agent","team_id":"t%d"}`, i, i, i%teams))
+		say("agent", id, fmt.Sprintf(`{"name":"Agent %d","login":"l%d","email":"a@b","skills":["en%d"],"queue_ids":[],"campaign_ids":[],"role":"agent","team_id":"t%d"}`, i, i, i/teams%skills, i%teams))
 		f.Agents.Set(id, crowdAgent(id, i))
 	}
 	c.live = &fakeLive{floors: map[string]*schema.Floor{"6": f}, metrics: map[string]schema.LiveMetrics{"6": crowdMetrics(queues, c.ids)}}
@@ -174,6 +176,9 @@ func eachQuestion(b *testing.B, run func(*testing.B, *crowd, question)) {
 	const of = "/api/v1/contact-centers/6"
 	before := debug.SetGCPercent(300) // what the program runs with
 	b.Cleanup(func() { debug.SetGCPercent(before) })
+	b.Run("summary by 667 teams of 10000", func(b *testing.B) {
+		run(b, newCrowdOf(b, 10_000, 667, 4), question{uri: of + "/agents/summary?group_by=team", rate: 1000})
+	})
 	for _, agents := range []int{10_000, 100_000} {
 		crowd := sync.OnceValue(func() *crowd { return newCrowd(b, agents) })
 		for _, q := range []question{

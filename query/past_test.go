@@ -33,12 +33,12 @@ func (h *longPast) Progress(context.Context, string) (history.Progress, error) {
 	return history.Progress{AsOf: noon, CompleteUntil: noon - 3_660_000}, nil
 }
 
-func (h *longPast) InteractionKeys(_ context.Context, f history.InteractionFilter, _ []history.InteractionOrder, offset, limit int) (out []history.InteractionKey, err error) {
+func (h *longPast) InteractionPage(_ context.Context, f history.InteractionFilter, _ []history.InteractionOrder, offset, limit int) (out []history.InteractionKey, total int, err error) {
 	h.asked = append(h.asked, f)
 	for i := offset; i < h.n && i < offset+limit; i++ {
 		out = append(out, key(i))
 	}
-	return out, nil
+	return out, h.n, nil
 }
 
 func (h *longPast) StreamInteractionKeys(context.Context, history.InteractionFilter, []history.InteractionOrder) (history.KeyStream, error) {
@@ -58,10 +58,6 @@ func (c *countedKeys) Close() error { return nil }
 
 func key(i int) history.InteractionKey {
 	return history.InteractionKey{ID: fmt.Sprintf("i%07d", i), Start: noon - 1_000_000 + int64(i), Ended: noon}
-}
-
-func (h *longPast) CountInteractions(context.Context, history.InteractionFilter) (int, error) {
-	return h.n, nil
 }
 
 func (h *longPast) Interactions(_ context.Context, _ string, keys []history.InteractionKey) (out []*schema.LiveInteraction, err error) {

@@ -33,6 +33,7 @@ type center struct {
 	pinned       *schema.Floor // of the present version, nil where none was asked for
 	noted        map[string]*notes
 	days         map[string]*day
+	daysInOrder  []*day // in which they came: whoever reads all of them again finds each near where it was
 
 	// What was before the engine's checkpoint.
 	knownFrom int64           // live metrics are complete from here on
@@ -126,10 +127,16 @@ func (c *center) publish(ch *engine.Changes) {
 func (c *center) day(agent string) *schema.AgentDay {
 	d := c.days[agent]
 	if d == nil {
-		d = &day{AgentDay: &schema.AgentDay{Agent: agent}}
-		c.days[agent] = d
+		d = c.addDay(&schema.AgentDay{Agent: agent})
 	}
 	return d.own()
+}
+
+func (c *center) addDay(of *schema.AgentDay) *day {
+	d := &day{AgentDay: of}
+	c.days[of.Agent] = d
+	c.daysInOrder = append(c.daysInOrder, d)
+	return d
 }
 
 // keepInterval replaces, adds or removes one of an agent's intervals, and forgets those of days before.
@@ -197,7 +204,7 @@ func (c *center) metrics(from, to int64) (schema.LiveMetrics, bool) {
 	}
 	m := schema.LiveMetrics{From: from, To: to, CompleteUntil: c.complete, AsOf: c.of.asOf(c.newest), Windows: c.windows(from, to),
 		Days: make([]*schema.AgentDay, 0, len(c.days))}
-	for _, d := range c.days {
+	for _, d := range c.daysInOrder {
 		m.Days = append(m.Days, d.share())
 	}
 	c.interactions.Scan(func(_ string, i *schema.LiveInteraction) bool {

@@ -285,7 +285,7 @@ func (c *center) load(s *savedCenter) {
 	for agent := range s.Days {
 		d := s.Days[agent]
 		d.Agent = agent // files of earlier releases leave it out
-		c.days[agent] = &day{AgentDay: d}
+		c.addDay(d)
 	}
 	c.mu.Unlock()
 	c.recall(s.Notes)

@@ -70,6 +70,7 @@ func localArgs(cfg Config) []string {
 		"--listen_host=127.0.0.1",
 		"--tcp_port=0",
 		"--http_port=0",
+		"--log-level=warning", // the level of the configuration file is not heeded: some dozen lines are written for each statement
 		"--max_threads_min_free_memory_per_thread=" + strconv.Itoa(threadMemory),
 		"--query", listenQuery,
 	}

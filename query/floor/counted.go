@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"floorwalker/schema"
 	"floorwalker/schema/directory"
@@ -17,14 +18,35 @@ type counted struct {
 	group        []string
 	queue, agent *metric.Totals
 	connected    map[string]*metric.Connected // by agent; only while counting
+	options      metric.Options               // but for gauges
 
-	fields  []metric.Field // of the question
+	of      *tally // nil: the figures have nothing of the group
 	written sync.Once
 	texts   [][]byte // see Row.Texts
 }
 
 func newCounted(group []string) *counted {
 	return &counted{group: group, queue: &metric.Totals{Family: metric.FamilyQueue}, agent: &metric.Totals{Family: metric.FamilyAgent}}
+}
+
+// write is Row.Texts of what the figures hold.
+func (c *counted) write(with writer) [][]byte {
+	c.written.Do(func() {
+		fields := c.of.query.Fields
+		c.texts = make([][]byte, len(fields))
+		first := 0 // of those that stand together
+		for i, f := range fields {
+			if f.Metric.Live {
+				first = i + 1
+				continue
+			}
+			if i > first {
+				c.texts[i], c.texts[first] = []byte{}, append(c.texts[first], ',')
+			}
+			c.texts[first] = append(c.texts[first], with(f, f.Value(c.totals(f), c.options))...)
+		}
+	})
+	return c.texts
 }
 
 // totals are those that a field takes its value from.
@@ -71,10 +93,14 @@ type counts struct {
 
 // tally is the answer to one question.
 type tally struct {
-	query Query
-	rows  func() map[string]*counted
+	query  Query
+	rows   func() []*counted      // in order of the groups
+	writer atomic.Pointer[writer] // of rows' texts, once somebody has asked for these
 	wish
 }
+
+// writer writes a field's value.
+type writer func(metric.Field, any) []byte
 
 // Bounds of what counts keep: figures live about a second, and a row takes some kilobytes.
 const (
@@ -82,8 +108,8 @@ const (
 	maxKeptQuestions = 1 << 10
 )
 
-// counted are the rows that the figures come to, by groupKey. They must not be changed.
-func (f *Figures) counted(v *View, q Query) map[string]*counted {
+// counted are the rows that the figures come to, in order of the groups. They must not be changed.
+func (f *Figures) counted(v *View, q Query) []*counted {
 	c := f.tally(v, q, 0)
 	c.asked.Store(true)
 	return c.rows()
@@ -91,10 +117,11 @@ func (f *Figures) counted(v *View, q Query) map[string]*counted {
 
 // tally finds or begins the answer to a question, which is kept as long as there is room.
 func (f *Figures) tally(v *View, q Query, idle int) *tally {
-	rows := func() map[string]*counted {
-		c := &counter{grouping: grouping{v: v, by: q.By, filters: q.Filters}, q: q, f: f, thresholds: v.Thresholds(q.Seconds), rows: map[string]*counted{}}
+	t := &tally{query: q, wish: wish{idle: idle}}
+	rows := func() []*counted {
+		c := &counter{grouping: grouping{v: v, by: q.By, filters: q.Filters}, q: q, f: f, of: t, thresholds: v.Thresholds(q.Seconds), rows: map[string]*counted{}}
 		c.count(metric.NeedsOf(q.Fields, metric.FamilyQueue), metric.NeedsOf(q.Fields, metric.FamilyAgent))
-		return c.rows
+		return slices.SortedFunc(maps.Values(c.rows), func(a, b *counted) int { return slices.Compare(a.group, b.group) })
 	}
 	k, key := &f.counts, q.question(v.Directory)
 	k.mu.Lock()
@@ -102,11 +129,11 @@ func (f *Figures) tally(v *View, q Query, idle int) *tally {
 	if known := k.of[key]; known != nil {
 		return known
 	}
-	c := &tally{query: q, rows: rows, wish: wish{idle: idle}}
 	if k.rows >= maxKeptRows || len(k.of) >= maxKeptQuestions {
-		return c
+		t.rows = rows
+		return t
 	}
-	c.rows = sync.OnceValue(func() map[string]*counted {
+	t.rows = sync.OnceValue(func() []*counted {
 		found := rows()
 		k.mu.Lock()
 		defer k.mu.Unlock()
@@ -119,8 +146,8 @@ func (f *Figures) tally(v *View, q Query, idle int) *tally {
 	if k.of == nil {
 		k.of = map[question]*tally{}
 	}
-	k.of[key] = c
-	return c
+	k.of[key] = t
+	return t
 }
 
 // recount answers what was asked of the figures before, so that no request waits for that.
@@ -132,15 +159,37 @@ func (f *Figures) recount(v *View, before *Figures) {
 		idle, wanted := c.next()
 		if q := c.query; wanted && q.AsOf == before.AsOf {
 			q.AsOf = f.AsOf
-			f.tally(v, q, idle).rows()
+			f.tally(v, q, idle).prepare(c.writer.Load())
 		}
 	}
+}
+
+// prepare counts, and writes what is counted where there is somebody to write it for.
+func (t *tally) prepare(with *writer) {
+	rows := t.rows()
+	if with == nil {
+		return
+	}
+	t.writer.Store(with)
+	for _, row := range rows {
+		row.write(*with)
+	}
+}
+
+// options are how a group's values are worked out, but for gauges.
+func (q *Query) options(group []string, t metric.Thresholds) metric.Options {
+	o := metric.Options{Formula: q.Formula, Threshold: t.Fallback()}
+	if n := slices.Index(q.By, metric.DimQueue); n >= 0 {
+		o.Threshold = t.Of(group[n])
+	}
+	return o
 }
 
 // counter adds figures up.
 type counter struct {
 	grouping
 	q          Query
+	of         *tally
 	f          *Figures
 	thresholds metric.Thresholds
 	rows       map[string]*counted
@@ -161,7 +210,7 @@ func (c *counter) row(group []string) *counted {
 	r := c.rows[key]
 	if r == nil {
 		r = newCounted(slices.Clone(group))
-		r.fields = c.q.Fields
+		r.of, r.options = c.of, c.q.options(group, c.thresholds)
 		c.rows[key] = r
 	}
 	return r

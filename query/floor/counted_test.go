@@ -1,6 +1,7 @@
 package floor
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -94,6 +95,25 @@ func fieldText(_ metric.Field, v any) []byte {
 	return text
 }
 
+// requireTexts asks of texts that each stands for the values up to the next one.
+func requireTexts(t require.TestingT, of *Row, fields []metric.Field, texts [][]byte) {
+	var want, is [][]byte
+	for i, f := range fields {
+		if f.Metric.Live {
+			require.Nil(t, texts[i], f.Key)
+			continue
+		}
+		require.NotNil(t, texts[i], f.Key)
+		want = append(want, fieldText(f, of.Value(f)))
+		if len(texts[i]) > 0 {
+			is = append(is, texts[i])
+		} else {
+			require.False(t, i == 0 || fields[i-1].Metric.Live, f.Key)
+		}
+	}
+	require.Equal(t, string(bytes.Join(want, []byte(","))), string(bytes.Join(is, []byte(","))))
+}
+
 // Answers that share what was counted for others are what each is alone.
 func TestRows_SharedCounts_AreEachQuestionsOwn(t *testing.T) {
 	v, catalogue := queuesOfTwoTeams(t), metric.NewCatalogue()
@@ -109,12 +129,11 @@ func TestRows_SharedCounts_AreEachQuestionsOwn(t *testing.T) {
 			require.Len(t, is, len(want))
 			for n, row := range is {
 				require.Equal(t, want[n].Group, row.Group)
-				texts := row.Texts(fieldText)
-				for i, f := range q.Fields {
+				for _, f := range q.Fields {
 					require.Equal(t, want[n].Value(f), row.Value(f), f.Key)
-					if texts != nil && texts[i] != nil {
-						require.JSONEq(t, string(fieldText(f, want[n].Value(f))), string(texts[i]), f.Key)
-					}
+				}
+				if texts := row.Texts(fieldText); texts != nil {
+					requireTexts(t, want[n], q.Fields, texts)
 				}
 			}
 		}
@@ -200,14 +219,18 @@ func TestCounts_Bounded(t *testing.T) {
 	require.True(t, slices.Contains([]int{0, 3000}, f.counts.rows))
 }
 
-// Requests of refreshed figures find counted what somebody had asked of the ones before, and what nobody asks for any more is given up.
-func TestRows_CountedBeforeTheFiguresAreShown(t *testing.T) {
+// Requests of refreshed figures find counted and written what somebody had asked of the ones before, and what nobody asks for any more is
+// given up.
+func TestRows_CountedAndWrittenBeforeTheFiguresAreShown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := NewSource(&asked{}, directory.NewStore(), []string{"6"}, time.Now)
+		w := &schema.Window{Dims: schema.Dims{Queue: "q0"}}
+		w.Counts[schema.CountAnswered] = 3
+		s := NewSource(&asked{windows: []*schema.Window{w}}, directory.NewStore(), []string{"6"}, time.Now)
 		go s.Run(t.Context())
 		fields, err := metric.NewCatalogue().Resolve([]string{"answered"}, metric.Grouping{By: metric.Set(metric.DimQueue)}, true)
 		require.NoError(t, err)
 		figures := map[*Figures]bool{}
+		var written atomic.Int64
 		for range 1000 {
 			time.Sleep(10 * time.Millisecond)
 			v := s.View("6")
@@ -215,12 +238,17 @@ func TestRows_CountedBeforeTheFiguresAreShown(t *testing.T) {
 			if len(figures) > 0 && !figures[f] {
 				require.Len(t, f.counts.of, 1, "shown before it was counted")
 			}
-			_, err := v.Rows(Query{By: []metric.Dimension{metric.DimQueue}, Fields: fields, AsOf: f.AsOf}, f, nil)
+			rows, err := v.Rows(Query{By: []metric.Dimension{metric.DimQueue}, Fields: fields, AsOf: f.AsOf}, f, nil)
 			require.NoError(t, err)
 			require.Len(t, f.counts.of, 1, "another question")
 			figures[f] = true
+			before := written.Load()
+			texts := rows[0].Texts(func(f metric.Field, v any) []byte { written.Add(1); return fieldText(f, v) })
+			require.Equal(t, [][]byte{[]byte("3")}, texts)
+			require.True(t, len(figures) == 1 || before == written.Load(), "shown before it was written")
 		}
 		require.Greater(t, len(figures), 10)
+		require.LessOrEqual(t, written.Load(), int64(len(figures)+1), "written once of each")
 		for range 3000 {
 			time.Sleep(10 * time.Millisecond)
 			s.Figures(s.View("6"), "1h")

@@ -97,8 +97,8 @@ func (s *Source) ask(k *kept, v *View, now time.Time, from, to int64) *Figures {
 		if old := k.shown.Load(); old != nil {
 			before = old.figures
 		}
-		fresh.figures.agents(before)
 		if before != nil {
+			fresh.figures.index(before)
 			fresh.figures.carry(before)
 			fresh.figures.recount(v, before)
 		}
@@ -166,11 +166,13 @@ func (c *center) wanted(now time.Time) map[string]*kept {
 // Figures are live windows, found by agent.
 type Figures struct {
 	schema.LiveMetrics
-	once    sync.Once
 	kept    sync.Map
 	carried sync.Map // *carried by key
-	byAgent *byAgent
 	counts  counts
+
+	once    sync.Once
+	byAgent atomic.Pointer[byAgent]
+	indexed wish
 }
 
 // Once returns what make made of these figures when it was first asked for under the key.
@@ -182,16 +184,22 @@ func (f *Figures) Once(key any, make func() any) any {
 	return v
 }
 
-// agents is the index of the figures; before, which may be nil, are those that they replace.
-func (f *Figures) agents(before *Figures) *byAgent {
-	f.once.Do(func() {
-		var index *byAgent
-		if before != nil {
-			index = before.byAgent
-		}
-		f.byAgent = newByAgent(&f.LiveMetrics, index)
-	})
-	return f.byAgent
+// agents is the index of the figures.
+func (f *Figures) agents() *byAgent {
+	f.indexed.asked.Store(true)
+	f.once.Do(func() { f.byAgent.Store(newByAgent(&f.LiveMetrics, nil)) })
+	return f.byAgent.Load()
+}
+
+// index makes the index where that of the figures before is wanted.
+func (f *Figures) index(before *Figures) {
+	old := before.byAgent.Load()
+	idle, wanted := before.indexed.next()
+	if old == nil || !wanted {
+		return
+	}
+	f.indexed.idle = idle
+	f.once.Do(func() { f.byAgent.Store(newByAgent(&f.LiveMetrics, old)) })
 }
 
 // EachInterval visits what of the agents' effective status touches the range. visit must not keep the interval.
@@ -203,7 +211,7 @@ func (f *Figures) EachInterval(visit func(*schema.Interval)) {
 
 // Agent is what the figures hold of one agent: windows by Dims, and the day, nil where nothing is known of it.
 func (f *Figures) Agent(id string) (windows []*schema.Window, day *schema.AgentDay) {
-	a := f.agents(nil).of(id)
+	a := f.agents().of(id)
 	if a == nil {
 		return nil, nil
 	}

@@ -17,6 +17,8 @@ import (
 type asked struct {
 	times atomic.Int64
 	takes time.Duration
+
+	windows []*schema.Window // in every answer
 }
 
 func (a *asked) Pin(string) (*schema.Floor, bool) {
@@ -27,7 +29,7 @@ func (a *asked) Pin(string) (*schema.Floor, bool) {
 func (a *asked) Metrics(_ string, from, to int64) (schema.LiveMetrics, bool) {
 	a.times.Add(1)
 	time.Sleep(a.takes)
-	return schema.LiveMetrics{From: from, To: to, AsOf: time.Now().UnixMilli()}, true
+	return schema.LiveMetrics{From: from, To: to, AsOf: time.Now().UnixMilli(), Windows: a.windows}, true
 }
 
 func TestFiguresThatAreWatched_NoRequestWaits_NeverOlderThanTwoSeconds(t *testing.T) {
@@ -72,5 +74,24 @@ func TestTodayAtMidnight_BeginsAtOnce(t *testing.T) {
 			require.Equal(t, day.UnixMilli(), s.Figures(s.View("6"), "today").From)
 			time.Sleep(7 * time.Millisecond)
 		}
+	})
+}
+
+func TestFigures_IndexedBeforeTheyAreShown_AsLongAsSomebodyAsksByAgent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := NewSource(&asked{}, directory.NewStore(), []string{"6"}, time.Now)
+		go s.Run(t.Context())
+		s.Figures(s.View("6"), "1h").Agent("a")
+		for range 1000 {
+			time.Sleep(10 * time.Millisecond)
+			f := s.Figures(s.View("6"), "1h")
+			require.NotNil(t, f.byAgent.Load(), "the request makes it")
+			f.Agent("a")
+		}
+		for range 3000 {
+			time.Sleep(10 * time.Millisecond)
+			s.Figures(s.View("6"), "1h")
+		}
+		require.Nil(t, s.Figures(s.View("6"), "1h").byAgent.Load(), "given up")
 	})
 }

@@ -51,6 +51,8 @@ type Place struct {
 	n int // among the places that agents share; -1 for one of an agent's own
 }
 
+func (p *Place) assigned() bool { return len(p.QueueIDs)+len(p.CampaignIDs) > 0 }
+
 // Interaction is one interaction's full row.
 type Interaction struct {
 	*schema.LiveInteraction
@@ -75,17 +77,18 @@ type View struct {
 	Directory     *directory.Directory
 	AsOf          int64
 
-	shared  *shared
-	rosters *Recent[roster] // of earlier views; may be nil
+	shared *shared
+	recent *recent // of the contact centre; may be nil
 }
 
 // shared is what views of the same floor and directory have in common, whatever their AsOf. Each part is worked out once; a
 // panic comes again to whoever asks again, so that half a state is never shown.
 type shared struct {
-	roster func() *roster
-	agents func() []*Agent
-	heads  func() *heads
-	waits  func() *waits
+	roster   func() *roster
+	agents   func() []*Agent
+	staffing func() *staffing
+	heads    func() heads
+	waits    func() *waits
 }
 
 // NewView joins a floor and a directory. asOf is the floor's own where floor is not nil.
@@ -104,7 +107,7 @@ func NewView(contactCenter string, f *schema.Floor, d *directory.Directory, asOf
 		f = &g
 	}
 	v := &View{ContactCenter: contactCenter, Floor: f, Directory: d, AsOf: f.AsOf}
-	v.shared = &shared{roster: sync.OnceValue(v.makeRoster), agents: sync.OnceValue(func() []*Agent { return v.shared.roster().all() }), heads: sync.OnceValue(v.countHeads), waits: sync.OnceValue(v.countWaiting)}
+	v.shared = &shared{roster: sync.OnceValue(v.makeRoster), agents: sync.OnceValue(func() []*Agent { return v.shared.roster().all() }), staffing: sync.OnceValue(v.makeStaffing), heads: sync.OnceValue(v.countHeads), waits: sync.OnceValue(v.countWaiting)}
 	return v
 }
 

@@ -2,6 +2,7 @@ package floor
 
 import (
 	"slices"
+	"sync"
 
 	"floorwalker/schema"
 	"floorwalker/schema/directory"
@@ -18,19 +19,19 @@ type Heads struct {
 }
 
 // Add counts one agent.
-func (h *Heads) Add(a *Agent) { h.add(a.Live.Status, a.Live.Suspended) }
+func (h *Heads) Add(a *Agent) { h.add(a.Live.Status, a.Live.Suspended, 1) }
 
-func (h *Heads) add(status schema.Status, suspended bool) {
+func (h *Heads) add(status schema.Status, suspended bool, n int) {
 	if status == schema.LoggedOut {
-		h.LoggedOut++
+		h.LoggedOut += n
 		return
 	}
-	h.LoggedIn++
+	h.LoggedIn += n
 	if status == schema.Available && suspended {
-		h.Suspended++
+		h.Suspended += n
 		return
 	}
-	h.ByStatus[status]++
+	h.ByStatus[status] += n
 }
 
 // Sum adds other counts.
@@ -43,111 +44,50 @@ func (h *Heads) Sum(o *Heads) {
 	}
 }
 
-// Staff is what a queue or campaign has in people.
+// Staff is what some agents come to.
 type Staff struct {
 	Heads
-	// Effective counts those logged in and not suspended, each as 1/k where it is assigned to k queues.
+	Total     int
+	Staffed   int       // logged in and assigned to a queue or campaign
+	Ready     int       // logged in and not suspended
+	Available int       // of these
+	Load      [3]uint64 // live, semi-live and non-live workload of those logged in
+	// Effective counts those who are ready, each as 1/k where it is assigned to k of what is counted, such as queues.
 	Effective float64
-	Ready     int // logged in and not suspended
-	Available int
 }
 
-type heads struct {
-	staffing          []Staffing // of all agents
-	queues, campaigns map[string]*Staff
+// sum adds other agents, each of whom belongs to so many of what is counted.
+func (s *Staff) sum(o *Staff, of int) {
+	s.Heads.Sum(&o.Heads)
+	s.Total += o.Total
+	s.Staffed += o.Staffed
+	s.Ready += o.Ready
+	s.Available += o.Available
+	for k, n := range o.Load {
+		s.Load[k] += n
+	}
+	s.Effective += float64(o.Ready) / float64(of)
 }
+
+// heads are all agents of one state by what they belong to, counted when that is first asked for.
+type heads map[string]func() *grouped
+
+func (v *View) countHeads() heads {
+	out := make(heads, len(groupsOf))
+	for by := range groupsOf {
+		out[by] = sync.OnceValue(func() *grouped { return v.group(by, v.Count(Selection{})) })
+	}
+	return out
+}
+
+func (h heads) queues() *grouped    { return h["queue"]() }
+func (h heads) campaigns() *grouped { return h["campaign"]() }
 
 // QueueStaff counts the agents assigned to a queue.
-func (v *View) QueueStaff(id string) Staff { return staffOf(v.shared.heads().queues, id) }
+func (v *View) QueueStaff(id string) Staff { return v.shared.heads().queues().staff(id) }
 
 // CampaignStaff counts the agents assigned to a campaign.
-func (v *View) CampaignStaff(id string) Staff { return staffOf(v.shared.heads().campaigns, id) }
-
-func staffOf(m map[string]*Staff, id string) Staff {
-	if s := m[id]; s != nil {
-		return *s
-	}
-	return Staff{}
-}
-
-// Staffing is what the agents of one place come to.
-type Staffing struct {
-	Place *Place
-	Heads
-	Total     int
-	Ready     int // logged in and not suspended
-	Available int
-	Load      [3]uint64 // live, semi-live and non-live workload of those logged in
-}
-
-func (s *Staffing) add(status schema.Status, suspended bool, load *[3]uint16) {
-	s.Total++
-	s.Heads.add(status, suspended)
-	if status == schema.LoggedOut {
-		return
-	}
-	for k, n := range load {
-		s.Load[k] += uint64(n)
-	}
-	if suspended {
-		return
-	}
-	s.Ready++
-	if status == schema.Available {
-		s.Available++
-	}
-}
-
-// Count counts the agents that are wanted, by their place. Agents with a place of their own are counted each alone.
-func (v *View) Count(s Selection) []Staffing {
-	shared := v.shared.roster().shared
-	out := make([]Staffing, len(shared))
-	for n, p := range shared {
-		out[n].Place = p
-	}
-	fits := s.fits(shared)
-	for _, b := range v.shared.roster().blocks {
-		b.each(b.mask(s.Status), func(i int) {
-			if fits != nil && !b.fits(i, fits, s.Place) || s.Agent != nil && !s.Agent(b.agents[i]) {
-				return
-			}
-			n := int(b.place[i])
-			if n < 0 {
-				n = len(out)
-				out = append(out, Staffing{Place: b.agents[i].Place})
-			}
-			out[n].add(b.statusOf[i], b.paused[i/64]>>(i%64)&1 == 1, &b.load[i])
-		})
-	}
-	return slices.DeleteFunc(out, func(s Staffing) bool { return s.Total == 0 })
-}
-
-func (v *View) countHeads() *heads {
-	h := &heads{v.Count(Selection{}), map[string]*Staff{}, map[string]*Staff{}}
-	for i := range h.staffing {
-		s := &h.staffing[i]
-		count(h.queues, s.Place.QueueIDs, s)
-		count(h.campaigns, s.Place.CampaignIDs, s)
-	}
-	return h
-}
-
-// staffing is Count of all agents, counted once. It must not be changed.
-func (v *View) staffing() []Staffing { return v.shared.heads().staffing }
-
-func count(m map[string]*Staff, ids []string, of *Staffing) {
-	for _, id := range ids {
-		s := m[id]
-		if s == nil {
-			s = &Staff{}
-			m[id] = s
-		}
-		s.Heads.Sum(&of.Heads)
-		s.Ready += of.Ready
-		s.Available += of.Available
-		s.Effective += float64(of.Ready) / float64(len(ids))
-	}
-}
+func (v *View) CampaignStaff(id string) Staff { return v.shared.heads().campaigns().staff(id) }
 
 // Waiting is what waits in a queue or of a campaign.
 type Waiting struct {
@@ -209,7 +149,7 @@ func (v *View) EstimatedWait(queue string, handles metric.Distribution) (ms floa
 
 // QueueIDs are all queues that the directory, an assignment or a visit names, in order.
 func (v *View) QueueIDs() []string {
-	return v.named(directory.KindQueue, v.shared.heads().queues, v.shared.waits().queues, func(i *schema.LiveInteraction, add func(string)) {
+	return v.named(directory.KindQueue, v.shared.heads().queues(), v.shared.waits().queues, func(i *schema.LiveInteraction, add func(string)) {
 		add(i.Queue)
 		add(i.FirstQueue)
 		for n := range i.Visits {
@@ -220,19 +160,21 @@ func (v *View) QueueIDs() []string {
 
 // CampaignIDs are all campaigns that the directory, an assignment or an interaction names, in order.
 func (v *View) CampaignIDs() []string {
-	return v.named(directory.KindCampaign, v.shared.heads().campaigns, v.shared.waits().campaigns, func(i *schema.LiveInteraction, add func(string)) {
+	return v.named(directory.KindCampaign, v.shared.heads().campaigns(), v.shared.waits().campaigns, func(i *schema.LiveInteraction, add func(string)) {
 		add(i.Campaign)
 	})
 }
 
-func (v *View) named(kind string, staffed map[string]*Staff, waiting map[string]Waiting,
+func (v *View) named(kind string, staffed *grouped, waiting map[string]Waiting,
 	of func(*schema.LiveInteraction, func(string))) []string {
 	set := map[string]bool{}
 	for _, id := range v.Directory.IDs(kind) {
 		set[id] = true
 	}
-	for id := range staffed {
-		set[id] = true
+	for i, id := range staffed.members.ids {
+		if staffed.staffs[i].Total > 0 {
+			set[id] = true
+		}
 	}
 	for id := range waiting {
 		set[id] = true

@@ -31,7 +31,7 @@ func (v *View) Formula() metric.Formula {
 // AgentTotals adds up one agent's figures. ageless leaves out what grows by the mere passing of time.
 func (f *Figures) AgentTotals(agent string, t metric.Thresholds, ageless bool) *metric.Totals {
 	out := &metric.Totals{Family: metric.FamilyAgent}
-	a := f.agents(nil).of(agent)
+	a := f.agents().of(agent)
 	if a == nil {
 		return out
 	}
@@ -104,12 +104,15 @@ type Query struct {
 
 // Row is one line of an answer: what the figures hold of the group, and its gauges.
 type Row struct {
-	Group         []string // the group's ids in the order of Query.By
-	counted       *counted
-	options       metric.Options
-	live          bool // whether gauges were asked for
-	queueGauges   metric.Gauges
-	agentGauges   metric.Gauges
+	Group   []string // the group's ids in the order of Query.By
+	counted *counted
+	options metric.Options
+	gauges  *gauges // nil where none were asked for
+}
+
+// gauges are those of a row, as queues and as agents have them.
+type gauges struct {
+	queue, agent  metric.Gauges
 	workloadAgent int // how many agents' workload it is
 }
 
@@ -122,37 +125,30 @@ func (r *Row) Number(f metric.Field) (float64, bool) {
 }
 
 // Texts are the query's fields as write, which must always be the same one, writes them: each once as long as the figures are shown. Nil
-// stands for one that is as new as the floor, and a nil slice for all of them.
+// stands for one that is as new as the floor, and a nil slice for all of them. Fields that stand together are in the first one's text,
+// with commas; that of the others is empty. The figures that replace these have them before they are shown.
 func (r *Row) Texts(write func(metric.Field, any) []byte) [][]byte {
 	c := r.counted
-	if c.fields == nil {
-		return nil // the figures have nothing of the group
+	if c.of == nil {
+		return nil
 	}
-	c.written.Do(func() {
-		c.texts = make([][]byte, len(c.fields))
-		for i, f := range c.fields {
-			if !f.Metric.Live {
-				c.texts[i] = write(f, r.Value(f))
-			}
-		}
-	})
-	return c.texts
+	if c.of.writer.Load() == nil {
+		with := writer(write)
+		c.of.writer.Store(&with)
+	}
+	return c.write(write)
 }
 
 func (r *Row) optionsOf(f metric.Field) metric.Options {
 	o := r.options
-	o.Live = r.gauges(f)
-	return o
-}
-
-func (r *Row) gauges(f metric.Field) *metric.Gauges {
 	switch {
-	case !r.live:
-		return nil
+	case r.gauges == nil:
 	case f.Family == metric.FamilyAgent:
-		return &r.agentGauges
+		o.Live = &r.gauges.agent
+	default:
+		o.Live = &r.gauges.queue
 	}
-	return &r.queueGauges
+	return o
 }
 
 // MaxRows bounds an answer's groups.
@@ -162,14 +158,14 @@ const MaxRows = 200_000
 // estimated waits. The error says that the answer would be too large.
 func (v *View) Rows(q Query, f, hour *Figures) ([]*Row, error) {
 	queue, agent := metric.NeedsOf(q.Fields, metric.FamilyQueue), metric.NeedsOf(q.Fields, metric.FamilyAgent)
-	b := &builder{grouping: grouping{v: v, by: q.By, filters: q.Filters}, q: q, thresholds: v.Thresholds(q.Seconds), nothing: newCounted(nil)}
+	b := &builder{grouping: grouping{v: v, by: q.By, filters: q.Filters}, q: q, thresholds: v.Thresholds(q.Seconds), nothing: newCounted(nil), live: queue.Live || agent.Live}
 	counted := f.counted(v, q)
 	b.rows = make(map[string]*Row, len(counted))
-	for key, c := range counted {
-		b.rows[key] = b.newRow(c.group, c)
+	b.expect(len(counted))
+	for _, c := range counted {
+		b.add(c.group, c)
 	}
-	live := queue.Live || agent.Live
-	if live {
+	if b.live {
 		b.addGauges()
 	}
 	if len(q.By) == 0 {
@@ -180,7 +176,7 @@ func (v *View) Rows(q Query, f, hour *Figures) ([]*Row, error) {
 			return nil, err
 		}
 	}
-	return b.finish(live, hour), nil
+	return b.finish(hour), nil
 }
 
 // builder adds the gauges of a moment to what figures hold.
@@ -188,27 +184,50 @@ type builder struct {
 	grouping
 	q          Query
 	thresholds metric.Thresholds
-	rows       map[string]*Row
-	nothing    *counted // of groups that the figures do not have
+	rows       map[string]*Row // by groupKey
+	list       []*Row          // the same, those of the figures in order
+	nothing    *counted        // of groups that the figures do not have
+	live       bool            // whether gauges were asked for
+
+	// Room for rows to come.
+	spare  []Row
+	gauges []gauges
 }
 
 func (b *builder) row(group []string) *Row {
-	key := groupKey(group)
-	r := b.rows[key]
+	r := b.rows[groupKey(group)]
 	if r == nil {
-		r = b.newRow(slices.Clone(group), b.nothing)
-		b.rows[key] = r
+		r = b.add(slices.Clone(group), b.nothing)
 	}
 	return r
 }
 
-func (b *builder) newRow(group []string, c *counted) *Row {
-	r := &Row{Group: group, counted: c, queueGauges: metric.Gauges{OldestWaiting: schema.NoTime, WorkloadSince: schema.NoTime},
-		agentGauges: metric.Gauges{OldestWaiting: schema.NoTime, WorkloadSince: schema.NoTime}}
-	r.options = metric.Options{Formula: b.q.Formula, Threshold: b.thresholds.Fallback()}
-	if n := slices.Index(b.by, metric.DimQueue); n >= 0 {
-		r.options.Threshold = b.thresholds.Of(group[n])
+// expect makes room for rows.
+func (b *builder) expect(n int) {
+	b.spare = make([]Row, n)
+	if b.live {
+		b.gauges = make([]gauges, n)
 	}
+}
+
+func (b *builder) add(group []string, c *counted) *Row {
+	if len(b.spare) == 0 {
+		b.expect(16)
+	}
+	r := &b.spare[0]
+	b.spare = b.spare[1:]
+	*r = Row{Group: group, counted: c, options: c.options}
+	if c == b.nothing {
+		r.options = b.q.options(group, b.thresholds)
+	}
+	if b.live {
+		r.gauges, b.gauges = &b.gauges[0], b.gauges[1:]
+		for _, g := range []*metric.Gauges{&r.gauges.queue, &r.gauges.agent} {
+			g.OldestWaiting, g.WorkloadSince = schema.NoTime, schema.NoTime
+		}
+	}
+	b.rows[groupKey(group)] = r
+	b.list = append(b.list, r)
 	return r
 }
 
@@ -239,39 +258,55 @@ func (b *builder) addGauges() {
 // addHeads counts agents in each row of their queues, campaigns and units. Grouped by an interaction's dimensions there are no
 // head-counts, and workload has no queue.
 func (b *builder) addHeads() {
-	if !b.mentions(metric.DimAgent) {
-		for i := range b.v.staffing() {
-			b.addStaff("", &b.v.staffing()[i], schema.NoTime)
+	switch {
+	case b.mentions(metric.DimAgent):
+		b.v.Select(Selection{}, func(a Picked) {
+			var s Staff
+			s.Heads.Add(a.Agent)
+			if a.LoggedIn() {
+				s.Load = [3]uint64{uint64(a.Live.Live), uint64(a.Live.SemiLive), uint64(a.Live.NonLive)}
+			}
+			if a.Place.assigned() {
+				s.Staffed = s.LoggedIn
+			}
+			b.addStaff(a.ID, a.Place, &s, a.Live.WorkloadSince)
+		})
+	case len(b.by) == 1 && len(b.filters) == 0:
+		for _, g := range b.v.Groups(b.by[0].String(), Selection{}) {
+			if g.ID != "" && g.LoggedIn > 0 {
+				b.row([]string{g.ID}).addStaff(g.Staff, schema.NoTime)
+			}
 		}
-		return
+	default:
+		for _, s := range b.v.Count(Selection{}) {
+			if s != nil {
+				b.addStaff("", s.Place, &s.Staff, schema.NoTime)
+			}
+		}
 	}
-	b.v.Select(Selection{}, func(a Picked) {
-		s := Staffing{Place: a.Place}
-		s.add(a.Live.Status, a.Live.Suspended, &[3]uint16{a.Live.Live, a.Live.SemiLive, a.Live.NonLive})
-		b.addStaff(a.ID, &s, a.Live.WorkloadSince)
-	})
 }
 
 // addStaff counts the agents of one place, or one agent, whose workload changed at since.
-func (b *builder) addStaff(agent string, s *Staffing, since int64) {
+func (b *builder) addStaff(agent string, p *Place, s *Staff, since int64) {
 	if s.LoggedIn == 0 {
 		return
 	}
 	var d dims
 	d[metric.DimAgent] = one(agent)
-	d[metric.DimQueue], d[metric.DimCampaign] = s.Place.QueueIDs, s.Place.CampaignIDs
-	d.setUnits(s.Place)
-	assigned := len(s.Place.QueueIDs) > 0 || len(s.Place.CampaignIDs) > 0
-	b.each(&d, func(r *Row) {
-		for _, g := range []*metric.Gauges{&r.queueGauges, &r.agentGauges} {
-			g.CountAgents(&s.ByStatus, s.Suspended, assigned)
-		}
-		r.agentGauges.WorkloadLive += s.Load[0]
-		r.agentGauges.WorkloadSemiLive += s.Load[1]
-		r.agentGauges.WorkloadNonLive += s.Load[2]
-		r.workloadAgent += s.LoggedIn
-		r.agentGauges.WorkloadSince = since
-	})
+	d[metric.DimQueue], d[metric.DimCampaign] = p.QueueIDs, p.CampaignIDs
+	d.setUnits(p)
+	b.each(&d, func(r *Row) { r.addStaff(s, since) })
+}
+
+func (r *Row) addStaff(s *Staff, since int64) {
+	for _, g := range []*metric.Gauges{&r.gauges.queue, &r.gauges.agent} {
+		g.CountAgents(&s.ByStatus, s.Suspended, s.Staffed)
+	}
+	r.gauges.agent.WorkloadLive += s.Load[0]
+	r.gauges.agent.WorkloadSemiLive += s.Load[1]
+	r.gauges.agent.WorkloadNonLive += s.Load[2]
+	r.gauges.agent.WorkloadSince = since
+	r.gauges.workloadAgent += s.LoggedIn
 }
 
 func (b *builder) addWaiting(visit *schema.Visit) {
@@ -283,7 +318,7 @@ func (b *builder) addWaiting(visit *schema.Visit) {
 	d[metric.DimChannel], d[metric.DimDirection] = one(visit.Channel.String()), one(visit.Direction.String())
 	b.queueUnits(&d, visit.Queue)
 	b.each(&d, func(r *Row) {
-		g := &r.queueGauges
+		g := &r.gauges.queue
 		g.Waiting++
 		if g.OldestWaiting == schema.NoTime || visit.Start < g.OldestWaiting {
 			g.OldestWaiting = visit.Start
@@ -298,7 +333,7 @@ func (b *builder) addActive(p *schema.Part) {
 	}
 	d := partDims(p)
 	b.agentUnits(&d, p.Agent)
-	b.each(&d, func(r *Row) { r.agentGauges.ActiveNow[p.Channel]++ })
+	b.each(&d, func(r *Row) { r.gauges.agent.ActiveNow[p.Channel]++ })
 }
 
 // addCurrentTalk counts what has been talked so far where the conversation goes on, also while it is held or parked.
@@ -315,13 +350,13 @@ func (b *builder) addCurrentTalk(p *schema.Part) {
 	}
 	d := partDims(p)
 	b.agentUnits(&d, p.Agent)
-	b.each(&d, func(r *Row) { r.agentGauges.CurrentTalkMs += talk })
+	b.each(&d, func(r *Row) { r.gauges.agent.CurrentTalkMs += talk })
 	if b.mentions(metric.DimAgent) {
 		return
 	}
 	d[metric.DimAgent] = nil
 	b.queueUnits(&d, p.Queue)
-	b.each(&d, func(r *Row) { r.queueGauges.CurrentTalkMs += talk })
+	b.each(&d, func(r *Row) { r.gauges.queue.CurrentTalkMs += talk })
 }
 
 // OpenSegment is the stretch of a part that is going on, nil where none is.
@@ -416,18 +451,18 @@ func (v *View) Values(dim metric.Dimension) []string {
 	return nil
 }
 
-func (b *builder) finish(live bool, hour *Figures) []*Row {
+func (b *builder) finish(hour *Figures) []*Row {
 	var handles map[string]*metric.Totals
-	byQueue := live && hour != nil && len(b.by) == 1 && b.by[0] == metric.DimQueue
+	byQueue := b.live && hour != nil && len(b.by) == 1 && b.by[0] == metric.DimQueue
 	if byQueue {
 		handles = hour.Handles()
 	}
-	out := make([]*Row, 0, len(b.rows))
-	for _, r := range b.rows {
+	out := b.list[:0]
+	for _, r := range b.list {
 		if r.empty() && !b.q.Fill && len(b.by) > 0 {
 			continue
 		}
-		if live {
+		if b.live {
 			r.setGauges(b.v.AsOf)
 		}
 		if byQueue {
@@ -436,7 +471,7 @@ func (b *builder) finish(live bool, hour *Figures) []*Row {
 				d = t.Measures[schema.MeasureHandle]
 			}
 			if ms, ok := b.v.EstimatedWait(r.Group[0], d); ok {
-				r.queueGauges.EstimatedWaitMs = &ms
+				r.gauges.queue.EstimatedWaitMs = &ms
 			}
 		}
 		out = append(out, r)
@@ -445,16 +480,17 @@ func (b *builder) finish(live bool, hour *Figures) []*Row {
 	return out
 }
 
-func (r *Row) empty() bool {
-	g, a := &r.queueGauges, &r.agentGauges
-	return r.counted.empty() && g.Waiting == 0 && g.LoggedIn == 0 && g.CurrentTalkMs == 0 && a.CurrentTalkMs == 0 &&
+func (r *Row) empty() bool { return r.counted.empty() && (r.gauges == nil || r.gauges.empty()) }
+
+func (g *gauges) empty() bool {
+	q, a := &g.queue, &g.agent
+	return q.Waiting == 0 && q.LoggedIn == 0 && q.CurrentTalkMs == 0 && a.CurrentTalkMs == 0 &&
 		a.ActiveNow == [schema.NumChannels]uint64{} && a.WorkloadLive+a.WorkloadSemiLive+a.WorkloadNonLive == 0
 }
 
 func (r *Row) setGauges(asOf int64) {
-	r.live = true
-	r.queueGauges.AsOf, r.agentGauges.AsOf = asOf, asOf
-	if r.workloadAgent != 1 {
-		r.agentGauges.WorkloadSince = schema.NoTime
+	r.gauges.queue.AsOf, r.gauges.agent.AsOf = asOf, asOf
+	if r.gauges.workloadAgent != 1 {
+		r.gauges.agent.WorkloadSince = schema.NoTime
 	}
 }

@@ -18,7 +18,7 @@ type placer struct {
 	kept      sync.Map          // see View.OfDirectory
 }
 
-// maxShared bounds the places that are told apart; agents beyond have each their own.
+// maxShared bounds the places that are told apart, an int16 holds them; agents beyond have each their own.
 const maxShared = 1 << 14
 
 func newPlacer(d *directory.Directory) *placer {

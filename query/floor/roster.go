@@ -26,46 +26,43 @@ type roster struct {
 	shared []*Place       // those of places, by their n
 }
 
-// block holds what most filters ask for in columns of its own: an agent itself is read only where it passed these.
+// block holds what most filters and orders ask for apart from the agents, which are read only where they are shown. Reading it is mostly
+// waiting for memory, so that what is asked for together stands together.
 type block struct {
-	agents [blockSize]*Agent // nil from n on
-	place  [blockSize]int32  // Place.n
 	status [schema.NumStatuses][words]uint64
 	paused [words]uint64 // suspended
+	filled [words]uint64 // all there are
 	n      int
+	place  [blockSize]int16 // Place.n
+	rows   [blockSize]entry // without an agent from n on
+}
 
-	statusOf [blockSize]schema.Status
-	since    [blockSize]int64     // status_since
-	load     [blockSize][3]uint16 // live, semi-live and non-live workload
+// entry is what is asked for of an agent that passed the filters on status and place.
+type entry struct {
+	agent  *Agent
+	since  int64     // status_since
+	load   [3]uint16 // live, semi-live and non-live workload
+	status schema.Status
 }
 
 func (b *block) set(i int, a *Agent) {
 	word, bit := i/64, uint64(1)<<(i%64)
-	if old := b.agents[i]; old != nil {
-		b.status[old.Live.Status][word] &^= bit
+	if b.rows[i].agent != nil {
+		b.status[b.rows[i].status][word] &^= bit
 	}
-	b.agents[i], b.place[i], b.statusOf[i] = a, int32(a.Place.n), a.Live.Status
-	b.since[i] = a.Live.StatusSince
-	b.load[i] = [3]uint16{a.Live.Live, a.Live.SemiLive, a.Live.NonLive}
+	b.place[i] = int16(a.Place.n)
+	b.rows[i] = entry{a, a.Live.StatusSince, [3]uint16{a.Live.Live, a.Live.SemiLive, a.Live.NonLive}, a.Live.Status}
 	b.status[a.Live.Status][word] |= bit
+	b.filled[word] |= bit
 	b.paused[word] &^= bit
 	if a.Live.Suspended {
 		b.paused[word] |= bit
 	}
 }
 
-// mask are the agents in one of the statuses; of all where it is nil.
-func (b *block) mask(statuses *[schema.NumStatuses]bool) (out [words]uint64) {
-	if statuses == nil {
-		for i := range b.n {
-			out[i/64] |= 1 << (i % 64)
-		}
-		return out
-	}
-	for s, wanted := range statuses {
-		if !wanted {
-			continue
-		}
+// mask are the agents in one of the statuses.
+func (b *block) mask(statuses []schema.Status) (out [words]uint64) {
+	for _, s := range statuses {
 		for w := range out {
 			out[w] |= b.status[s][w]
 		}
@@ -77,7 +74,9 @@ func (b *block) mask(statuses *[schema.NumStatuses]bool) (out [words]uint64) {
 func (r *roster) all() []*Agent {
 	out := make([]*Agent, 0, r.count)
 	for _, b := range r.blocks {
-		out = append(out, b.agents[:b.n]...)
+		for i := range b.n {
+			out = append(out, b.rows[i].agent)
+		}
 	}
 	return out
 }
@@ -114,12 +113,18 @@ func (r *Recent[T]) keep(newest *T) *T {
 	return newest
 }
 
+// recent is what the next view of a contact centre is made from.
+type recent struct {
+	rosters   Recent[roster]
+	staffings Recent[staffing]
+}
+
 func (v *View) makeRoster() *roster {
 	anew := func() *roster { return v.joinAll(newPlacer(v.Directory)) }
-	if v.rosters == nil {
+	if v.recent == nil {
 		return anew()
 	}
-	return v.rosters.Of(func(base *roster) *roster {
+	return v.recent.rosters.Of(func(base *roster) *roster {
 		if base.places.directory != v.Directory {
 			return nil
 		}
@@ -179,7 +184,7 @@ func (r *roster) advance(target *schema.Change) *roster {
 			b := *r.blocks[n]
 			out.blocks[n] = &b
 		}
-		row := r.places.rejoin(r.blocks[n].agents[i], live)
+		row := r.places.rejoin(r.blocks[n].rows[i].agent, live)
 		out.blocks[n].set(i, &row)
 	}
 	out.shared = out.places.shared
@@ -188,12 +193,12 @@ func (r *roster) advance(target *schema.Change) *roster {
 
 // find returns an agent's block and its place there, -1 where it is not in the roster.
 func (r *roster) find(id string) (n, i int) {
-	n = sort.Search(len(r.blocks), func(n int) bool { return r.blocks[n].agents[0].ID > id }) - 1
+	n = sort.Search(len(r.blocks), func(n int) bool { return r.blocks[n].rows[0].agent.ID > id }) - 1
 	if n < 0 {
 		return 0, -1
 	}
 	b := r.blocks[n]
-	i, ok := slices.BinarySearchFunc(b.agents[:b.n], id, func(a *Agent, id string) int { return strings.Compare(a.ID, id) })
+	i, ok := slices.BinarySearchFunc(b.rows[:b.n], id, func(e entry, id string) int { return strings.Compare(e.agent.ID, id) })
 	if !ok {
 		return n, -1
 	}
@@ -207,7 +212,7 @@ func (v *View) Row(id string) (*Agent, bool) {
 	if i < 0 {
 		return nil, false
 	}
-	return r.blocks[n].agents[i], true
+	return r.blocks[n].rows[i].agent, true
 }
 
 // Selection says which agents are wanted; nil fields want all.
@@ -215,6 +220,10 @@ type Selection struct {
 	Status *[schema.NumStatuses]bool
 	Place  func(*Place) bool // depends on nothing but the place
 	Agent  func(*Agent) bool
+
+	// AnyOrder lets agents come in an order that has little to do with their ids, for who keeps the first few of another order: where that
+	// runs against the ids, as names often do, every agent would come before all that were kept.
+	AnyOrder bool
 }
 
 // Tester is a selection for single agents of any view of one directory. One goroutine uses it at a time.
@@ -258,20 +267,57 @@ type Picked struct {
 // Pick is an agent picked alone.
 func Pick(a *Agent) Picked { return Picked{a, a.Live.Status, a.Live.StatusSince} }
 
-// Select calls f with each agent that is wanted, in order of id.
+// Select calls f with each agent that is wanted, in order of id if not said otherwise.
 func (v *View) Select(s Selection, f func(Picked)) {
-	r := v.shared.roster()
-	fits := s.fits(r.shared)
-	for _, b := range r.blocks {
-		b.each(b.mask(s.Status), func(i int) {
-			if fits != nil && !b.fits(i, fits, s.Place) {
-				return
-			}
-			if a := b.agents[i]; s.Agent == nil || s.Agent(a) {
-				f(Picked{a, b.statusOf[i], b.since[i]})
+	v.shared.roster().each(&s, func(b *block, i int) { f(Picked{b.rows[i].agent, b.rows[i].status, b.rows[i].since}) })
+}
+
+// each calls f with the place of every agent that is wanted.
+func (r *roster) each(s *Selection, f func(b *block, i int)) {
+	fits, statuses, step := s.fits(r.shared), s.statuses(), 1
+	if s.AnyOrder {
+		step = scattering(len(r.blocks))
+	}
+	for n, at := 0, 0; n < len(r.blocks); n, at = n+1, (at+step)%len(r.blocks) {
+		b, mask := r.blocks[at], r.blocks[at].filled
+		if s.Status != nil {
+			mask = b.mask(statuses)
+		}
+		b.each(mask, func(i int) {
+			if (fits == nil || b.fits(i, fits, s.Place)) && (s.Agent == nil || s.Agent(b.rows[i].agent)) {
+				f(b, i)
 			}
 		})
 	}
+}
+
+// scattering is a step by which n places are each come to once, far from the one before.
+func scattering(n int) int {
+	step := max(1, n*5/13)
+	for divisor(step, n) > 1 {
+		step++
+	}
+	return step
+}
+
+// divisor is the greatest that both have.
+func divisor(a, b int) int {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
+}
+
+func (s *Selection) statuses() (list []schema.Status) {
+	if s.Status == nil {
+		return nil
+	}
+	for status, wanted := range s.Status {
+		if wanted {
+			list = append(list, schema.Status(status))
+		}
+	}
+	return list
 }
 
 // each calls f with every place in the block that is in the mask.
@@ -299,5 +345,5 @@ func (b *block) fits(i int, shared []bool, place func(*Place) bool) bool {
 	if n := b.place[i]; n >= 0 {
 		return shared[n]
 	}
-	return place(b.agents[i].Place)
+	return place(b.rows[i].agent.Place)
 }

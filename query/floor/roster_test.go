@@ -67,8 +67,9 @@ func TestRoster_AdvancedIsAsJoinedAnew(t *testing.T) {
 				say("team", "t0", fmt.Sprintf(`{"name":"T","business_unit_id":"b","queue_ids":["q%d"]}`, rapid.IntRange(0, 9).Draw(t, "moved")))
 			}
 			v := source.View("6")
-			anew := floor.NewView("6", v.Floor, v.Directory, 0)
-			requireSame(t, anew, v)
+			if rapid.Bool().Draw(t, "counted at once") { // else after newer ones
+				requireSame(t, floor.NewView("6", v.Floor, v.Directory, 0), v)
+			}
 			for _, a := range v.Agents() {
 				row, ok := v.Row(a.ID)
 				require.True(t, ok)
@@ -106,6 +107,14 @@ func requireSame(t *rapid.T, want, got *floor.View) {
 	got.Select(floor.Selection{Status: &wanted, Place: inQueue, Agent: func(a *floor.Agent) bool { return !a.Live.Suspended }},
 		func(a floor.Picked) { selected = append(selected, a.Agent) })
 	require.Equal(t, rows(simple), rows(selected))
+	selected = nil
+	got.Select(floor.Selection{AnyOrder: true}, func(a floor.Picked) { selected = append(selected, a.Agent) })
+	require.ElementsMatch(t, rows(want.Agents()), rows(selected))
+	for _, by := range append(floor.GroupDimensions(), "") {
+		for _, s := range []floor.Selection{{}, {Place: inQueue}, {Status: &wanted}} {
+			require.Equal(t, groups(want.Groups(by, s)), groups(got.Groups(by, s)), by)
+		}
+	}
 	for _, queue := range []string{"q0", "q1", "q9"} {
 		var heads floor.Heads
 		for _, a := range want.Agents() {
@@ -117,4 +126,42 @@ func requireSame(t *rapid.T, want, got *floor.View) {
 		}
 		require.Equal(t, heads, got.QueueStaff(queue).Heads, queue)
 	}
+}
+
+func groups(list []floor.Group) map[string]floor.Staff {
+	out := map[string]floor.Staff{}
+	for _, g := range list {
+		out[g.ID] = *g.Staff
+	}
+	return out
+}
+
+// Head-counts by group are what counting every agent comes to.
+func TestGroups_AreWhatTheirAgentsComeTo(t *testing.T) {
+	store := directory.NewStore()
+	say := func(kind, id, data string) {
+		require.NoError(t, store.Apply(&schema.Event{Type: schema.EventDirectory, DirectoryKind: kind, ContactCenter: "6", Subject: id, Data: []byte(data)}))
+	}
+	say("team", "t0", `{"name":"T","business_unit_id":"b","queue_ids":["q0","q1"]}`)
+	say("team", "t1", `{"name":"T","business_unit_id":"b","queue_ids":[]}`)
+	for i, team := range []string{"t0", "t0", "t1", "t0"} {
+		say("agent", fmt.Sprint("a", i), fmt.Sprintf(`{"name":"A","login":"l","email":"e","role":"agent","team_id":%q,"skills":[],"queue_ids":[],"campaign_ids":[]}`, team))
+	}
+	live := &changing{schema.Floor{ContactCenter: "6", Agents: &btree.Map[string, *schema.LiveAgent]{}, Interactions: &btree.Map[string, *schema.LiveInteraction]{}}}
+	live.change("a0", schema.Available, false, nil)
+	live.change("a1", schema.Available, true, nil)
+	live.change("a2", schema.OnCall, false, nil)
+	live.change("stranger", schema.LoggedOut, false, nil)
+	v := floor.NewSource(live, store, nil, time.Now).View("6")
+	available, onCall := floor.Heads{LoggedIn: 2, LoggedOut: 1, Suspended: 1}, floor.Heads{LoggedIn: 1}
+	available.ByStatus[schema.Available], onCall.ByStatus[schema.OnCall] = 1, 1
+	inTeam := floor.Staff{Heads: available, Total: 3, Staffed: 2, Ready: 1, Available: 1, Effective: 1}
+	nobody := floor.Staff{Heads: floor.Heads{LoggedOut: 1}, Total: 1}
+	require.Equal(t, map[string]floor.Staff{"t0": inTeam, "t1": {Heads: onCall, Total: 1, Ready: 1, Effective: 1}, "": nobody}, groups(v.Groups("team", floor.Selection{})))
+	inTeam.Effective = 0.5
+	of := groups(v.Groups("queue", floor.Selection{}))
+	require.Equal(t, inTeam, of["q0"])
+	require.Equal(t, inTeam, of["q1"])
+	require.Equal(t, inTeam, v.QueueStaff("q1"))
+	require.Zero(t, v.QueueStaff(""), "no queue")
 }

@@ -41,7 +41,7 @@ type center struct {
 	tokens  float64
 	refill  time.Time
 	figures map[string]*kept // by window
-	rosters Recent[roster]
+	recent  recent
 	nothing *directory.Directory // see directory
 }
 
@@ -100,7 +100,7 @@ func (s *Source) View(contactCenter string) *View {
 	}
 	c := s.center(contactCenter)
 	v := NewView(contactCenter, f, c.directory(contactCenter, s.directory.Snapshot(contactCenter)), s.now().UnixMilli())
-	v.rosters = &c.rosters
+	v.recent = &c.recent
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.newest != nil && c.newest.Same(v) {

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"floorwalker/schema"
 )
 
@@ -16,15 +18,9 @@ func (r *Reader) Interactions(ctx context.Context, contactCenter string, keys []
 	if len(keys) == 0 {
 		return nil, nil
 	}
-	l := &loader{r: r, contactCenter: contactCenter, rows: map[place]*schema.LiveInteraction{}, byID: map[string][]*schema.LiveInteraction{}}
-	l.span(keys)
-	for _, read := range []struct {
-		what string
-		do   func(context.Context) error
-	}{{"interactions", l.readRows}, {"parts", l.readParts}, {"visits", l.readVisits}, {"annotations", l.readAnnotations}} {
-		if err := read.do(ctx); err != nil {
-			return nil, fmt.Errorf("%s of %q: %w", read.what, contactCenter, err)
-		}
+	l := newLoader(r, contactCenter, keys)
+	if err := l.readAll(ctx); err != nil {
+		return nil, err
 	}
 	out := make([]*schema.LiveInteraction, 0, len(keys))
 	for _, k := range keys {
@@ -47,17 +43,48 @@ type loader struct {
 	contactCenter string
 	ids           []string
 	starts        []int64
-	first, last   int64 // start of the first, end of the last; last is schema.Open where one goes on
-	rows          map[place]*schema.LiveInteraction
+	first, last   int64                                // start of the first, end of the last; last is schema.Open where one goes on
+	rows          map[place]*schema.LiveInteraction    // those asked for; nil where nothing was found
 	byID          map[string][]*schema.LiveInteraction // ascending
 }
 
-func (l *loader) span(keys []InteractionKey) {
-	l.first = keys[0].Start
+func newLoader(r *Reader, contactCenter string, keys []InteractionKey) *loader {
+	l := &loader{r: r, contactCenter: contactCenter, rows: map[place]*schema.LiveInteraction{}, byID: map[string][]*schema.LiveInteraction{}, first: keys[0].Start}
 	for _, k := range keys {
+		l.rows[place{k.ID, k.Start}] = nil
 		l.ids, l.starts = append(l.ids, k.ID), append(l.starts, k.Start)
 		l.first, l.last = min(l.first, k.Start), max(l.last, k.Ended)
 	}
+	return l
+}
+
+// readAll reads the four tables at once: each statement keeps ClickHouse busy for longer with planning than with reading. What belongs to
+// which interaction is found out when all is there.
+func (l *loader) readAll(ctx context.Context) error {
+	var (
+		parts  []schema.Part
+		visits []schema.Visit
+		said   []schema.Annotation
+	)
+	all, within := errgroup.WithContext(ctx)
+	read := func(what string, do func(context.Context) error) {
+		all.Go(func() error {
+			if err := do(within); err != nil {
+				return fmt.Errorf("%s of %q: %w", what, l.contactCenter, err)
+			}
+			return nil
+		})
+	}
+	read("interactions", l.readRows)
+	read("parts", func(ctx context.Context) (err error) { parts, err = l.readParts(ctx); return err })
+	read("visits", func(ctx context.Context) (err error) { visits, err = l.readVisits(ctx); return err })
+	read("annotations", func(ctx context.Context) (err error) { said, err = l.readAnnotations(ctx); return err })
+	if err := all.Wait(); err != nil {
+		return err
+	}
+	l.addParts(parts)
+	l.addVisits(visits)
+	return l.addAnnotations(ctx, said)
 }
 
 // times scans moments: an instant of 1970 or null as NoTime.
@@ -81,9 +108,7 @@ func (l *loader) readRows(ctx context.Context) error {
  toString(queue), toString(first_queue), toString(call_flow), priority, skills, toString(state), toUnixTimestamp64Milli(state_since), queued, connected, ended,
  toString(end_reason), toString(ended_by), toString(end_cause), primary_agent, first_agent, customer, screen_pop_url, gruu, can_record
 FROM interactions FINAL WHERE contact_center = `, s.bind("String", l.contactCenter), " AND NOT deleted AND start >= ", moment(s, l.first),
-		" AND start <= ", moment(s, slices.Max(l.starts)),
-		" AND (start, id) IN (SELECT fromUnixTimestamp64Milli(k.1, 'UTC'), k.2 FROM (SELECT arrayJoin(arrayZip(",
-		s.bind("Array(Int64)", l.starts), ", ", s.bind("Array(String)", l.ids), ")) AS k))", settings, oneThread)
+		" AND start <= ", moment(s, slices.Max(l.starts)), " AND id IN ", s.bind("Array(String)", l.ids), settings, oneThread)
 	var (
 		i                                                                 schema.LiveInteraction
 		channel, direction, kind, state, endReason, endedBy, cause, about string
@@ -93,6 +118,10 @@ FROM interactions FINAL WHERE contact_center = `, s.bind("String", l.contactCent
 		&i.Queue, &i.FirstQueue, &i.CallFlow, &i.Priority, &i.Skills, &state, &i.StateSince, &queued, &connected, &ended,
 		&endReason, &endedBy, &cause, &i.PrimaryAgent, &i.FirstAgent, &about, &i.ScreenPopURL, &i.Gruu, &i.CanRecord}
 	return l.r.each(ctx, s, dest, func() error {
+		at := place{i.ID, i.Start}
+		if _, asked := l.rows[at]; !asked {
+			return nil
+		}
 		row := i
 		row.ContactCenter = l.contactCenter
 		row.Channel, _ = schema.ParseChannel(channel)
@@ -105,7 +134,7 @@ FROM interactions FINAL WHERE contact_center = `, s.bind("String", l.contactCent
 		row.Queued, row.Connected, row.Ended = noTime(queued), noTime(connected), openTime(ended)
 		row.Customer, row.Skills = []byte(about), slices.Clone(i.Skills)
 		row.HoldSince, row.RecordingSince, row.RecordAllowed = schema.NoTime, schema.NoTime, true
-		l.rows[place{row.ID, row.Start}] = &row
+		l.rows[at] = &row
 		of := append(l.byID[row.ID], &row)
 		slices.SortFunc(of, func(a, b *schema.LiveInteraction) int { return int(a.Start - b.Start) })
 		l.byID[row.ID] = of
@@ -185,22 +214,29 @@ func (p *partScan) read(contactCenter string) schema.Part {
 	return out
 }
 
-func (l *loader) readParts(ctx context.Context) error {
+func (l *loader) readParts(ctx context.Context) (out []schema.Part, err error) {
 	s, scan := &statement{}, &partScan{}
 	s.add("SELECT ", partColumns)
 	l.facts(s, "interaction_parts")
-	return l.r.each(ctx, s, scan.dest(), func() error {
-		row := l.owner(scan.part.Interaction, scan.part.Start)
-		if row == nil {
-			return nil
-		}
-		part := scan.read(l.contactCenter)
-		row.Parts = append(row.Parts, part)
-		if since, holds := heldSince(&part); holds && (row.HoldSince == schema.NoTime || part.Primary) {
-			row.HoldSince = since
-		}
+	err = l.r.each(ctx, s, scan.dest(), func() error {
+		out = append(out, scan.read(l.contactCenter))
 		return nil
 	})
+	return out, err
+}
+
+func (l *loader) addParts(parts []schema.Part) {
+	for k := range parts {
+		part := &parts[k]
+		row := l.owner(part.Interaction, part.Start)
+		if row == nil {
+			continue
+		}
+		row.Parts = append(row.Parts, *part)
+		if since, holds := heldSince(part); holds && (row.HoldSince == schema.NoTime || part.Primary) {
+			row.HoldSince = since
+		}
+	}
 }
 
 func heldSince(p *schema.Part) (int64, bool) {
@@ -210,7 +246,7 @@ func heldSince(p *schema.Part) (int64, bool) {
 	return 0, false
 }
 
-func (l *loader) readVisits(ctx context.Context) error {
+func (l *loader) readVisits(ctx context.Context) (out []schema.Visit, err error) {
 	s := &statement{}
 	var (
 		v                                 schema.Visit
@@ -221,11 +257,7 @@ func (l *loader) readVisits(ctx context.Context) error {
  toString(outcome), agent, priority`)
 	l.facts(s, "queue_visits")
 	dest := []any{&v.Interaction, &v.Start, &v.N, &v.Queue, &v.Campaign, &channel, &direction, &kind, &end, &outcome, &v.Agent, &v.Priority}
-	return l.r.each(ctx, s, dest, func() error {
-		row := l.owner(v.Interaction, v.Start)
-		if row == nil {
-			return nil
-		}
+	err = l.r.each(ctx, s, dest, func() error {
 		visit := v
 		visit.ContactCenter = l.contactCenter
 		visit.Channel, _ = schema.ParseChannel(channel)
@@ -233,22 +265,31 @@ func (l *loader) readVisits(ctx context.Context) error {
 		visit.Kind, _ = schema.ParseVisitKind(kind)
 		visit.Outcome, _ = schema.ParseVisitOutcome(outcome)
 		visit.End = openTime(end)
-		row.Visits = append(row.Visits, visit)
-		row.Waiting = row.Waiting || visit.End == schema.Open
+		out = append(out, visit)
 		return nil
 	})
+	return out, err
 }
 
-// readAnnotations lays what was said over the rows. Nothing ends the time in which something may be said of an interaction but
-// that its id is used again, which is asked for only of those that were spoken of late.
-func (l *loader) readAnnotations(ctx context.Context) error {
-	all, err := l.r.annotations(ctx, l.contactCenter, l.ids, max(0, l.first-leadMs))
-	if err != nil {
-		return err
+func (l *loader) addVisits(visits []schema.Visit) {
+	for k := range visits {
+		if row := l.owner(visits[k].Interaction, visits[k].Start); row != nil {
+			row.Visits = append(row.Visits, visits[k])
+			row.Waiting = row.Waiting || visits[k].End == schema.Open
+		}
 	}
+}
+
+func (l *loader) readAnnotations(ctx context.Context) ([]schema.Annotation, error) {
+	return l.r.annotations(ctx, l.contactCenter, l.ids, max(0, l.first-leadMs))
+}
+
+// addAnnotations lays what was said over the rows. Nothing ends the time in which something may be said of an interaction but that its id
+// is used again, which is asked for only of those that were spoken of late.
+func (l *loader) addAnnotations(ctx context.Context, all []schema.Annotation) error {
 	again, err := l.usedAgain(ctx, all)
 	if err != nil {
-		return err
+		return fmt.Errorf("interactions of %q whose ids were used again: %w", l.contactCenter, err)
 	}
 	var decoder schema.Decoder
 	for k := range all {
@@ -305,8 +346,10 @@ func (l *loader) usedAgain(ctx context.Context, all []schema.Annotation) (map[st
 		return nil, nil
 	}
 	s := &statement{}
-	s.add("SELECT id, toUnixTimestamp64Milli(start) FROM interactions FINAL WHERE contact_center = ", s.bind("String", l.contactCenter),
-		" AND NOT deleted AND start > ", moment(s, l.first), " AND start <= ", moment(s, last), " AND id IN ", s.bind("Array(String)", ids), settings, oneThread)
+	// Without FINAL, which would go through all rows of the time: few are found, mostly those that are known.
+	s.add("SELECT id, toUnixTimestamp64Milli(start) FROM interactions WHERE contact_center = ", s.bind("String", l.contactCenter),
+		" AND start > ", moment(s, l.first), " AND start <= ", moment(s, last), " AND id IN ", s.bind("Array(String)", ids),
+		" GROUP BY id, start, n HAVING NOT argMax(deleted, version)", settings, oneThread)
 	out := map[string][]int64{}
 	var id string
 	var start int64
@@ -381,11 +424,14 @@ func (r *Reader) newestWhere(ctx context.Context, contactCenter string, conditio
 
 // Annotations reads all that was said of the interaction that began at a moment.
 func (r *Reader) Annotations(ctx context.Context, contactCenter string, of InteractionKey) ([]schema.Annotation, error) {
-	l := &loader{r: r, contactCenter: contactCenter, rows: map[place]*schema.LiveInteraction{}, byID: map[string][]*schema.LiveInteraction{}}
-	l.span([]InteractionKey{of})
+	l := newLoader(r, contactCenter, []InteractionKey{of})
 	row := &schema.LiveInteraction{Interaction: schema.Interaction{ID: of.ID, Start: of.Start, Ended: of.Ended}}
 	l.byID[of.ID] = []*schema.LiveInteraction{row}
-	if err := l.readAnnotations(ctx); err != nil {
+	said, err := l.readAnnotations(ctx)
+	if err == nil {
+		err = l.addAnnotations(ctx, said)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("annotations of %q of %q: %w", of.ID, contactCenter, err)
 	}
 	return row.Annotations, nil

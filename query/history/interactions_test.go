@@ -232,9 +232,11 @@ func TestInteractions_AgainstPlainWalk(t *testing.T) {
 					got = append(got, fmt.Sprint(k.ID, k.Start))
 				}
 				require.Equal(t, want, got)
-				n, err := f.reader.CountInteractions(context.Background(), q)
+				offset, limit := r.IntN(len(want)+2), 1+r.IntN(len(want)+2)
+				page, total, err := f.reader.InteractionPage(context.Background(), q, nil, offset, limit)
 				require.NoError(t, err)
-				require.Equal(t, len(want), n)
+				require.Equal(t, len(want), total)
+				require.Equal(t, append([]InteractionKey{}, keys[min(offset, len(keys)):min(offset+limit, len(keys))]...), append([]InteractionKey{}, page...))
 			}
 		})
 	}
@@ -269,6 +271,52 @@ func TestInteractions_AgainstPlainWalk(t *testing.T) {
 		require.NoError(t, err)
 		require.False(t, found)
 	})
+}
+
+// What is said late belongs to the interaction that took the id over, unless that one was taken back.
+func TestInteractions_IDUsedAgain_UntilTakenBack(t *testing.T) {
+	f := newFloor(t)
+	begin := at(t, "UTC", "2026-03-20 10:00")
+	first := schema.Interaction{ContactCenter: center, ID: "x", Start: begin, StateSince: begin, Ended: begin + 10*minuteMs}
+	again := first
+	again.Start, again.Ended = begin+30*minuteMs, begin+50*minuteMs
+	f.interactions(1, first, again)
+	f.annotations(1, schema.Annotation{ContactCenter: center, Interaction: "x", Time: begin + 40*minuteMs, Source: "/x", ID: "1", Type: schema.InteractionNote, Data: []byte(`{"note":"n"}`)})
+	said := func() int {
+		rows, err := f.reader.Interactions(context.Background(), center, []InteractionKey{{ID: "x", Start: first.Start, Ended: first.Ended}})
+		require.NoError(t, err)
+		require.Len(t, rows, 1)
+		return len(rows[0].Annotations)
+	}
+	require.Zero(t, said())
+	again.Deleted = true
+	f.interactions(2, again)
+	require.Equal(t, 1, said())
+}
+
+// A page tells how many there are in all, though ClickHouse may leave off reading where a limit is reached.
+func TestInteractionPage_CountsWhatTheLimitCutsOff(t *testing.T) {
+	f := newFloor(t)
+	const n, gone = 150_000, 100
+	begin := at(t, "UTC", "2026-03-20 10:00")
+	for version, rows := range []int{n, n / 3, gone} { // older versions are written over, and some interactions taken back
+		require.NoError(t, f.conn.Exec(context.Background(), fmt.Sprintf(`INSERT INTO interactions (contact_center, id, start, ended, queue, state_since, deleted, version)
+SELECT '%s', concat('i', toString(number)), fromUnixTimestamp64Milli(%d + toInt64(number) * 60), fromUnixTimestamp64Milli(%[2]d + toInt64(cityHash64(number) %% 10000000)),
+ concat('q', toString(number %% 7)), fromUnixTimestamp64Milli(%[2]d), %d, %d FROM numbers(%d)`, center, begin, version/2, version, rows)))
+	}
+	all := InteractionFilter{ContactCenter: center, From: begin, To: begin + 4*60*minuteMs}
+	for _, order := range [][]InteractionOrder{nil, {{"created", true}}, {{"ended", false}}, {{"ended", true}}, {{"id", true}}, {{"queue_id", false}}} {
+		keys, total, err := f.reader.InteractionPage(context.Background(), all, order, 20, 10)
+		require.NoError(t, err)
+		require.Equal(t, n-gone, total, "%v", order)
+		require.Len(t, keys, 10)
+	}
+	all.Queues = []string{"q3"}
+	_, total, err := f.reader.InteractionPage(context.Background(), all, nil, 0, 1)
+	require.NoError(t, err)
+	want, err := f.reader.InteractionKeys(context.Background(), all, nil, 0, 0)
+	require.NoError(t, err)
+	require.Len(t, want, total)
 }
 
 // requireSame compares what a client sees.

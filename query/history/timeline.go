@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"floorwalker/schema"
 )
 
@@ -30,13 +32,31 @@ func (r *Reader) Timeline(ctx context.Context, contactCenter, agent string, from
 	if t.Progress, err = r.Progress(ctx, contactCenter); err != nil {
 		return t, err
 	}
-	if t.Intervals, err = r.intervalsOf(ctx, contactCenter, agent, from, to); err != nil {
-		return t, fmt.Errorf("status intervals of %q of %q: %w", agent, contactCenter, err)
+	var parts []schema.Part
+	all, within := errgroup.WithContext(ctx)
+	all.Go(func() (err error) {
+		if t.Intervals, err = r.intervalsOf(within, contactCenter, agent, from, to); err != nil {
+			return fmt.Errorf("status intervals of %q of %q: %w", agent, contactCenter, err)
+		}
+		return nil
+	})
+	all.Go(func() (err error) {
+		if t.Parts, err = r.olderPartsOf(within, contactCenter, agent, from); err != nil {
+			return fmt.Errorf("parts of %q of %q before: %w", agent, contactCenter, err)
+		}
+		return nil
+	})
+	all.Go(func() (err error) {
+		if parts, err = r.partsOf(within, contactCenter, agent, from, to); err != nil {
+			return fmt.Errorf("parts of %q of %q: %w", agent, contactCenter, err)
+		}
+		return nil
+	})
+	if err := all.Wait(); err != nil {
+		return t, err
 	}
-	if t.Parts, err = r.partsOf(ctx, contactCenter, agent, from, to); err != nil {
-		return t, fmt.Errorf("parts of %q of %q: %w", agent, contactCenter, err)
-	}
-	return t, nil
+	t.Parts = append(t.Parts, parts...)
+	return t, tooLong(len(t.Parts))
 }
 
 // intervalsOf reads one agent's intervals, which lie together. Ended ones are cut at UTC midnights, so only open ones may have
@@ -79,19 +99,48 @@ func tooLong(n int) error {
 	return nil
 }
 
-// partsOf reads one agent's parts. Those that began in the range are read straight; which older ones reach into it is asked without
-// FINAL, by an index of their ends, and FINAL judges those candidates alone.
+// partsOf reads one agent's parts that began in the range.
 func (r *Reader) partsOf(ctx context.Context, contactCenter, agent string, from, to int64) (out []schema.Part, err error) {
-	s, scan := &statement{}, &partScan{}
-	mine := " WHERE contact_center = " + s.bind("String", contactCenter) + " AND agent = " + s.bind("String", agent)
-	begin := moment(s, from)
-	older := " AND start < " + begin + " AND (finished IS NULL OR finished > " + begin + ")"
-	s.add("SELECT ", partColumns, "\nFROM interaction_parts FINAL", mine, " AND NOT deleted AND start >= ", begin, " AND start < ", moment(s, to))
-	s.add("\nUNION ALL\nSELECT ", partColumns, "\nFROM interaction_parts FINAL", mine, " AND NOT deleted", older,
-		" AND (start, interaction, n) IN (SELECT start, interaction, n FROM interaction_parts", mine, older, ")")
-	ordered := &statement{args: s.args, n: s.n}
-	ordered.add("SELECT * FROM (", s.String(), ")\nORDER BY 3, 1, 4 LIMIT ", ordered.bind("UInt64", maxTimeline+1), settings, oneThread)
-	err = r.each(ctx, ordered, scan.dest(), func() error {
+	s := &statement{}
+	selectPartsOf(s, contactCenter, agent)
+	s.add(" AND start >= ", moment(s, from), " AND start < ", moment(s, to))
+	return r.eachPartOf(ctx, s, contactCenter)
+}
+
+// olderPartsOf reads one agent's parts that reach into a range which they began before. Which may be some is asked without FINAL, by an
+// index of their ends, and FINAL judges those candidates alone: mostly there are none.
+func (r *Reader) olderPartsOf(ctx context.Context, contactCenter, agent string, from int64) ([]schema.Part, error) {
+	s := &statement{}
+	reaches := func(s *statement) string {
+		begin := moment(s, from)
+		return " AND start < " + begin + " AND (finished IS NULL OR finished > " + begin + ")"
+	}
+	s.add("SELECT DISTINCT toUnixTimestamp64Milli(start) FROM interaction_parts WHERE contact_center = ", s.bind("String", contactCenter),
+		" AND agent = ", s.bind("String", agent), reaches(s), settings, oneThread)
+	var starts []int64
+	var start int64
+	err := r.each(ctx, s, []any{&start}, func() error {
+		starts = append(starts, start)
+		return nil
+	})
+	if err != nil || len(starts) == 0 {
+		return nil, err
+	}
+	s = &statement{}
+	selectPartsOf(s, contactCenter, agent)
+	s.add(reaches(s), " AND start IN (SELECT fromUnixTimestamp64Milli(arrayJoin(", s.bind("Array(Int64)", starts), "), 'UTC'))")
+	return r.eachPartOf(ctx, s, contactCenter)
+}
+
+func selectPartsOf(s *statement, contactCenter, agent string) {
+	s.add("SELECT ", partColumns, "\nFROM interaction_parts FINAL WHERE contact_center = ", s.bind("String", contactCenter),
+		" AND agent = ", s.bind("String", agent), " AND NOT deleted")
+}
+
+func (r *Reader) eachPartOf(ctx context.Context, s *statement, contactCenter string) (out []schema.Part, err error) {
+	scan := &partScan{}
+	s.add("\nORDER BY start, interaction, n LIMIT ", s.bind("UInt64", maxTimeline+1), settings, oneThread)
+	err = r.each(ctx, s, scan.dest(), func() error {
 		out = append(out, scan.read(contactCenter))
 		return tooLong(len(out))
 	})

@@ -22,30 +22,22 @@ type Metadata struct {
 	Write    func(e *Encoder)
 }
 
-// Answer arranges, cuts and writes rows in the page's form. It keeps rows until a stream has been sent; those of a page may be
-// given out by t.Room again.
+// Answer arranges, cuts and writes rows in the page's form. It keeps rows until a stream has been sent.
 func Answer[T any](c *fiber.Ctx, t *Table[T], rows []T, p Page, m Metadata) error {
-	if p.Format != JSON {
-		t.Arrange(rows, p)
-		return Stream(c, t, Rows(rows), p, m)
+	collected := t.Collect(p)
+	for _, row := range rows {
+		collected.Add(row)
 	}
-	defer t.giveBack(rows)
-	return AnswerPage(c, t, t.Page(rows, p), len(rows), p, m)
+	return collected.Answer(c, m)
 }
 
-// Room is an empty slice for the rows of an answer, which takes it back: collecting 10,000 rows anew for every page would keep the
-// garbage collector busier than the page itself.
-func (t *Table[T]) Room() []T {
-	if room, ok := t.rooms.Get().(*[]T); ok {
-		return *room
+// Answer writes the rows in the page's form.
+func (c *Collector[T]) Answer(to *fiber.Ctx, m Metadata) error {
+	if c.page.Format != JSON {
+		return Stream(to, c.table, Rows(c.All()), c.page, m)
 	}
-	return nil
-}
-
-func (t *Table[T]) giveBack(rows []T) {
-	clear(rows)
-	rows = rows[:0]
-	t.rooms.Put(&rows)
+	rows, total := c.Page()
+	return AnswerPage(to, c.table, rows, total, c.page, m)
 }
 
 // AnswerPage writes rows that have been arranged and cut already, of total that there are, as JSON.

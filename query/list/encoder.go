@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"math"
 	"strconv"
-	"time"
 	"unicode/utf8"
 
 	"github.com/cespare/xxhash/v2"
@@ -83,6 +82,18 @@ func (e *Encoder) Name(name string) {
 	e.B = append(appendString(e.B, name), ':')
 }
 
+// Quoted is a field's name as JSON has it.
+type Quoted string
+
+// Quote prepares a name that many objects have.
+func Quote(name string) Quoted { return Quoted(append(appendString(nil, name), ':')) }
+
+// Quoted is Name of a name that was prepared.
+func (e *Encoder) Quoted(name Quoted) {
+	e.comma()
+	e.B = append(e.B, name...)
+}
+
 // Null appends null.
 func (e *Encoder) Null() { e.comma(); e.B = append(e.B, "null"...) }
 
@@ -135,8 +146,7 @@ func (e *Encoder) Time(ms int64) {
 	}
 	e.comma()
 	e.B = append(e.B, '"')
-	e.B = time.UnixMilli(ms).UTC().AppendFormat(e.B, "2006-01-02T15:04:05.000Z")
-	e.B = append(e.B, '"')
+	e.B = append(schema.AppendTime(e.B, ms), '"')
 }
 
 // Age appends milliseconds that grow by the mere passing of time: base, and what has passed since a moment up to asOf; a moment still
@@ -191,8 +201,21 @@ func (e *Encoder) Value(v any) {
 
 const hexDigits = "0123456789abcdef"
 
+// plain reports whether nothing in a text needs another form in JSON.
+func plain(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if b := s[i]; b < 0x20 || b == '"' || b == '\\' || b >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
 func appendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
+	if plain(s) {
+		return append(append(dst, s...), '"')
+	}
 	start := 0
 	for i := 0; i < len(s); {
 		b := s[i]

@@ -5,7 +5,6 @@ package list
 import (
 	"slices"
 	"strings"
-	"sync"
 
 	"floorwalker/query/problem"
 	"floorwalker/query/route"
@@ -112,8 +111,6 @@ type Table[T any] struct {
 	Columns []Column[T]
 	Order   map[string]func(row T) Key
 	ID      func(row T) string
-
-	rooms sync.Pool
 }
 
 // Key is a value to sort by. Texts come after numbers, which do not mix in one column; nulls are last in either direction.
@@ -140,7 +137,7 @@ func Bool(b bool) Key {
 	return Key{}
 }
 
-func (k Key) compare(o Key) int {
+func (k *Key) compare(o *Key) int {
 	switch {
 	case k.number < o.number:
 		return -1

@@ -84,9 +84,11 @@ func (a *API) listAgents(r *request) error {
 	if p.Wants("interactions") { // with their customers
 		auditExport(r, "agents.export", p, s.mask)
 	}
-	rows := a.agentTable.Room()
-	v.Select(f.selection(), func(agent floor.Picked) { rows = append(rows, agentRow{agent, s}) })
-	return list.Answer(r.Ctx, a.agentTable, rows, p, m)
+	rows := a.agentTable.Collect(p)
+	wanted := f.selection()
+	wanted.AnyOrder = len(p.Sort) > 0
+	v.Select(wanted, func(agent floor.Picked) { rows.Add(agentRow{agent, s}) })
+	return rows.Answer(r.Ctx, m)
 }
 
 func (a *API) oneAgent(r *request) error {

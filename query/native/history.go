@@ -15,8 +15,7 @@ import (
 type History interface {
 	Metrics(ctx context.Context, q history.Query) (history.Result, error)
 	Progress(ctx context.Context, contactCenter string) (history.Progress, error)
-	InteractionKeys(ctx context.Context, f history.InteractionFilter, sort []history.InteractionOrder, offset, limit int) ([]history.InteractionKey, error)
-	CountInteractions(ctx context.Context, f history.InteractionFilter) (int, error)
+	InteractionPage(ctx context.Context, f history.InteractionFilter, sort []history.InteractionOrder, offset, limit int) (keys []history.InteractionKey, total int, err error)
 	StreamInteractionKeys(ctx context.Context, f history.InteractionFilter, sort []history.InteractionOrder) (history.KeyStream, error)
 	Interactions(ctx context.Context, contactCenter string, keys []history.InteractionKey) ([]*schema.LiveInteraction, error)
 	Interaction(ctx context.Context, contactCenter, id string) (row *schema.LiveInteraction, found bool, err error)

@@ -64,10 +64,10 @@ func (a *API) listInteractions(r *request) error {
 	}
 	auditExport(r, "interactions.export", p, hidden)
 	f.resolve(v)
-	rows := a.interactions.Room()
+	rows := a.interactions.Collect(p)
 	for _, i := range v.Interactions() {
 		if f.match(i) {
-			rows = append(rows, interactionRow{i, v})
+			rows.Add(interactionRow{i, v})
 		}
 	}
 	return a.answer(r, rows, p, m, hidden)

@@ -54,19 +54,18 @@ func shownWhole(m *mask.Mask, row interactionRow) interactionRow {
 }
 
 // answer sends a live list. Only what is sent is masked: most rows are not.
-func (a *API) answer(r *request, rows []interactionRow, p list.Page, md list.Metadata, m *mask.Mask) error {
+func (a *API) answer(r *request, rows *list.Collector[interactionRow], p list.Page, md list.Metadata, m *mask.Mask) error {
 	switch {
 	case m == nil:
-		return list.Answer(r.Ctx, a.interactions, rows, p, md)
+		return rows.Answer(r.Ctx, md)
 	case p.Format != list.JSON:
-		a.interactions.Arrange(rows, p)
-		return list.Stream(r.Ctx, a.interactions, &maskedRows{list.Rows(rows), m}, p, md)
+		return list.Stream(r.Ctx, a.interactions, &maskedRows{list.Rows(rows.All()), m}, p, md)
 	}
-	page := a.interactions.Page(rows, p)
+	page, total := rows.Page()
 	for n := range page {
 		page[n].Interaction = shown(m, page[n].Interaction)
 	}
-	return list.AnswerPage(r.Ctx, a.interactions, page, len(rows), p, md)
+	return list.AnswerPage(r.Ctx, a.interactions, page, total, p, md)
 }
 
 // maskedRows are masked as they are sent.

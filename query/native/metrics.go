@@ -75,9 +75,13 @@ type metricsQuery struct {
 type metricsRow struct {
 	group    []string
 	from, to int64
-	value    func(metric.Field) any
-	number   func(metric.Field) (float64, bool)
-	texts    func(write func(metric.Field, any) []byte) [][]byte // see floor.Row; nil of the past
+	values
+}
+
+// values are a row's; a *floor.Row's or a row's of history.
+type values interface {
+	Value(metric.Field) any
+	Number(metric.Field) (float64, bool)
 }
 
 // metricsAnswer is what both sources give.
@@ -294,7 +298,7 @@ func (a *API) liveMetrics(_ context.Context, v *floor.View, q *metricsQuery) (me
 	out := metricsAnswer{fields: fields, from: figures.From, to: figures.To, asOf: asOf, completeUntil: figures.CompleteUntil}
 	out.rows = make([]metricsRow, len(rows))
 	for i, row := range rows {
-		out.rows[i] = metricsRow{row.Group, figures.From, figures.To, row.Value, row.Number, row.Texts}
+		out.rows[i] = metricsRow{row.Group, figures.From, figures.To, row}
 	}
 	out.rows = q.withSomething(fields, out.rows)
 	return out, nil
@@ -329,7 +333,7 @@ func (a *API) pastMetrics(ctx context.Context, v *floor.View, q *metricsQuery) (
 	out := metricsAnswer{fields: result.Fields, from: q.from, to: q.to, asOf: a.asOf(result.AsOf), completeUntil: result.CompleteUntil}
 	for i := range result.Rows {
 		row := &result.Rows[i]
-		out.rows = append(out.rows, metricsRow{row.Group, row.From, row.To, row.Value, row.Number, nil})
+		out.rows = append(out.rows, metricsRow{row.Group, row.From, row.To, row})
 	}
 	out.rows = q.withSomething(result.Fields, out.rows)
 	return out, nil
@@ -343,7 +347,7 @@ func (q *metricsQuery) withSomething(fields []metric.Field, rows []metricsRow) [
 	}
 	return slices.DeleteFunc(rows, func(r metricsRow) bool {
 		return !slices.ContainsFunc(fields, func(f metric.Field) bool {
-			n, ok := r.number(f)
+			n, ok := r.Number(f)
 			quotient := f.Metric.Kind == metric.KindRatio || f.Metric.Kind == metric.KindServiceLevel // null over nothing
 			return ok && (n != 0 || quotient)
 		})
@@ -375,7 +379,7 @@ func metricsTable(q *metricsQuery, fields []metric.Field, flat bool) *list.Table
 			continue
 		}
 		t.Order[f.Key] = func(r metricsRow) list.Key {
-			n, ok := r.number(f)
+			n, ok := r.Number(f)
 			if !ok {
 				return list.Null()
 			}
@@ -386,6 +390,10 @@ func metricsTable(q *metricsQuery, fields []metric.Field, flat bool) *list.Table
 	if flat {
 		t.Columns = flatColumns(q, fields)
 		return t
+	}
+	names := make([]list.Quoted, len(fields))
+	for i := range fields {
+		names[i] = list.Quote(fields[i].Key)
 	}
 	t.Columns = []list.Column[metricsRow]{
 		{Name: "group", Write: func(e *list.Encoder, r metricsRow) {
@@ -406,23 +414,25 @@ func metricsTable(q *metricsQuery, fields []metric.Field, flat bool) *list.Table
 		}},
 		{Name: "values", Write: func(e *list.Encoder, r metricsRow) {
 			var texts [][]byte
-			if r.texts != nil {
-				texts = r.texts(fieldText)
+			if live, ok := r.values.(*floor.Row); ok {
+				texts = live.Texts(fieldText)
 			}
 			e.Object()
 			for i := range fields {
 				if texts != nil && texts[i] != nil {
-					e.JSON(texts[i])
+					if len(texts[i]) > 0 { // else it is in the one before
+						e.JSON(texts[i])
+					}
 					continue
 				}
-				e.Name(fields[i].Key)
+				e.Quoted(names[i])
 				if fields[i].Key == "longest_wait_ms" || fields[i].Key == "current_talk_ms" {
 					var age list.Encoder
-					writeValue(&age, r.value(fields[i]))
+					writeValue(&age, r.Value(fields[i]))
 					e.Aging(age.B, 0)
 					continue
 				}
-				writeValue(e, r.value(fields[i]))
+				writeValue(e, r.Value(fields[i]))
 			}
 			e.End()
 		}},
@@ -448,7 +458,7 @@ func flatColumns(q *metricsQuery, fields []metric.Field) []list.Column[metricsRo
 		list.Column[metricsRow]{Name: "to", Write: func(e *list.Encoder, r metricsRow) { e.Time(r.to) }})
 	for i := range fields {
 		f := fields[i]
-		columns = append(columns, list.Column[metricsRow]{Name: f.Key, Write: func(e *list.Encoder, r metricsRow) { writeValue(e, r.value(f)) }})
+		columns = append(columns, list.Column[metricsRow]{Name: f.Key, Write: func(e *list.Encoder, r metricsRow) { writeValue(e, r.Value(f)) }})
 	}
 	return columns
 }

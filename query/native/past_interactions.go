@@ -147,23 +147,21 @@ func (a *API) findPast(ctx context.Context, r *request, l *pastList) (foundPast,
 	}
 	out := foundPast{asOf: a.asOf(at.AsOf)}
 	l.filter.AsOf = out.asOf
-	keys, err := a.History.InteractionKeys(ctx, l.filter, l.order, 0, maxPinned+1)
+	keys, total, err := a.History.InteractionPage(ctx, l.filter, l.order, 0, maxPinned+1)
 	if err != nil {
 		return foundPast{}, err
 	}
+	out.total = total
 	if len(keys) <= maxPinned {
-		out.keys, out.total = cut(keys, l.page), len(keys)
+		out.keys = cut(keys, l.page)
 		out.snapshot, err = a.pins.keep(r.contactCenter, l.question(), keys, out.asOf, l.now)
 		return out, err
-	}
-	if out.total, err = a.History.CountInteractions(ctx, l.filter); err != nil {
-		return foundPast{}, err
 	}
 	if end := l.page.Offset + l.page.Limit; end <= len(keys) {
 		out.keys = cut(keys, l.page)
 		return out, nil
 	}
-	out.keys, err = a.History.InteractionKeys(ctx, l.filter, l.order, l.page.Offset, l.page.Limit)
+	out.keys, out.total, err = a.History.InteractionPage(ctx, l.filter, l.order, l.page.Offset, l.page.Limit)
 	return out, err
 }
 

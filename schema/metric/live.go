@@ -25,8 +25,8 @@ type Gauges struct {
 	CurrentTalkMs int64 // of the conversations that go on
 }
 
-// CountAgents adds heads to the gauges, those by effective status without the suspended ones.
-func (g *Gauges) CountAgents(byStatus *[schema.NumStatuses]int, suspended int, assigned bool) {
+// CountAgents adds heads to the gauges: those by effective status without the suspended ones, and how many of both are assigned.
+func (g *Gauges) CountAgents(byStatus *[schema.NumStatuses]int, suspended, staffed int) {
 	n := uint64(suspended)
 	g.Suspended += n
 	for status, heads := range byStatus {
@@ -34,9 +34,7 @@ func (g *Gauges) CountAgents(byStatus *[schema.NumStatuses]int, suspended int, a
 		n += uint64(heads)
 	}
 	g.LoggedIn += n
-	if assigned {
-		g.Staffed += n
-	}
+	g.Staffed += uint64(staffed)
 }
 
 // Workload is the value of `workload`.

@@ -377,8 +377,8 @@ func TestEstimatedWait(t *testing.T) {
 // The head-counts by status and the suspended sum to those logged in.
 func TestGauges_CountAgents(t *testing.T) {
 	var g Gauges
-	g.CountAgents(&[schema.NumStatuses]int{schema.Available: 1}, 1, true)
-	g.CountAgents(&[schema.NumStatuses]int{schema.OnCall: 1}, 0, false)
+	g.CountAgents(&[schema.NumStatuses]int{schema.Available: 1}, 1, 2)
+	g.CountAgents(&[schema.NumStatuses]int{schema.OnCall: 1}, 0, 0)
 	require.Equal(t, []uint64{3, 2, 1, 1, 1}, []uint64{g.LoggedIn, g.Staffed, g.Suspended, g.Agents[schema.Available], g.Agents[schema.OnCall]})
 	v, ok := NewCatalogue().Value("agents_available", &Totals{}, Options{Live: &g})
 	require.True(t, ok)
