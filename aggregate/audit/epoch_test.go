@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -11,6 +12,23 @@ import (
 	"floorwalker/aggregate/worker"
 	"floorwalker/schema"
 )
+
+// ownAlone has a worker own one partition until it has begun to read it.
+func (s *system) ownAlone(partition int) {
+	s.Helper()
+	l := s.logs[partition]
+	before := l.readers.Load()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	done := make(chan error, 1)
+	go func() {
+		done <- s.worker().Own(ctx, worker.Generation{Total: len(s.logs), Partitions: []worker.Partition{l},
+			Commit: func(context.Context, map[int]int64) error { return nil }})
+	}()
+	require.Eventually(s, func() bool { return l.readers.Load() > before }, time.Minute, time.Millisecond)
+	cancel()
+	require.NoError(s, <-done)
+}
 
 // spread puts events where producers that partition by murmur2 put them.
 func (s *system) spread(events []happening) {
@@ -117,9 +135,11 @@ func TestNewEpoch_TopicMadeAnew(t *testing.T) {
 
 	s.logs = []*log{newLog(0), newLog(1), newLog(2)}
 	require.ErrorIs(t, s.own(context.Background()), worker.ErrNewEpoch)
+	s.ownAlone(2) // one member of the group has nothing to refuse
 	r, err := s.newEpoch()
 	require.NoError(t, err)
 	require.True(t, r.Recreated)
+	require.Equal(t, []int{2, 3}, []int{r.Was, r.Is})
 	require.Equal(t, before, []int64{r.Left[0].Offset, r.Left[1].Offset})
 	s.spread(events[half:])
 	s.once()

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -185,6 +186,7 @@ type log struct {
 	records []schema.Record
 	first   int64
 	more    chan struct{}
+	readers atomic.Int64 // that have begun
 }
 
 func newLog(id int) *log { return &log{id: id, more: make(chan struct{}, 1)} }
@@ -212,6 +214,7 @@ func (l *log) ID() int { return l.id }
 func (l *log) Bounds(context.Context) (int64, int64, error) { return l.first, l.end(), nil }
 
 func (l *log) Read(ctx context.Context, from int64, handle func([]schema.Record, int64) error) error {
+	l.readers.Add(1)
 	for {
 		l.mu.Lock()
 		batch := slices.Clone(l.records[from-l.first:])

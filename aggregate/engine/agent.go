@@ -159,6 +159,8 @@ func (a *agent) clone(into, s *agentState) *agentState {
 
 func (a *agent) every() int { return 8 }
 
+func (a *agent) center() *center { return a.c }
+
 func (a *agent) equal(x, y *agentState) bool {
 	if x.Now != y.Now || !sameSession(x.Session, y.Session) || x.Presence != y.Presence || x.PresenceSince != y.PresenceSince ||
 		x.Activity != y.Activity || x.HadPart != y.HadPart || x.Suspended != y.Suspended || x.Rona != y.Rona ||

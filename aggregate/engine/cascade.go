@@ -131,7 +131,7 @@ func (c *center) reattribute(i *interaction, attrs *attributes, from created, in
 	defer c.give(was)
 	c.keys.note(i)
 	l := &i.line
-	l.unpackAll()
+	l.unpackAll(c)
 	c.refoldAll(i, was)
 	i.attribute(attrs, from)
 	if insert != nil {
@@ -445,7 +445,7 @@ func (c *center) moveLogouts(a *agent, gone, now []int64) {
 	a.logouts = append(a.logouts, now...)
 	slices.Sort(a.logouts)
 	var handles []uint32
-	a.line.transitions(func(in *input) { handles = append(handles, in.ref1) })
+	a.line.transitions(c, func(in *input) { handles = append(handles, in.ref1) })
 	for k := range a.line.head.Parts {
 		handles = append(handles, a.line.head.Parts[k].Handle)
 	}

@@ -216,7 +216,7 @@ func (i *interaction) unpack(p *cold) {
 	}
 }
 
-// The first byte of a packed input: kind, whether ref1 is that of the input before, and what else is not zero.
+// The first byte of a packed input: kind, whether ref1 is that of the input before, and what else is not as usual.
 const (
 	packedKind  = 31
 	packedSame  = 1 << 5
@@ -229,7 +229,7 @@ const (
 
 var _ [packedKind - kindWrapEnd]struct{} // there is room for all kinds
 
-// What of an input is not zero.
+// What of an input is not as usual, which is mostly zero.
 const (
 	packedRef1 = 1 << iota
 	packedRef2
@@ -240,15 +240,23 @@ const (
 
 var packedForms = [...]uint8{formRef1: packedRef1, formRef1A: packedRef1 | packedA, formRef1AR2: packedRef1 | packedA | packedRef2}
 
+// usualRef2 is what an input's ref2 mostly is: a transition's that of the one before, as agents mostly have one channel, others' 0.
+func usualRef2(kind uint8, before *input) uint32 {
+	if kind == kindTransition {
+		return before.ref2
+	}
+	return 0
+}
+
 // packInput appends an input but for its extra, relative to the one before.
 func packInput(b []byte, in, before *input) []byte {
 	var has byte
-	for k, there := range [...]bool{in.ref1 != 0, in.ref2 != 0, in.a != 0, in.b != 0, in.x != 0} {
+	first, same := in.kind, in.ref1 == before.ref1
+	for k, there := range [...]bool{in.ref1 != 0, in.ref2 != usualRef2(in.kind, before), in.a != 0, in.b != 0, in.x != 0} {
 		if there {
 			has |= 1 << k
 		}
 	}
-	first, same := in.kind, in.ref1 == before.ref1
 	if same {
 		first |= packedSame
 	}
@@ -278,18 +286,20 @@ func packInput(b []byte, in, before *input) []byte {
 	return b
 }
 
-// What an extra of an interaction's input has.
+// What an extra has.
 const (
 	packedSeq = 1 << iota
 	packedLate
 	packedAttrs
 	packedText
 	packedNum
+	packedTag
+	packedApart // it is kept as it is, beside the packed ones
 )
 
 func (c *center) packExtra(b []byte, x *extra) []byte {
 	var has byte
-	for k, there := range [...]bool{x.hasSeq, x.late != 0, x.attrs != nil, len(x.text) > 0, x.num != 0} {
+	for k, there := range [...]bool{x.hasSeq, x.late != 0, x.attrs != nil, len(x.text) > 0, x.num != 0, x.tag != nil} {
 		if there {
 			has |= 1 << k
 		}
@@ -312,6 +322,9 @@ func (c *center) packExtra(b []byte, x *extra) []byte {
 	}
 	if x.num != 0 {
 		b = binary.AppendVarint(b, x.num)
+	}
+	if t := x.tag; t != nil {
+		b = packText(c.packWord(c.packWord(b, t.ID), t.Name), t.Description)
 	}
 	return b
 }
@@ -405,7 +418,7 @@ func (r *unpacker) input(before *input) (in input, hasExtra bool) {
 	case has&packedRef1 != 0:
 		in.ref1 = uint32(r.uint())
 	}
-	if has&packedRef2 != 0 {
+	if in.ref2 = usualRef2(in.kind, before); has&packedRef2 != 0 {
 		in.ref2 = uint32(r.uint())
 	}
 	if has&packedA != 0 {
@@ -419,6 +432,9 @@ func (r *unpacker) input(before *input) (in input, hasExtra bool) {
 
 func (r *unpacker) extra(c *center) *extra {
 	x, has := &extra{}, r.byte()
+	if has&packedApart != 0 {
+		return nil
+	}
 	if has&packedSeq != 0 {
 		x.seq, x.hasSeq = r.int(), true
 	}
@@ -436,6 +452,9 @@ func (r *unpacker) extra(c *center) *extra {
 	}
 	if has&packedNum != 0 {
 		x.num = r.int()
+	}
+	if has&packedTag != 0 {
+		x.tag = &tag{ID: r.word(c), Name: r.word(c), Description: strings.Clone(r.text())}
 	}
 	return x
 }

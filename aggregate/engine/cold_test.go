@@ -112,7 +112,7 @@ func TestPackedPaneIsCorrected(t *testing.T) {
 	require.NotZero(t, c.series.n)
 	for s := range c.series.all() {
 		require.Equal(t, int32(noQuarter), s.now.quarter)
-		require.Nil(t, s.others)
+		require.Nil(t, s.now.next)
 		require.NotEmpty(t, s.closed)
 	}
 	f.do(by(ix(31, schema.InteractionLeft, "c"), "a"))

@@ -93,6 +93,8 @@ type course struct {
 
 func (i *interaction) every() int { return 64 }
 
+func (i *interaction) center() *center { return i.c }
+
 func (i *interaction) clone(_, s *course) *course {
 	n := *s
 	n.Visits = slices.Clone(s.Visits)

@@ -131,8 +131,8 @@ func (s *hashSet) resize(size int) {
 	}
 }
 
-// packedHashes are hashes in groups by their first bits, of each the last 48: 6½ bytes a hash. The odds of taking another one for one of
-// them are those of some ten hashes out of 2⁴⁸.
+// packedHashes are hashes in groups by their first bits, of each the last 48: 6¼ bytes a hash. The odds of taking another one for one of
+// them are those of some twenty hashes out of 2⁴⁸.
 type packedHashes struct {
 	n     int
 	bits  int      // of the number of groups
@@ -143,7 +143,7 @@ type packedHashes struct {
 const restBytes = 6
 
 func packHashes(s *hashSet) packedHashes {
-	p := packedHashes{n: s.n, bits: max(0, bits.Len(uint(s.n))-4)}
+	p := packedHashes{n: s.n, bits: max(0, bits.Len(uint(s.n))-5)}
 	p.ends, p.rests = make([]uint32, 1<<p.bits), make([]byte, s.n*restBytes)
 	s.each(func(h uint64) { p.ends[p.group(h)]++ })
 	for g, sum := 0, uint32(0); g < len(p.ends); g++ {

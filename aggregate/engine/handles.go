@@ -38,7 +38,7 @@ func (t *handles) find(hash uint64, is func(handle uint32) bool) (uint32, bool) 
 func (t *handles) add(hash uint64, handle uint32) {
 	if t.n*4 >= len(t.slots)*3 {
 		old := t.slots
-		t.slots = make([]tableSlot, 8+len(old)*4/3)
+		t.slots = make([]tableSlot, 8+len(old)*6/5)
 		for _, s := range old {
 			if s.ref != 0 {
 				t.put(s)

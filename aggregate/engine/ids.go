@@ -22,13 +22,25 @@ func packID(b []byte, id, first string) []byte {
 		same++
 	}
 	tail := id[same:]
-	b = binary.AppendUvarint(b, uint64(same))
 	n := len(b)
-	b = binary.AppendUvarint(b, uint64(len(tail))<<1|1)
-	if packed, ok := packHex(b, tail, first[same:]); ok {
+	if packed, ok := packHex(packIDHead(b, same, idHex, id, first), tail, first[same:]); ok {
 		return packed
 	}
-	return append(binary.AppendUvarint(b[:n], uint64(len(tail))<<1), tail...)
+	return append(packIDHead(b[:n], same, 0, id, first), tail...)
+}
+
+// What a packed id's first number says beside the length of what is the same.
+const (
+	idHex      = 1 << iota
+	idOfLength // of the first one, so that the length of the tail follows from it
+	idFlags    = iota
+)
+
+func packIDHead(b []byte, same int, form uint64, id, first string) []byte {
+	if len(id) == len(first) {
+		return binary.AppendUvarint(b, uint64(same)<<idFlags|form|idOfLength)
+	}
+	return binary.AppendUvarint(binary.AppendUvarint(b, uint64(same)<<idFlags|form), uint64(len(id)-same))
 }
 
 // packHex appends a text's hexadecimal digits; false where it is not of the shape of like.
@@ -61,8 +73,12 @@ func dashAt(like string, k int) bool { return k < len(like) && like[k] == '-' }
 
 // id splits off what packID wrote.
 func (r *unpacker) id(first string) packedID {
-	same, form := int(r.uint()), r.uint()
-	p := packedID{first: first, same: same, n: int(form >> 1), hex: form&1 != 0}
+	head := r.uint()
+	same := int(head >> idFlags)
+	p := packedID{first: first, same: same, n: len(first) - same, hex: head&idHex != 0}
+	if head&idOfLength == 0 {
+		p.n = int(r.uint())
+	}
 	size := p.n
 	if p.hex {
 		for k := range p.n {

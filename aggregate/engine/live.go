@@ -118,9 +118,8 @@ func (c *center) discard() {
 		i.dirty = false
 	}
 	for _, s := range c.touched {
-		s.touched = false
 		first := int64(math.MaxInt64)
-		for p := &s.now; p != nil; p = p.after(s) {
+		for p := &s.now; p != nil; p = p.next {
 			if p.touched != 0 {
 				first = min(first, p.start())
 			}

@@ -98,7 +98,7 @@ func (p packedPanes) since(b []byte, quarter int32) []byte {
 
 // each visits the entries of the panes that are wanted.
 func (s *series) each(want func(start int64) bool, visit func(start int64, e uint64)) {
-	for p := &s.now; p != nil; p = p.after(s) {
+	for p := &s.now; p != nil; p = p.next {
 		if p.quarter != noQuarter && want(p.start()) {
 			for _, e := range p.entries {
 				visit(p.start(), e)

@@ -4,16 +4,13 @@ package engine
 // extras of a few, nothing for the collector to look at.
 type stretchOf[S any] struct {
 	packed string
-	more   *pastMore[S] // nil where there is neither
-	last   uint32       // dt of the last input
-	ref1   uint32       // of the last input
+	state  *S        // before the first input; nil for the zero state
+	apart  *[]*extra // that are not packed; few stretches have any
+	last   uint32    // dt of the last input
+	ref1   uint32    // of the last input
+	ref2   uint32    // of the last input
 	n      uint16
 	told   bool // some are transitions
-}
-
-type pastMore[S any] struct {
-	state  *S // before the first input; nil for the zero state
-	extras []*extra
 }
 
 // stretchInputs is from how many inputs on a stretch is full: so many lie between two known states, hence no refold goes back further
@@ -32,7 +29,7 @@ func (l *timeline[S]) pack(f fold[S]) (unused *S) {
 		} else {
 			l.beginStretch()
 		}
-		l.packInputs(&l.past[len(l.past)-1], l.in[:n])
+		l.packInputs(f.center(), &l.past[len(l.past)-1], l.in[:n])
 		l.first = l.snaps[0].state
 		l.cutInputs(n, 1)
 	}
@@ -45,94 +42,105 @@ func (l *timeline[S]) beginStretch() {
 	if n == cap(l.past) { // there are many timelines, of one or two stretches: not doubled
 		l.past = append(make([]stretchOf[S], 0, n+1+n/4), l.past...)
 	}
-	l.past = append(l.past, stretchOf[S]{})
-	if l.first != nil {
-		l.past[n].more = &pastMore[S]{state: l.first}
-	}
+	l.past = append(l.past, stretchOf[S]{state: l.first})
 }
 
 // packInputs appends inputs to a stretch.
-func (l *timeline[S]) packInputs(p *stretchOf[S], list []input) {
+func (l *timeline[S]) packInputs(c *center, p *stretchOf[S], list []input) {
 	var buf [(stretchInputs + 16) * 10]byte // mostly enough
-	text, before := append(buf[:0], p.packed...), &input{dt: p.last, ref1: p.ref1}
+	text, before := append(buf[:0], p.packed...), &input{dt: p.last, ref1: p.ref1, ref2: p.ref2}
 	for k := range list {
 		in := &list[k]
 		text = packInput(text, in, before)
-		if in.x != 0 {
-			if p.more == nil {
-				p.more = &pastMore[S]{}
-			}
-			p.more.extras = append(p.more.extras, l.extras[in.x-1])
+		if x := l.extra(in); x != nil && x.shared() {
+			text = append(text, packedApart)
+			p.keep(x)
+		} else if x != nil {
+			text = c.packExtra(text, x)
 		}
 		p.told = p.told || in.kind == kindTransition
 		before = in
 	}
-	p.packed, p.last, p.ref1, p.n = string(text), before.dt, before.ref1, p.n+uint16(len(list))
+	p.packed, p.n = string(text), p.n+uint16(len(list))
+	p.last, p.ref1, p.ref2 = before.dt, before.ref1, before.ref2
+}
+
+// shared reports whether states and other extras refer to what an extra has.
+func (x *extra) shared() bool { return x.login != nil || x.assign != nil || x.attrs != nil }
+
+func (p *stretchOf[S]) keep(x *extra) {
+	if p.apart == nil {
+		p.apart = &[]*extra{}
+	}
+	*p.apart = append(*p.apart, x)
 }
 
 // unpackTo makes sure that inputs of that moment are at hand, and that one can be put before them.
-func (l *timeline[S]) unpackTo(dt uint32) {
+func (l *timeline[S]) unpackTo(f fold[S], dt uint32) {
 	for len(l.past) > 0 && (len(l.in) == 0 || dt <= l.in[0].dt) {
-		l.unpackLast()
+		l.unpackLast(f.center())
 	}
 }
 
-func (l *timeline[S]) unpackAll() {
+func (l *timeline[S]) unpackAll(c *center) {
 	for len(l.past) > 0 {
-		l.unpackLast()
+		l.unpackLast(c)
 	}
 }
 
 // keepSome makes sure that there is an input at hand unless there is none at all.
-func (l *timeline[S]) keepSome() {
+func (l *timeline[S]) keepSome(f fold[S]) {
 	if len(l.in) == 0 && len(l.past) > 0 {
-		l.unpackLast()
+		l.unpackLast(f.center())
 	}
 }
 
 // unpackLast unpacks the last stretch.
-func (l *timeline[S]) unpackLast() {
+func (l *timeline[S]) unpackLast(c *center) {
 	k := len(l.past) - 1
 	n := int(l.past[k].n)
-	l.in = append(l.unpack(make([]input, 0, n+len(l.in)+16), &l.past[k]), l.in...)
+	l.in = append(l.unpack(c, make([]input, 0, n+len(l.in)+16), &l.past[k]), l.in...)
 	for s := range l.snaps {
 		l.snaps[s].at += n
 	}
 	l.snaps = append([]snapshot[S]{{at: n, state: l.first}}, l.snaps...)
-	l.first = nil
-	if more := l.past[k].more; more != nil {
-		l.first = more.state
-	}
+	l.first = l.past[k].state
 	l.past[k] = stretchOf[S]{}
 	l.past = l.past[:k]
 	l.reach = max(l.reach, len(l.in))
 }
 
-func (l *timeline[S]) unpack(in []input, p *stretchOf[S]) []input {
-	extras, before := []*extra(nil), input{}
-	if p.more != nil {
-		extras = p.more.extras
-	}
+func (l *timeline[S]) unpack(c *center, in []input, p *stretchOf[S]) []input {
+	apart, before := 0, input{}
 	for r := (unpacker{p.packed}); r.rest != ""; {
-		x, hasExtra := r.input(&before)
+		next, hasExtra := r.input(&before)
 		if hasExtra {
-			x.x, extras = l.addExtra(extras[0]), extras[1:]
+			x := r.extra(c)
+			if x == nil {
+				x = (*p.apart)[apart]
+				apart++
+			}
+			next.x = l.addExtra(x)
 		}
-		in, before = append(in, x), x
+		in, before = append(in, next), next
 	}
 	return in
 }
 
 // transitions visits those among the inputs, without their places.
-func (l *timeline[S]) transitions(visit func(in *input)) {
+func (l *timeline[S]) transitions(c *center, visit func(in *input)) {
 	for k := range l.past {
 		if !l.past[k].told {
 			continue
 		}
 		before := input{}
 		for r := (unpacker{l.past[k].packed}); r.rest != ""; {
-			if before, _ = r.input(&before); before.kind == kindTransition {
-				visit(&before)
+			next, hasExtra := r.input(&before)
+			if before = next; hasExtra {
+				r.extra(c)
+			}
+			if next.kind == kindTransition {
+				visit(&next)
 			}
 		}
 	}
@@ -157,11 +165,11 @@ func (l *timeline[S]) trimPast(until int64) {
 }
 
 // unpacked is a copy with all inputs at hand. States are shared.
-func (l *timeline[S]) unpacked() *timeline[S] {
-	c := &timeline[S]{base: l.base, in: l.in, first: l.first}
-	c.past = append(c.past, l.past...)
-	c.extras = append(c.extras, l.extras...)
-	c.snaps = append(c.snaps, l.snaps...)
-	c.unpackAll()
-	return c
+func (l *timeline[S]) unpacked(c *center) *timeline[S] {
+	u := &timeline[S]{base: l.base, in: l.in, first: l.first}
+	u.past = append(u.past, l.past...)
+	u.extras = append(u.extras, l.extras...)
+	u.snaps = append(u.snaps, l.snaps...)
+	u.unpackAll(c)
+	return u
 }

@@ -26,13 +26,29 @@ func TestLateAmongPackedInputs(t *testing.T) {
 		ev := status(s, "a", schema.Status(1+rng.IntN(schema.NumStatuses-1)))
 		switch n % 5 {
 		case 0:
-			ev.ReasonID = fmt.Sprint(n % 3) // an extra
+			ev.ReasonID, ev.Description = fmt.Sprint(n%3), fmt.Sprint("about ", n%7) // an extra
 		case 1:
 			ev = connected(s, fmt.Sprint("c", n/10), "a")
 		case 3:
 			ev = ended(s, fmt.Sprint("c", n/10), schema.EndCompleted)
+		case 4:
+			switch chat := fmt.Sprint("d", n/20); n % 20 {
+			case 4:
+				ev = ix(s, schema.InteractionCreated, chat)
+				ev.Channel = schema.ChannelChat
+			case 9:
+				ev = connected(s, chat, "a")
+			case 14:
+				ev = ended(s, chat, schema.EndCompleted)
+			}
 		}
+		ev.HasSequence, ev.Sequence = n%2 == 0, int64(2*n)
 		list = append(list, arriving{ev: ev})
+		if n%10 == 2 { // its sequence alone says which is first
+			twin := status(s, "a", schema.Status(1+rng.IntN(schema.NumStatuses-1)))
+			twin.HasSequence, twin.Sequence = true, ev.Sequence+1
+			list = append(list, arriving{ev: twin})
+		}
 	}
 	for n := range list {
 		list[n].at = list[n].ev.Time

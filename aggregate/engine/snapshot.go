@@ -200,7 +200,7 @@ func (c *center) dump(g *gob.Encoder) error {
 		return err
 	}
 	for _, a := range c.agents[1:] {
-		if err := g.Encode(dumpAgent{ID: a.id.text, Own: a.own, Logouts: a.logouts, Line: dumpLine(&a.line)}); err != nil {
+		if err := g.Encode(dumpAgent{ID: a.id.text, Own: a.own, Logouts: a.logouts, Line: dumpLine(c, &a.line)}); err != nil {
 			return err
 		}
 	}
@@ -213,7 +213,7 @@ func (c *center) dump(g *gob.Encoder) error {
 		k := &s.key
 		ds := dumpSeries{Agent: k.agent, Queue: k.queue, Campaign: k.campaign, Channel: uint8(k.channel), Direction: uint8(k.direction)}
 		c.text = append(c.text[:0], s.closed...)
-		for p := &s.now; p != nil; p = p.after(s) {
+		for p := &s.now; p != nil; p = p.next {
 			if p.quarter != noQuarter {
 				c.text = c.packPane(c.text, p)
 			}
@@ -243,7 +243,7 @@ func (c *center) dumpOne(s slot) dumpInteraction {
 		return dumpInteraction{Present: true, Cold: p.text, Finished: p.finished, ID: p.id.text()}
 	}
 	i := c.seats[uint32(s)]
-	d := dumpInteraction{Present: true, ID: i.id.text, Attrs: i.attrs, CreatedT: i.created.t, Own: i.own, Line: dumpLine(&i.line)}
+	d := dumpInteraction{Present: true, ID: i.id.text, Attrs: i.attrs, CreatedT: i.created.t, Own: i.own, Line: dumpLine(c, &i.line)}
 	if i.created.x != nil {
 		x := dumpOf(i.created.x)
 		d.CreatedX = &x
@@ -348,9 +348,9 @@ func (c *center) loadSeries(g *gob.Decoder, n int) error {
 	return nil
 }
 
-func dumpLine[S any](l *timeline[S]) dumpTimeline[S] {
+func dumpLine[S any](c *center, l *timeline[S]) dumpTimeline[S] {
 	if len(l.past) > 0 {
-		l = l.unpacked()
+		l = l.unpacked(c)
 	}
 	d := dumpTimeline[S]{Base: l.base, First: l.first}
 	if len(l.in) > 0 {

@@ -63,6 +63,7 @@ type fold[S any] interface {
 	every() int          // how many inputs lie between two snapshots
 	equal(a, b *S) bool
 	less(a, b *input) bool // strict order of inputs; equal ones keep the order of arrival
+	center() *center
 }
 
 func (l *timeline[S]) time(in *input) int64 { return l.base + int64(in.dt) }
@@ -158,12 +159,12 @@ func (l *timeline[S]) before(f fold[S], p int, scratch *outputs) *S {
 func (l *timeline[S]) edit(f fold[S], remove, insert []input, was, is *outputs) bool {
 	sort.SliceStable(insert, func(i, j int) bool { return f.less(&insert[i], &insert[j]) })
 	for i := range remove {
-		l.unpackTo(remove[i].dt)
+		l.unpackTo(f, remove[i].dt)
 	}
 	if len(insert) > 0 {
-		l.unpackTo(insert[0].dt)
+		l.unpackTo(f, insert[0].dt)
 	}
-	defer l.keepSome()
+	defer l.keepSome(f)
 	from, to := len(l.in), 0
 	gone := make([]int, 0, len(remove))
 	for i := range remove {
@@ -221,7 +222,7 @@ func (l *timeline[S]) edit(f fold[S], remove, insert []input, was, is *outputs) 
 
 // find returns the index of the last input equal to in that is not in taken, or -1.
 func (l *timeline[S]) find(f fold[S], in *input, taken []int) int {
-	l.unpackTo(in.dt)
+	l.unpackTo(f, in.dt)
 	for p := l.position(f, in) - 1; p >= 0 && l.in[p].dt == in.dt; p-- {
 		if l.in[p] == *in && !contains(taken, p) {
 			return p
@@ -305,7 +306,7 @@ func (l *timeline[S]) makeRoom(f fold[S], t, completeUntil int64) {
 		l.collapse(f)
 		return
 	}
-	l.unpackAll()
+	l.unpackAll(f.center())
 	shift := l.in[0].dt - min(l.in[0].dt, 1<<30)
 	l.base += int64(shift)
 	for i := range l.in {

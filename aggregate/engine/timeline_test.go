@@ -14,6 +14,7 @@ func (adder) apply(s *[]uint32, in *input, _ *outputs) { *s = append(*s, in.ref1
 func (adder) clone(_, s *[]uint32) *[]uint32           { c := append([]uint32(nil), *s...); return &c }
 func (adder) less(a, b *input) bool                    { return a.dt < b.dt }
 func (adder) every() int                               { return 16 }
+func (adder) center() *center                          { return nil }
 func (adder) equal(a, b *[]uint32) bool                { return false }
 
 // An input that a snapshot preceded is taken back: what then comes late is in that snapshot too, once something follows it again.

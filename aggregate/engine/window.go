@@ -26,11 +26,19 @@ type seriesKey struct {
 // series is the windows of one key, one pane for each quarter of an hour. Quarters that have passed are packed, until something is
 // counted in them again.
 type series struct {
-	key     seriesKey
-	touched bool  // a pane has rows to be made
-	now     pane  // the one counted in last
-	others  *pane // that are not packed
-	closed  packedPanes
+	key    seriesKey
+	now    pane // the one counted in last; the others that are not packed follow it
+	closed packedPanes
+}
+
+// touched reports whether a pane has rows to be made.
+func (s *series) touched() bool {
+	for p := &s.now; p != nil; p = p.next {
+		if p.touched != 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // pane holds a quarter of an hour.
@@ -40,6 +48,7 @@ type pane struct {
 	quarter int32  // since 1970; noQuarter where there is no pane
 	sorted  uint32 // so many entries ascend, the others came later
 	touched uint16 // minutes that changed since the last Drain
+	busy    uint16 // so many entries the quarter before had
 }
 
 const noQuarter = math.MinInt32
@@ -110,11 +119,10 @@ func (c *center) count(k *contribution) {
 			}
 		}
 	}
-	p.touched |= 1 << minute
-	if !s.touched {
-		s.touched = true
+	if p.touched == 0 && !s.touched() {
 		c.touched = append(c.touched, s)
 	}
+	p.touched |= 1 << minute
 }
 
 // seriesOf finds or makes a series. What an agent's parts or a queue count mostly goes to the same one as before.
@@ -141,21 +149,19 @@ func (s *series) pane(quarter int32) *pane {
 	if now.quarter == quarter {
 		return now
 	}
-	for at := &s.others; *at != nil; at = &(*at).next {
+	for at := &now.next; *at != nil; at = &(*at).next {
 		if p := *at; p.quarter == quarter {
-			next := p.next
 			*now, *p = *p, *now
-			now.next, p.next = nil, next
+			now.next, p.next = p.next, now.next
 			if p.quarter == noQuarter {
-				*at = next
+				*at = p.next
 			}
 			return now
 		}
 	}
 	if now.quarter != noQuarter {
 		was := *now
-		was.next, s.others = s.others, &was
-		now.entries = nil
+		now.next, now.entries = &was, nil
 	}
 	now.quarter, now.sorted, now.touched = quarter, 0, 0
 	if s.closed != "" {
@@ -165,7 +171,7 @@ func (s *series) pane(quarter int32) *pane {
 		}
 	}
 	if now.entries == nil {
-		now.entries = make([]uint64, 0, 8)
+		now.entries = make([]uint64, 0, max(8, now.busy))
 	}
 	return now
 }
@@ -174,24 +180,15 @@ func (s *series) pane(quarter int32) *pane {
 func (c *center) windowRows(rows *Rows) {
 	for _, s := range c.touched {
 		dims := c.dims(&s.key)
-		for p := &s.now; p != nil; p = p.after(s) {
+		for p := &s.now; p != nil; p = p.next {
 			if p.touched != 0 {
 				c.paneRows(rows, &dims, p)
 				p.touched = 0
 			}
 		}
-		s.touched = false
 	}
 	clear(c.touched)
 	c.touched = c.touched[:0]
-}
-
-// after is the next of the series' panes that are not packed.
-func (p *pane) after(s *series) *pane {
-	if p == &s.now {
-		return s.others
-	}
-	return p.next
 }
 
 // paneRows makes the row of a quarter and those of its minutes that changed.
@@ -343,7 +340,7 @@ func (c *center) packPanes() {
 			}
 			return true
 		}
-		for at := &s.others; *at != nil; {
+		for at := &s.now.next; *at != nil; {
 			if p := *at; passed(p) {
 				*at = p.next
 			} else {
@@ -351,12 +348,12 @@ func (c *center) packPanes() {
 			}
 		}
 		if s.now.quarter != noQuarter && passed(&s.now) {
-			s.now.forget(now)
+			s.now.forget()
 		}
 		if string(s.closed) != string(c.text) {
 			s.closed = packedPanes(c.text)
 		}
-		if s.now.quarter != noQuarter || s.others != nil || s.closed != "" {
+		if s.now.quarter != noQuarter || s.now.next != nil || s.closed != "" {
 			return false
 		}
 		c.forgetRecent(&s.key)
@@ -364,12 +361,10 @@ func (c *center) packPanes() {
 	})
 }
 
-// forget leaves no pane. One that was counted in until now keeps its memory for the next quarter.
-func (p *pane) forget(now int32) {
-	if p.quarter < now-1 {
-		p.entries = nil
-	}
-	p.entries, p.sorted, p.quarter = p.entries[:0], 0, noQuarter
+// forget leaves no pane but what follows it, and notes how much memory the next quarter may need.
+func (p *pane) forget() {
+	p.busy = uint16(min(len(p.entries), math.MaxUint16))
+	p.entries, p.sorted, p.quarter = nil, 0, noQuarter
 }
 
 func (c *center) forgetRecent(k *seriesKey) {

@@ -98,7 +98,10 @@ func (c *Config) seen(ctx context.Context) (seen, error) {
 			m = marks[0]
 		}
 		s.marks = append(s.marks, m)
-		if len(marks) > 0 && (newest.Partitions == 0 || m.Epoch > newest.Epoch) {
+		if m.Epoch == 0 && m.Offset == 0 {
+			continue // nobody, or one who began with the topic as it is now and has read nothing yet
+		}
+		if newest.Partitions == 0 || m.Epoch > newest.Epoch {
 			newest = m
 		}
 		s.partitions = newest.Partitions
@@ -108,7 +111,7 @@ func (c *Config) seen(ctx context.Context) (seen, error) {
 	}
 	// Something may have been flushed, though no checkpoint of it is left.
 	var flushed uint64
-	err := c.Conn.QueryRow(ctx, "SELECT toUInt64(if(count() = 0, 0, max(partition) + 1)) FROM progress WHERE contact_center = '' AND topic = {topic:String}",
+	err := c.Conn.QueryRow(ctx, "SELECT toUInt64(if(count() = 0, 0, max(partition) + 1)) FROM progress WHERE contact_center = '' AND topic = {topic:String} AND offset > 0",
 		ch.Named("topic", c.Topic)).Scan(&flushed)
 	if err != nil {
 		return s, fmt.Errorf("read the progress of %s: %w", c.Topic, err)

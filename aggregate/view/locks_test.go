@@ -68,5 +68,5 @@ func TestView_ReadWhileEventsCome_AllApplied(t *testing.T) {
 	require.Eventually(t, func() bool {
 		s := v.Status()
 		return len(s) == 1 && s[0].Applied == 2*centers
-	}, 30*time.Second, 10*time.Millisecond)
+	}, 2*time.Minute, 10*time.Millisecond)
 }
