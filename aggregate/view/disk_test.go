@@ -373,6 +373,30 @@ func TestHalfWrittenFile_Removed(t *testing.T) {
 	require.Empty(t, d.marks(-1))
 }
 
+// Every partition is saved while the view runs, each in its turn.
+func TestSave_EveryPartitionInItsTurn(t *testing.T) {
+	now := start.Add(time.Hour)
+	var list []Partition
+	for id := range 3 {
+		l := newLog()
+		calls(l, 0, 5)
+		list = append(list, numbered{l, id})
+	}
+	disk, err := NewDisk(t.TempDir(), "cc.events")
+	require.NoError(t, err)
+	v, err := New(Config{Decoder: func() gate.Decoder { return &schema.Decoder{} }, Gate: gate.Gate{AnyPartitioner: true, MaxAhead: time.Hour},
+		Zone: func(string) *time.Location { return time.UTC }, Disk: disk, Save: 30 * time.Millisecond, Now: func() time.Time { return now },
+		Log: slog.New(slog.DiscardHandler)})
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); _ = v.Run(ctx, func(context.Context) ([]Partition, error) { return list, nil }) }()
+	defer func() { stop(); <-done }()
+	require.Eventually(t, func() bool {
+		return len(disk.marks(0)) > 0 && len(disk.marks(1)) > 0 && len(disk.marks(2)) > 0
+	}, 20*time.Second, time.Millisecond)
+}
+
 // A directory that cannot be written is told and counted, and the view goes on.
 func TestSaveFails_ViewGoesOn(t *testing.T) {
 	now := start.Add(time.Hour)
@@ -382,7 +406,7 @@ func TestSaveFails_ViewGoesOn(t *testing.T) {
 	n := startNode(t, only(l), nil, dir, now)
 	wait(t, n.View, l)
 	require.NoError(t, os.RemoveAll(dir))
-	n.save(n.current.Load())
+	n.save(n.current.Load().partitions...)
 	require.EqualValues(t, 1, n.saves.failures.Get())
 	require.Contains(t, n.said.String(), "live view cannot be saved")
 	calls(l, 5, 10)

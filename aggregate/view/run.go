@@ -44,7 +44,7 @@ func (v *View) Run(ctx context.Context, list func(context.Context) ([]Partition,
 	}
 	if serving != nil {
 		serving.halt()
-		v.save(serving)
+		v.save(serving.partitions...)
 	}
 	return context.Cause(ctx)
 }
@@ -85,7 +85,9 @@ func (v *View) tend(ctx context.Context, r *replica, again time.Duration) (reaso
 	began := time.Now()
 	poll := time.NewTicker(v.cfg.Poll)
 	defer poll.Stop()
-	save := time.NewTimer(v.cfg.Save)
+	// One partition after the other, all of them within the interval: packing all at once would keep a processor from those who ask.
+	every, turn := v.cfg.Save/time.Duration(max(1, len(r.partitions))), 0
+	save := time.NewTimer(every)
 	defer save.Stop()
 	for {
 		select {
@@ -98,7 +100,9 @@ func (v *View) tend(ctx context.Context, r *replica, again time.Duration) (reaso
 				return reason
 			}
 		case <-save.C:
-			save.Reset(max(v.cfg.Save, shareOfTime*v.save(r)))
+			next := r.partitions[turn : turn+min(1, len(r.partitions))]
+			save.Reset(max(every, shareOfTime*v.save(next...)))
+			turn = (turn + 1) % max(1, len(r.partitions))
 		}
 	}
 }
@@ -163,14 +167,14 @@ func (v *View) boots(from string) *metrics.Counter {
 	return v.saves.set.GetOrCreateCounter(fmt.Sprintf("floorwalker_view_boots_total{from=%q}", from))
 }
 
-// save packs one partition after the other, so that never all of them stand still, and returns how long it took. One that fails is not
+// save packs partitions one after the other, so that never all of them stand still, and returns how long it took. One that fails is not
 // tried again: the next one is newer.
-func (v *View) save(r *replica) time.Duration {
+func (v *View) save(partitions ...*partition) time.Duration {
 	if v.cfg.Disk == nil {
 		return 0
 	}
 	began := time.Now()
-	for _, p := range r.partitions {
+	for _, p := range partitions {
 		size, err := p.save()
 		switch {
 		case err != nil:

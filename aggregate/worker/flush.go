@@ -19,16 +19,19 @@ type flusher struct {
 	w          *Worker
 	commit     func(ctx context.Context, next map[int]int64) error
 	partitions []*partition
-	kick       chan struct{} // a partition is full
-	nextCheck  time.Time
+	kick       chan struct{}  // a partition is full
 	rows       engine.Rows    // what one partition drained, until it is gathered
 	homes      map[string]int // the partition in which a contact centre was seen
 }
 
 func newFlusher(w *Worker, g Generation) *flusher {
-	f := &flusher{w: w, commit: g.Commit, kick: make(chan struct{}, 1), homes: map[string]int{}, nextCheck: w.cfg.Now().Add(w.cfg.Checkpoint)}
-	for _, p := range g.Partitions {
-		f.partitions = append(f.partitions, newPartition(w, p, g.Total, f.kick))
+	f := &flusher{w: w, commit: g.Commit, kick: make(chan struct{}, 1), homes: map[string]int{}}
+	// Each partition in its turn: packing and saving all at once would keep a processor from whoever else needs it.
+	turn := w.cfg.Checkpoint / time.Duration(max(1, len(g.Partitions)))
+	for i, from := range g.Partitions {
+		p := newPartition(w, from, g.Total, f.kick)
+		p.nextCheck = w.cfg.Now().Add(turn * time.Duration(i+1))
+		f.partitions = append(f.partitions, p)
 	}
 	return f
 }
@@ -69,20 +72,21 @@ func (f *flusher) run(reading, writing context.Context) error {
 type taken struct {
 	p       *partition
 	pending *pending
+	due     bool                // for a checkpoint
 	check   *history.Checkpoint // nil where there is nothing new, or none is due
-	settled chan<- struct{}     // closed when all is flushed; nil where nobody waits
+	packing time.Duration
+	settled chan<- struct{} // closed when all is flushed; nil where nobody waits
 }
 
-// shareOfTime is how many times as long as the last checkpoint took (packing and saving) the next one waits at least, so that
+// shareOfTime is how many times as long as the last checkpoints took (packing and saving) the next ones wait at least, so that
 // checkpoints never cost more than 5 % of the time.
 const shareOfTime = 20
 
-// flush writes everything that is pending, and checkpoints if they are due or this is the last flush.
+// flush writes everything that is pending, and checkpoints of the partitions for which one is due, or of all if this is the last flush.
 func (f *flusher) flush(ctx context.Context, last bool) error {
 	began := f.w.cfg.Now()
-	due := last || !began.Before(f.nextCheck)
 	// 1. Take rows and state at one and the same position of each partition.
-	all, flushed, packing, unpacked := f.take(due)
+	all, flushed, unpacked := f.take(began, last)
 	if len(all) == 0 {
 		return nil
 	}
@@ -97,13 +101,14 @@ func (f *flusher) flush(ctx context.Context, last bool) error {
 	for _, t := range all {
 		t.giveBack()
 	}
-	if !due {
+	all = slices.DeleteFunc(all, func(t taken) bool { return !t.due })
+	if len(all) == 0 {
 		return nil
 	}
 	// 4. State and next offset together.
 	saving := f.w.cfg.Now()
 	unsaved := f.save(ctx, all, last)
-	f.rest(began, packing+f.w.cfg.Now().Sub(saving))
+	f.rest(began, all, f.w.cfg.Now().Sub(saving))
 	// 5. Only now the group may hear of it.
 	f.tell(ctx, all)
 	if err := errors.Join(unpacked, unsaved); err != nil {
@@ -117,20 +122,25 @@ func (f *flusher) flush(ctx context.Context, last bool) error {
 }
 
 // rest puts the next checkpoints off by what the last ones took.
-func (f *flusher) rest(began time.Time, took time.Duration) {
-	f.w.count.checkpointSeconds.Update(took.Seconds())
-	f.nextCheck = began.Add(max(f.w.cfg.Checkpoint, shareOfTime*took))
+func (f *flusher) rest(began time.Time, all []taken, saving time.Duration) {
+	each := saving / time.Duration(len(all))
+	for _, t := range all {
+		share := shareOfTime * time.Duration(len(f.partitions)) * (t.packing + each)
+		t.p.nextCheck = began.Add(max(f.w.cfg.Checkpoint, share))
+		saving += t.packing
+	}
+	f.w.count.checkpointSeconds.Update(saving.Seconds())
 }
 
-// take collects what all partitions have, and how long packing their states took. Packing holds the lock of one partition only.
-func (f *flusher) take(due bool) (all []taken, flushed []history.Flushed, packing time.Duration, err error) {
+// take collects what all partitions have. Packing a state holds the lock of one partition only.
+func (f *flusher) take(now time.Time, last bool) (all []taken, flushed []history.Flushed, err error) {
 	for _, p := range f.partitions {
 		p.mu.Lock()
 		if p.eng == nil {
 			p.mu.Unlock()
 			continue
 		}
-		t := taken{p: p}
+		t := taken{p: p, due: last || !now.Before(p.nextCheck)}
 		var out history.Flushed
 		t.pending, out.Stamp = p.take()
 		f.expect(t.pending.events)
@@ -140,11 +150,11 @@ func (f *flusher) take(due bool) (all []taken, flushed []history.Flushed, packin
 			}
 		}
 		p.eng.Drain(&f.rows)
-		if due {
+		if t.due {
 			began := f.w.cfg.Now()
 			var unpacked error
 			t.check, unpacked = p.checkpoint()
-			packing += f.w.cfg.Now().Sub(began)
+			t.packing = f.w.cfg.Now().Sub(began)
 			err = errors.Join(err, unpacked)
 		}
 		p.advance(f.rows.Centers)
@@ -161,7 +171,7 @@ func (f *flusher) take(due bool) (all []taken, flushed []history.Flushed, packin
 		out.Raw, out.Annotations, out.DeadLetters, out.Gaps = t.pending.raw, t.pending.annotations, t.pending.dead, t.pending.gaps
 		all, flushed = append(all, t), append(flushed, out)
 	}
-	return all, flushed, packing, err
+	return all, flushed, err
 }
 
 // expect makes room for the rows that so many events usually change, the most numerous ones: growing their slice step by step would

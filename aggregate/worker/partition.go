@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"floorwalker/aggregate/engine"
 	"floorwalker/aggregate/gate"
@@ -43,7 +44,8 @@ type partition struct {
 	resume   *resume         // nil where no records are lost
 	settled  chan<- struct{} // to be closed when what is applied now has been flushed; nil where nobody waits
 
-	saved int64 // offset of the newest checkpoint of this epoch, negative: there is none; of the flusher alone once restored
+	nextCheck time.Time // of the flusher alone
+	saved     int64     // offset of the newest checkpoint of this epoch, negative: there is none; of the flusher alone once restored
 }
 
 func newPartition(w *Worker, from Partition, total int, kick chan<- struct{}) *partition {

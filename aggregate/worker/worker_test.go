@@ -432,6 +432,30 @@ func TestCheckpoints_IntervalGrowsWithCost(t *testing.T) {
 	o.end(t)
 }
 
+// Checkpoints of many partitions are no burst: each has its turn, and all of them come within the interval.
+func TestCheckpoints_EachPartitionInItsTurn(t *testing.T) {
+	m := newMemory()
+	a, b := newLog(0, 0, "a"), newLog(1, 0, "b")
+	o := m.own(m.worker(t, nil), 2, a, b)
+	m.until(t, "flushed", func() bool { return m.numbers["a"] == 1 && m.numbers["b"] == 1 })
+	move := func(by time.Duration) (saved []int) {
+		var steps int
+		m.with(func() { steps = len(m.steps); m.now = m.now.Add(by) })
+		m.until(t, "flushed", func() bool { return len(m.steps) > steps+3 })
+		m.with(func() {
+			for _, c := range m.saved {
+				saved = append(saved, c.Partition)
+			}
+		})
+		return saved
+	}
+	require.Empty(t, move(14*time.Second))
+	require.Equal(t, []int{0}, move(2*time.Second))
+	require.Equal(t, []int{0, 1}, move(15*time.Second))
+	m.with(func() { require.Equal(t, map[int]int64{0: 1, 1: 1}, m.committed) })
+	o.end(t)
+}
+
 // slow takes its time for packing.
 type slow struct {
 	*counting
