@@ -249,6 +249,7 @@ run({
     await text(found, '1–1 of 1')
     await page.locator('[data-interaction=c0]').waitFor()
     await search('Agent', '')
+    await text(found, /of \d\d+$/)
     await search('Phone', '+1 (555) 01-00')
     await text(found, '1–8 of 8')
     await page.goBack()
