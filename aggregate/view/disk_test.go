@@ -390,7 +390,10 @@ func TestSave_EveryPartitionInItsTurn(t *testing.T) {
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan struct{})
-	go func() { defer close(done); _ = v.Run(ctx, func(context.Context) ([]Partition, error) { return list, nil }) }()
+	go func() {
+		defer close(done)
+		_ = v.Run(ctx, func(context.Context) ([]Partition, error) { return list, nil })
+	}()
 	defer func() { stop(); <-done }()
 	require.Eventually(t, func() bool {
 		return len(disk.marks(0)) > 0 && len(disk.marks(1)) > 0 && len(disk.marks(2)) > 0
