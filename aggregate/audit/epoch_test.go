@@ -121,6 +121,24 @@ func TestNewEpoch_MorePartitions(t *testing.T) {
 	require.ErrorIs(t, err, epoch.ErrNotNeeded)
 }
 
+// Partitions are added to a topic that is still empty: what a worker has checkpointed of nothing stands in nobody's way.
+func TestNewEpoch_MorePartitionsOfAnEmptyTopic(t *testing.T) {
+	events := day()
+	want := undisturbed(t, events)
+	s := newSystem(t, newLog(0), newLog(1))
+	s.murmur2 = true
+	s.ownAlone(0)
+	s.ownAlone(1)
+	s.logs = append(s.logs, newLog(2))
+	require.ErrorIs(t, s.own(context.Background()), worker.ErrNewEpoch)
+	r, err := s.newEpoch()
+	require.NoError(t, err)
+	require.Equal(t, []int{2, 3}, []int{r.Was, r.Is})
+	s.spread(events)
+	s.once()
+	s.requireRight(t, want)
+}
+
 // The topic is made anew: its offsets begin again, and history goes on from what had been flushed, a checkpoint or not.
 func TestNewEpoch_TopicMadeAnew(t *testing.T) {
 	events := day()

@@ -87,7 +87,7 @@ type seen struct {
 
 func (c *Config) seen(ctx context.Context) (seen, error) {
 	var s seen
-	var newest history.Mark
+	var newest, nothing history.Mark
 	for id := 0; id < max(len(c.Partitions), s.partitions); id++ {
 		marks, err := c.Store.Marks(ctx, c.Topic, id)
 		if err != nil {
@@ -98,10 +98,13 @@ func (c *Config) seen(ctx context.Context) (seen, error) {
 			m = marks[0]
 		}
 		s.marks = append(s.marks, m)
-		if m.Epoch == 0 && m.Offset == 0 {
-			continue // nobody, or one who began with the topic as it is now and has read nothing yet
-		}
-		if newest.Partitions == 0 || m.Epoch > newest.Epoch {
+		switch {
+		case m.Epoch == 0 && m.Offset == 0:
+			// Of a partition that was begun and never read, perhaps one of the topic as it is now: it counts where nothing else does.
+			if nothing.Partitions == 0 {
+				nothing = m
+			}
+		case newest.Partitions == 0 || m.Epoch > newest.Epoch:
 			newest = m
 		}
 		s.partitions = newest.Partitions
@@ -115,6 +118,9 @@ func (c *Config) seen(ctx context.Context) (seen, error) {
 		ch.Named("topic", c.Topic)).Scan(&flushed)
 	if err != nil {
 		return s, fmt.Errorf("read the progress of %s: %w", c.Topic, err)
+	}
+	if flushed == 0 {
+		flushed = uint64(nothing.Partitions)
 	}
 	if flushed == 0 {
 		return s, fmt.Errorf("%w: nothing of it is in the history yet", ErrNotNeeded)
