@@ -366,6 +366,10 @@ func TestReadyz_TellsEveryPart(t *testing.T) {
 	require.Equal(t, 503, a.StatusCode)
 	require.Contains(t, a.body, "kafka: not ready, connection refused\n")
 	require.Equal(t, 503, f.do("GET", "/readyz", "", "Accept", "application/json").StatusCode)
+	require.Equal(t, 503, f.do("GET", "/readyz?for=", "").StatusCode, "as without")
+	a = f.do("GET", "/readyz?for=request", "")
+	require.Equal(t, 400, a.StatusCode)
+	require.Contains(t, a.body, "requests")
 }
 
 func TestPrometheus_ShowsRequestsAndProcess(t *testing.T) {

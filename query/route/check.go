@@ -191,7 +191,10 @@ func (p *Parameter) hold(v value, strict bool) error {
 		items = v.items()
 	}
 	for i, item := range items {
-		if item == "" && (strict || p.list) || item != "" && !p.Schema.FitsText(item) {
+		if item == "" && p.emptyIsMissing(strict) {
+			continue
+		}
+		if item == "" || !p.Schema.FitsText(item) {
 			return problem.BadValue(p.Name, item, p.Schema.Allowed())
 		}
 		if p.unique && slices.Contains(items[:i], item) {
@@ -199,6 +202,11 @@ func (p *Parameter) hold(v value, strict bool) error {
 		}
 	}
 	return nil
+}
+
+// emptyIsMissing reports whether name= in a query string is as good as nothing: vendors' clients write what they leave out like that.
+func (p *Parameter) emptyIsMissing(strict bool) bool {
+	return p.In == inQuery && !strict && !p.Required && !p.list && !p.unchecked
 }
 
 // holdJSON holds the value of a JSON body to the schema, with its own type: "5" is no number there.

@@ -125,7 +125,7 @@ func (d *document) operation(op *Operation) ordered {
 	if len(op.Parameters) > 0 {
 		var parameters []any
 		for _, p := range op.Parameters {
-			parameters = append(parameters, d.parameter(p))
+			parameters = append(parameters, d.parameter(p, op.Surface.Strict))
 		}
 		o.add("parameters", parameters)
 	}
@@ -140,7 +140,7 @@ func (d *document) operation(op *Operation) ordered {
 	return o
 }
 
-func (d *document) parameter(p Parameter) ordered {
+func (d *document) parameter(p Parameter, strict bool) ordered {
 	o := ordered{{"name", p.Name}, {"in", p.In}, {"required", p.Required}}
 	if p.Description != "" {
 		o.add("description", p.Description)
@@ -160,6 +160,9 @@ func (d *document) parameter(p Parameter) ordered {
 		}
 		o.add("schema", schema)
 		return o
+	}
+	if p.emptyIsMissing(strict) {
+		o.add("allowEmptyValue", true)
 	}
 	s := p.Schema
 	// An empty value is refused by strict surfaces, and clients that send none mean that the parameter is missing.

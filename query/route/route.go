@@ -45,8 +45,8 @@ type Surface struct {
 	Tag         string // its name in the document; unique
 	Description string
 	Schemes     map[string]Scheme // security schemes by name; a name means the same on all surfaces
-	// Strict refuses unknown parameters, body fields and parameters given twice; else unknown ones are ignored, and of a
-	// parameter given twice the first counts.
+	// Strict refuses unknown parameters, body fields, parameters given twice and empty ones; else unknown ones are ignored, of a
+	// parameter given twice the first counts, and an empty one is as good as none.
 	Strict bool
 	// Prefixes are where the surface answers for paths and methods that do not exist; the longest that fits wins.
 	Prefixes []string
