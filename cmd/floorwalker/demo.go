@@ -76,7 +76,7 @@ func (o *demoOptions) run(ctx context.Context, out io.Writer) (err error) {
 		return fmt.Errorf("data directory: %w", err)
 	}
 	log := newLogger("info", "text")
-	collectSeldom(log)
+	tuneGarbage(log)
 	secrets, err := loadCredentials(o.data)
 	if err != nil {
 		return err

@@ -34,7 +34,7 @@ func newServe() *cobra.Command {
 			}
 			log := newLogger(c.Log.Level, c.Log.Format)
 			log.Info("starting", "version", build.Version(), "revision", build.Revision(), "roles", c.Roles)
-			collectSeldom(log)
+			tuneGarbage(log)
 			s, err := startServer(cmd.Context(), c, log, newComponents(log))
 			if err != nil && cmd.Context().Err() != nil {
 				log.Info("ended before it had started", "error", err)

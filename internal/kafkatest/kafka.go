@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -65,6 +66,7 @@ type apache struct {
 	java, libs, dir string
 	addr            string
 	session         time.Duration // after which the controller thinks it dead; 0 means briefSession
+	lasting         bool          // runs for long, and it matters how fast
 	front, behind   string        // what clients of the listener behind are told to go on at; both empty without a proxy
 	cmd             *exec.Cmd
 	ended           chan struct{} // closed when cmd has been waited for
@@ -96,6 +98,14 @@ broker.session.timeout.ms=%[6]d
 log.cleaner.dedupe.buffer.size=16777216
 log.cleaner.backoff.ms=200
 `
+
+var (
+	// briefJVM is for the many brokers of tests: each is soon there and takes little memory.
+	briefJVM = []string{"-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"}
+	// lastingJVM is what Kafka's own kafka-server-start.sh gives its broker.
+	lastingJVM = []string{"-Xms1g", "-Xmx1g", "-server", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-XX:InitiatingHeapOccupancyPercent=35",
+		"-XX:+ExplicitGCInvokesConcurrent", "-XX:MaxInlineLevel=15", "-Djava.awt.headless=true"}
+)
 
 const log4j = `<Configuration><Appenders><Console name="out"><PatternLayout pattern="%d{HH:mm:ss.SSS} %p %c{1} %m%n"/></Console></Appenders>
 <Loggers><Root level="INFO"><AppenderRef ref="out"/></Root></Loggers></Configuration>
@@ -144,10 +154,11 @@ func (k *apache) address() (main, behind string) { return k.addr, k.behind }
 func (k *apache) file(name string) string { return filepath.Join(k.dir, name) }
 
 func (k *apache) command(class string, args ...string) *exec.Cmd {
-	jvm := []string{
-		"-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
-		"-Dlog4j2.configurationFile=" + k.file("log4j2.xml"), "-cp", filepath.Join(k.libs, "*"), class,
+	jvm := briefJVM
+	if k.lasting {
+		jvm = lastingJVM
 	}
+	jvm = append(slices.Clone(jvm), "-Dlog4j2.configurationFile="+k.file("log4j2.xml"), "-cp", filepath.Join(k.libs, "*"), class)
 	cmd := exec.Command(k.java, append(jvm, args...)...)
 	cmd.Dir = k.dir
 	return cmd

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Node is Apache Kafka for a program that is no test: one node on loopback, with the settings of Start, but not taken for dead while the
-// machine is busy with what is measured.
+// Node is Apache Kafka for a program that is no test: one node on loopback, with the settings of Start, but with the Java options that Kafka
+// ships with, and not taken for dead while the machine is busy with what is measured.
 type Node struct{ k *apache }
 
 // Open runs Apache Kafka in dir, which is created where it is missing. The caller closes the node.
@@ -25,7 +25,7 @@ func Open(ctx context.Context, dir string) (*Node, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("kafkatest: %w", err)
 	}
-	k := &apache{java: java, libs: libs, dir: dir, session: time.Minute}
+	k := &apache{java: java, libs: libs, dir: dir, session: time.Minute, lasting: true}
 	if err := k.setup(); err != nil {
 		return nil, err
 	}

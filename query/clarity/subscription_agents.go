@@ -93,6 +93,7 @@ func (w *watch) buildAgents(c *hub.Change, rows *hub.Rows, members *map[string]b
 		(*members)[a.ID] = true
 		put(a)
 	}
+	rows.Only(*members)
 	return nil
 }
 

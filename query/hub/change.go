@@ -17,12 +17,13 @@ type Change struct {
 	Anew bool
 	// Figures says that live windows of the feed are other ones.
 	Figures bool
-	// Agents and Interactions are the ids of those that changed, or whose rows show something of what changed, in order; not of Whole.
+	// Agents and Interactions are the ids of those that changed, or whose rows show something of what changed, in order; nil where Anew.
 	Agents, Interactions []string
 
 	before    *floor.View // of the look before
 	source    Source
 	since     uint64
+	changed   [2]map[string]struct{} // as Agents and Interactions
 	changedAt [2]map[string]uint64
 	once      map[any]any
 }
@@ -39,6 +40,25 @@ func (c *Change) AgentChanged(id string) bool { return c.Anew || c.changedAt[age
 // InteractionChanged is AgentChanged of an interaction.
 func (c *Change) InteractionChanged(id string) bool {
 	return c.Anew || c.changedAt[interactions][id] > c.since
+}
+
+// touches reports whether any of these agents is among Agents.
+func (c *Change) touches(of map[string]bool) bool {
+	changed := c.changed[agents]
+	if len(of) < len(changed) {
+		for id := range of {
+			if _, ok := changed[id]; ok {
+				return true
+			}
+		}
+		return false
+	}
+	for id := range changed {
+		if of[id] {
+			return true
+		}
+	}
+	return false
 }
 
 // LiveWindow is a live window of the view, as floor.Source has it.

@@ -20,7 +20,8 @@ type Feed struct {
 	// Key is equal for feeds of one contact centre that hold the same rows: topic, filters and fields in one order, and all that the role
 	// of the subscriber decides.
 	Key string
-	// Build puts in what changed. One goroutine calls it at a time. An error leaves the rows as they are and is told to subscribers once.
+	// Build puts in what changed. One goroutine calls it at a time; neither c nor rows is to be used after it has returned. An error leaves
+	// the rows as they are and is told to subscribers once.
 	Build func(c *Change, rows *Rows) error
 	// Whole feeds are built anew from the view after any change, at most as often as their fastest subscriber's interval; others at each
 	// look, with what changed.
@@ -50,6 +51,8 @@ type feed struct {
 	version uint64
 	figures []*floor.Figures
 	builds  uint64
+	taken   Rows            // by the build that is running; its slices are used again
+	only    map[string]bool // agents that the rows are of; nil: of anybody
 
 	mu       sync.Mutex
 	subs     map[*subscription]struct{}
@@ -122,6 +125,10 @@ func (r *Rows) Keep(id string) bool {
 	return true
 }
 
+// Only says that until the next build Anew the rows are of these agents alone: what happens to others calls no Build. The map is kept,
+// and not to be changed until then. Feeds that are Whole are built as ever.
+func (r *Rows) Only(agents map[string]bool) { r.f.only = agents }
+
 // Remove says that a row is gone, or was never there. In a Build of the whole, what is neither put nor kept is gone anyway.
 func (r *Rows) Remove(id string) {
 	if old := r.f.rows[id]; old != nil && old.json != nil {
@@ -132,8 +139,13 @@ func (r *Rows) Remove(id string) {
 // run builds and takes over what came of it. c.Whole says what becomes of rows that the build does not name.
 func (f *feed) run(c *Change, now time.Time) {
 	f.builds++
-	rows := &Rows{f: f, build: f.builds}
+	rows := &f.taken
+	*rows = Rows{f: f, build: f.builds, puts: rows.puts[:0], goes: rows.goes[:0]}
+	if c.Anew {
+		f.only = nil
+	}
 	err := f.Build(c, rows)
+	defer func() { clear(rows.puts) }() // what is no row any more is to be forgotten
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.asOf.Store(c.View.AsOf) // before anybody is told

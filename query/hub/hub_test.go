@@ -414,6 +414,55 @@ func TestBuildThatFails_IsToldOnceAndThatItWorksAgain(t *testing.T) {
 	require.Equal(t, 0, step().Entries, "nothing changed, but it works again")
 }
 
+// What a feed is not about costs it nothing: a thousand screens with ten agents each are not all built for each change of a floor.
+func TestFeedOfSomeAgents_IsBuiltForTheseAlone(t *testing.T) {
+	w := newWorld(t, hub.Limits{})
+	for _, id := range []string{"a", "b", "c", "d"} {
+		w.say(id, schema.Break)
+	}
+	mine, builds := map[string]bool{"b": true, "d": true}, 0
+	f := hub.Feed{Key: "k", Build: func(c *hub.Change, rows *hub.Rows) error {
+		builds++
+		if c.Anew {
+			rows.Only(mine)
+		}
+		put := func(a floor.Picked) {
+			if mine[a.ID] {
+				rows.Put(a.ID, fmt.Appendf(nil, `{"id":%q,"status":%q}`, a.ID, a.Live.Status))
+			}
+		}
+		if c.Whole {
+			c.View.Select(floor.Selection{}, put)
+		}
+		for _, a := range c.ChangedAgents() {
+			put(floor.Pick(a.Now))
+		}
+		return nil
+	}}
+	s, err := w.hub.Open(hub.Subscriber{ContactCenter: "6"})
+	require.NoError(t, err)
+	require.NoError(t, s.Subscribe(hub.Subscription{ID: "1", Topic: "t", Feed: f}))
+	step := func(changed ...string) (m *hub.Message) {
+		for _, id := range changed {
+			w.say(id, schema.Status(2+builds%3)) // another one at each build
+		}
+		w.advance(time.Second)
+		w.hub.Look("6")
+		m, _ = s.Next(over())
+		return m
+	}
+	require.Equal(t, 2, step().Entries)
+	for _, others := range [][]string{nil, {"a"}, {"a", "c"}} {
+		before, asOf := builds, s.AsOf()
+		require.Nil(t, step(others...))
+		require.Equal(t, before, builds, "%q changed", others)
+		require.Greater(t, s.AsOf(), asOf, "the rows are as of the latest look all the same")
+	}
+	for _, some := range [][]string{{"b"}, {"a", "b", "c"}, {"d", "a"}, {"a", "c", "d"}} {
+		require.Equal(t, 1, step(some...).Entries, "%q changed", some)
+	}
+}
+
 func TestLimits_AreHeldAndGivenBack(t *testing.T) {
 	w := newWorld(t, hub.Limits{Streams: 3, StreamsPerPrincipal: 2, Subscriptions: 1, Feeds: 1})
 	open := func(principal string) (*hub.Session, error) {

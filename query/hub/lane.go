@@ -22,6 +22,7 @@ type lane struct {
 	running bool
 
 	looking sync.Mutex // of all below
+	feedsUp []watched  // those of the look; the slice is used again
 	last    *floor.View
 	looks   uint64
 	// changedAt is the look that last saw a change of an agent or interaction; those before remembered are forgotten.
@@ -135,19 +136,28 @@ func (l *lane) forget() bool {
 	return true
 }
 
-// awake are the feeds that somebody waits for, and the shortest interval at which anybody does.
-func (l *lane) awake() (out []*feed, fastest time.Duration) {
+// watched is a feed that somebody waits for.
+type watched struct {
+	*feed
+	ready   bool
+	fastest time.Duration
+}
+
+// watched finds the feeds that somebody waits for, and the shortest interval at which anybody does.
+func (l *lane) watched() (out []watched, fastest time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	fastest = LongestInterval
+	out, fastest = l.feedsUp[:0], LongestInterval
 	for _, f := range l.feeds {
 		f.mu.Lock()
 		if len(f.subs) > 0 {
-			out = append(out, f)
+			out = append(out, watched{f, f.ready, f.fastest})
 			fastest = min(fastest, f.fastest)
 		}
 		f.mu.Unlock()
 	}
+	clear(out[len(out):cap(out)]) // feeds that are gone are to be forgotten
+	l.feedsUp = out
 	return out, fastest
 }
 
@@ -157,9 +167,9 @@ const slowestPace = 25 * time.Millisecond
 // look takes over what changed since the last look; it returns when the next one is due. A look costs as much whether much or little has
 // changed: nobody who gets a message every quarter of a second gains by one every 5 ms.
 func (l *lane) look() (next time.Duration) {
-	feeds, fastest := l.awake()
 	l.looking.Lock()
 	defer l.looking.Unlock()
+	feeds, fastest := l.watched()
 	if len(feeds) == 0 {
 		l.last = nil // it would hold old states in memory
 		return KeepFor / 60
@@ -168,13 +178,21 @@ func (l *lane) look() (next time.Duration) {
 	view := l.hub.cfg.Source.View(l.contactCenter)
 	d := compare(l.last, view)
 	l.note(&d)
-	c := Change{View: view, before: l.last, source: l.hub.cfg.Source, changedAt: l.changedAt, once: map[any]any{}}
+	c := Change{View: view, before: l.last, source: l.hub.cfg.Source, changed: d.ids, changedAt: l.changedAt, once: map[any]any{}}
 	l.last = view
 	if !d.anew {
 		c.Agents, c.Interactions = ordered(d.ids[agents]), ordered(d.ids[interactions])
 	}
 	for _, f := range feeds {
-		l.build(f, c, now)
+		c.since, c.Anew, c.Figures = f.look, !f.ready || f.look < l.anewAt || f.look < l.remembered, false
+		switch {
+		case f.Version != nil:
+			l.buildVersion(f, &c, now)
+		case f.sums():
+			l.buildSums(f, &c, now)
+		default:
+			l.buildRows(f, &c, now)
+		}
 	}
 	return max(l.pace, min(fastest/10, slowestPace))
 }
@@ -206,46 +224,38 @@ func (l *lane) note(d *differences) {
 	}
 }
 
-// build brings one feed up to the look's view where it is due.
-func (l *lane) build(f *feed, c Change, now time.Time) {
-	f.mu.Lock()
-	ready, fastest := f.ready, f.fastest
-	f.mu.Unlock()
-	first := !ready || f.look < l.anewAt || f.look < l.remembered
-	c.since, c.Anew = f.look, first
-	if f.Version != nil {
-		if v := f.Version(); first || v != f.version {
-			f.version, c.Whole = v, true
-			l.finish(f, &c, now)
-		}
-		f.asOf.Store(c.View.AsOf)
-		return
+// buildVersion builds rows that come from elsewhere, where they are other ones.
+func (l *lane) buildVersion(f watched, c *Change, now time.Time) {
+	if v := f.Version(); c.Anew || v != f.version {
+		f.version, f.look, c.Whole = v, l.looks, true
+		f.run(c, now)
 	}
-	if !f.sums() {
-		c.Whole = first
-		if first || l.changed == l.looks {
-			l.finish(f, &c, now)
-		}
-		f.look = l.looks
-		f.asOf.Store(c.View.AsOf)
-		return
-	}
-	if !first && now.Sub(f.at) < fastest {
-		return
-	}
-	c.Whole, c.Agents, c.Interactions = true, nil, nil
-	c.Figures = f.refreshed(&c)
-	if first || c.Figures || f.Timed || l.changed > f.look {
-		l.finish(f, &c, now)
-		f.at = now
-	}
-	f.look = l.looks
 	f.asOf.Store(c.View.AsOf)
 }
 
-func (l *lane) finish(f *feed, c *Change, now time.Time) {
-	f.run(c, now)
+// buildRows follows single changes.
+func (l *lane) buildRows(f watched, c *Change, now time.Time) {
+	c.Whole = c.Anew
 	f.look = l.looks
+	if c.Anew || l.changed == l.looks && (f.only == nil || c.touches(f.only)) {
+		f.run(c, now)
+	}
+	f.asOf.Store(c.View.AsOf)
+}
+
+// buildSums builds the whole where anything changed and the interval is over; until then the rows are as of the last time.
+func (l *lane) buildSums(f watched, c *Change, now time.Time) {
+	if !c.Anew && now.Sub(f.at) < f.fastest {
+		return
+	}
+	c.Whole, c.Figures = true, f.refreshed(c)
+	due := c.Anew || c.Figures || f.Timed || l.changed > f.look
+	f.look = l.looks
+	if due {
+		f.run(c, now)
+		f.at = now
+	}
+	f.asOf.Store(c.View.AsOf)
 }
 
 // refreshed looks for newer figures.

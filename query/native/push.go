@@ -76,6 +76,7 @@ func (a *API) agents(q *list.Query, m *mask.Mask) (hub.Feed, error) {
 			resolved = *filter
 			resolved.resolve(c.View)
 			wanted = floor.Tester{Selection: resolved.selection()}
+			rows.Only(resolved.id)
 		}
 		resolved.v = c.View
 		s := c.Once(agentLook{today, m.Key()}, func() any { return a.agentState(c.View, today, m) }).(*agentState)
