@@ -109,7 +109,8 @@ func (e *Engine) Snapshot() ([]byte, error) {
 		return nil, ErrUndrained
 	}
 	var body bytes.Buffer
-	z, err := zstd.NewWriter(&body, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
+	z, err := zstd.NewWriter(&body, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1),
+		zstd.WithWindowSize(1<<20), zstd.WithLowerEncoderMem(true)) // the usual window is 10 MB of garbage each time
 	if err != nil {
 		return nil, err
 	}

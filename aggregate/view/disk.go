@@ -204,7 +204,8 @@ func write(f *os.File, s *saved) (size int64, err error) {
 	}
 	buffer := bufio.NewWriterSize(f, 1<<20)
 	body := &summed{w: buffer, sum: xxhash.New()}
-	z, err := zstd.NewWriter(body, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
+	z, err := zstd.NewWriter(body, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1),
+		zstd.WithWindowSize(1<<20), zstd.WithLowerEncoderMem(true)) // the usual window is 10 MB of garbage each time
 	if err != nil {
 		return 0, err
 	}

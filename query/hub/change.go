@@ -23,7 +23,6 @@ type Change struct {
 	before    *floor.View // of the look before
 	source    Source
 	since     uint64
-	changed   [2]map[string]struct{} // as Agents and Interactions
 	changedAt [2]map[string]uint64
 	once      map[any]any
 }
@@ -40,25 +39,6 @@ func (c *Change) AgentChanged(id string) bool { return c.Anew || c.changedAt[age
 // InteractionChanged is AgentChanged of an interaction.
 func (c *Change) InteractionChanged(id string) bool {
 	return c.Anew || c.changedAt[interactions][id] > c.since
-}
-
-// touches reports whether any of these agents is among Agents.
-func (c *Change) touches(of map[string]bool) bool {
-	changed := c.changed[agents]
-	if len(of) < len(changed) {
-		for id := range of {
-			if _, ok := changed[id]; ok {
-				return true
-			}
-		}
-		return false
-	}
-	for id := range changed {
-		if of[id] {
-			return true
-		}
-	}
-	return false
 }
 
 // LiveWindow is a live window of the view, as floor.Source has it.

@@ -52,7 +52,13 @@ type feed struct {
 	figures []*floor.Figures
 	builds  uint64
 	taken   Rows            // by the build that is running; its slices are used again
+	follows bool            // it has been built, and looked at each time since
 	only    map[string]bool // agents that the rows are of; nil: of anybody
+	touched uint64          // the look at which one of them changed last
+	grouped uint64          // the look at which it was known last that somebody is subscribed
+	pace    time.Duration   // fastest, as of then
+
+	regroup *atomic.Bool // of the lane: subs are other ones
 
 	mu       sync.Mutex
 	subs     map[*subscription]struct{}
@@ -83,12 +89,12 @@ type grave struct {
 	seq uint64
 }
 
-func newFeed(of Feed) (*feed, error) {
+func newFeed(of Feed, regroup *atomic.Bool) (*feed, error) {
 	var raw [9]byte
 	if _, err := rand.Read(raw[:]); err != nil {
 		return nil, problem.Internal(err)
 	}
-	return &feed{Feed: of, incarnation: base64.RawURLEncoding.EncodeToString(raw[:]), subs: map[*subscription]struct{}{}, rows: map[string]*row{},
+	return &feed{Feed: of, regroup: regroup, incarnation: base64.RawURLEncoding.EncodeToString(raw[:]), subs: map[*subscription]struct{}{}, rows: map[string]*row{},
 		figures: make([]*floor.Figures, len(of.Windows)), bodies: map[bodyKey]*body{}}, nil
 }
 
@@ -98,6 +104,7 @@ type Rows struct {
 	build uint64
 	puts  []put
 	goes  []string
+	only  map[string]bool
 }
 
 type put struct {
@@ -127,7 +134,7 @@ func (r *Rows) Keep(id string) bool {
 
 // Only says that until the next build Anew the rows are of these agents alone: what happens to others calls no Build. The map is kept,
 // and not to be changed until then. Feeds that are Whole are built as ever.
-func (r *Rows) Only(agents map[string]bool) { r.f.only = agents }
+func (r *Rows) Only(agents map[string]bool) { r.only = agents }
 
 // Remove says that a row is gone, or was never there. In a Build of the whole, what is neither put nor kept is gone anyway.
 func (r *Rows) Remove(id string) {
@@ -136,27 +143,26 @@ func (r *Rows) Remove(id string) {
 	}
 }
 
-// run builds and takes over what came of it. c.Whole says what becomes of rows that the build does not name.
-func (f *feed) run(c *Change, now time.Time) {
+// run builds and takes over what came of it. c.Whole says what becomes of rows that the build does not name. It returns the agents that the
+// build limited itself to.
+func (f *feed) run(c *Change, now time.Time) (only map[string]bool) {
 	f.builds++
 	rows := &f.taken
 	*rows = Rows{f: f, build: f.builds, puts: rows.puts[:0], goes: rows.goes[:0]}
-	if c.Anew {
-		f.only = nil
-	}
 	err := f.Build(c, rows)
 	defer func() { clear(rows.puts) }() // what is no row any more is to be forgotten
+	f.follows = err == nil              // else the next build is Anew
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.asOf.Store(c.View.AsOf) // before anybody is told
 	f.bury(now)
 	if err != nil {
 		was := f.err
-		f.err, f.ready = problem.Of(err), false // the next build is of the whole
+		f.err, f.ready = problem.Of(err), false
 		if was == nil {
 			f.tell()
 		}
-		return
+		return nil
 	}
 	told := f.seq
 	for _, p := range rows.puts {
@@ -173,11 +179,12 @@ func (f *feed) run(c *Change, now time.Time) {
 		}
 	}
 	if f.seq == told && f.ready && f.err == nil {
-		return
+		return rows.only
 	}
-	f.ready, f.err = true, nil
+	f.ready, f.err = len(f.subs) > 0, nil // who comes when all have gone must wait for a build
 	clear(f.bodies)
 	f.tell()
+	return rows.only
 }
 
 func (f *feed) set(id string, json []byte, now time.Time) *row {
@@ -314,6 +321,7 @@ func (f *feed) forgotten(now time.Time) bool {
 }
 
 func (f *feed) measure() {
+	f.regroup.Store(true)
 	f.fastest = LongestInterval
 	for sub := range f.subs {
 		f.fastest = min(f.fastest, sub.interval)

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"floorwalker/query/floor"
@@ -21,8 +22,13 @@ type lane struct {
 	feeds   map[string]*feed
 	running bool
 
+	regroup atomic.Bool // subscribers came or went
+
+	// A look at a busy floor must not go through all that a thousand screens show: what it needs to know of them is kept from look to look.
 	looking sync.Mutex // of all below
-	feedsUp []watched  // those of the look; the slice is used again
+	watched []*feed    // those with subscribers
+	fastest time.Duration
+	byAgent map[string][]*feed // those of watched that are of some agents only
 	last    *floor.View
 	looks   uint64
 	// changedAt is the look that last saw a change of an agent or interaction; those before remembered are forgotten.
@@ -34,7 +40,7 @@ type lane struct {
 
 func newLane(h *Hub, contactCenter string, pace time.Duration) *lane {
 	return &lane{hub: h, contactCenter: contactCenter, pace: pace, kick: make(chan struct{}, 1), feeds: map[string]*feed{},
-		changedAt: [2]map[string]uint64{{}, {}}}
+		byAgent: map[string][]*feed{}, changedAt: [2]map[string]uint64{{}, {}}}
 }
 
 func (l *lane) find(key string) (*feed, bool) {
@@ -73,7 +79,7 @@ func (l *lane) attach(sub *subscription, of Feed) error {
 	f := l.feeds[of.Key]
 	if f == nil || f.forgotten(l.hub.cfg.Now()) {
 		var err error
-		if f, err = newFeed(of); err != nil {
+		if f, err = newFeed(of, &l.regroup); err != nil {
 			return err
 		}
 		l.feeds[of.Key] = f
@@ -136,29 +142,43 @@ func (l *lane) forget() bool {
 	return true
 }
 
-// watched is a feed that somebody waits for.
-type watched struct {
-	*feed
-	ready   bool
-	fastest time.Duration
-}
-
-// watched finds the feeds that somebody waits for, and the shortest interval at which anybody does.
-func (l *lane) watched() (out []watched, fastest time.Duration) {
+// group finds the feeds that somebody waits for, and the shortest interval at which anybody does.
+func (l *lane) group() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	out, fastest = l.feedsUp[:0], LongestInterval
+	before := slices.Clone(l.watched)
+	l.watched, l.fastest = l.watched[:0], LongestInterval
 	for _, f := range l.feeds {
 		f.mu.Lock()
-		if len(f.subs) > 0 {
-			out = append(out, watched{f, f.ready, f.fastest})
-			fastest = min(fastest, f.fastest)
-		}
+		some, ready, pace := len(f.subs) > 0, f.ready, f.fastest
 		f.mu.Unlock()
+		if !some {
+			continue
+		}
+		f.follows, f.pace, f.grouped = f.follows && ready, pace, l.looks // not ready: everybody was gone in between
+		l.watched = append(l.watched, f)
+		l.fastest = min(l.fastest, pace)
 	}
-	clear(out[len(out):cap(out)]) // feeds that are gone are to be forgotten
-	l.feedsUp = out
-	return out, fastest
+	for _, f := range before {
+		if f.grouped != l.looks { // nobody is left
+			l.limit(f, nil)
+		}
+	}
+	clear(l.watched[len(l.watched):cap(l.watched)])
+}
+
+// limit has a feed built for these agents alone; nil: for all.
+func (l *lane) limit(f *feed, only map[string]bool) {
+	for id := range f.only {
+		rest := slices.DeleteFunc(l.byAgent[id], func(other *feed) bool { return other == f })
+		if l.byAgent[id] = rest; len(rest) == 0 {
+			delete(l.byAgent, id)
+		}
+	}
+	for id := range only {
+		l.byAgent[id] = append(l.byAgent[id], f)
+	}
+	f.only = only
 }
 
 // slowestPace is between two looks where nobody is in a hurry.
@@ -169,8 +189,11 @@ const slowestPace = 25 * time.Millisecond
 func (l *lane) look() (next time.Duration) {
 	l.looking.Lock()
 	defer l.looking.Unlock()
-	feeds, fastest := l.watched()
-	if len(feeds) == 0 {
+	l.looks++
+	if l.regroup.Swap(false) {
+		l.group()
+	}
+	if len(l.watched) == 0 {
 		l.last = nil // it would hold old states in memory
 		return KeepFor / 60
 	}
@@ -178,13 +201,18 @@ func (l *lane) look() (next time.Duration) {
 	view := l.hub.cfg.Source.View(l.contactCenter)
 	d := compare(l.last, view)
 	l.note(&d)
-	c := Change{View: view, before: l.last, source: l.hub.cfg.Source, changed: d.ids, changedAt: l.changedAt, once: map[any]any{}}
+	c := Change{View: view, before: l.last, source: l.hub.cfg.Source, changedAt: l.changedAt, once: map[any]any{}}
 	l.last = view
 	if !d.anew {
 		c.Agents, c.Interactions = ordered(d.ids[agents]), ordered(d.ids[interactions])
 	}
-	for _, f := range feeds {
-		c.since, c.Anew, c.Figures = f.look, !f.ready || f.look < l.anewAt || f.look < l.remembered, false
+	for _, id := range c.Agents {
+		for _, f := range l.byAgent[id] {
+			f.touched = l.looks
+		}
+	}
+	for _, f := range l.watched {
+		c.since, c.Anew, c.Figures = f.look, !f.follows || f.look < l.anewAt || f.look < l.remembered, false
 		switch {
 		case f.Version != nil:
 			l.buildVersion(f, &c, now)
@@ -194,14 +222,13 @@ func (l *lane) look() (next time.Duration) {
 			l.buildRows(f, &c, now)
 		}
 	}
-	return max(l.pace, min(fastest/10, slowestPace))
+	return max(l.pace, min(l.fastest/10, slowestPace))
 }
 
 // memory is how many looks it is remembered at which of them something changed.
 const memory = 1 << 13
 
 func (l *lane) note(d *differences) {
-	l.looks++
 	switch {
 	case d.anew:
 		l.anewAt, l.changed = l.looks, l.looks
@@ -225,7 +252,7 @@ func (l *lane) note(d *differences) {
 }
 
 // buildVersion builds rows that come from elsewhere, where they are other ones.
-func (l *lane) buildVersion(f watched, c *Change, now time.Time) {
+func (l *lane) buildVersion(f *feed, c *Change, now time.Time) {
 	if v := f.Version(); c.Anew || v != f.version {
 		f.version, f.look, c.Whole = v, l.looks, true
 		f.run(c, now)
@@ -234,18 +261,23 @@ func (l *lane) buildVersion(f watched, c *Change, now time.Time) {
 }
 
 // buildRows follows single changes.
-func (l *lane) buildRows(f watched, c *Change, now time.Time) {
+func (l *lane) buildRows(f *feed, c *Change, now time.Time) {
 	c.Whole = c.Anew
 	f.look = l.looks
-	if c.Anew || l.changed == l.looks && (f.only == nil || c.touches(f.only)) {
-		f.run(c, now)
+	if c.Anew || l.changed == l.looks && (f.only == nil || f.touched == l.looks) {
+		if c.Anew {
+			l.limit(f, nil) // the map is the build's again
+		}
+		if only := f.run(c, now); c.Anew {
+			l.limit(f, only)
+		}
 	}
 	f.asOf.Store(c.View.AsOf)
 }
 
 // buildSums builds the whole where anything changed and the interval is over; until then the rows are as of the last time.
-func (l *lane) buildSums(f watched, c *Change, now time.Time) {
-	if !c.Anew && now.Sub(f.at) < f.fastest {
+func (l *lane) buildSums(f *feed, c *Change, now time.Time) {
+	if !c.Anew && now.Sub(f.at) < f.pace {
 		return
 	}
 	c.Whole, c.Figures = true, f.refreshed(c)
