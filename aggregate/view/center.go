@@ -79,9 +79,12 @@ func (d *day) share() *schema.AgentDay {
 	return d.AgentDay
 }
 
+// treeDegree is of maps that are published: the nodes on the way to each change are copied then, and large ones cost more than they save.
+const treeDegree = 8
+
 func newCenter(id string, of *partition) *center {
 	return &center{id: strings.Clone(id), of: of, newest: schema.NoTime, complete: schema.NoTime, knownFrom: schema.NoTime,
-		agents: &btree.Map[string, *schema.LiveAgent]{}, interactions: &btree.Map[string, *schema.LiveInteraction]{},
+		agents: btree.NewMap[string, *schema.LiveAgent](treeDegree), interactions: btree.NewMap[string, *schema.LiveInteraction](treeDegree),
 		noted: map[string]*notes{}, days: map[string]*day{}, sums: map[int64]*tracked{}}
 }
 

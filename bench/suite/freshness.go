@@ -22,8 +22,9 @@ import (
 	"floorwalker/schema/directory"
 )
 
-// Freshness, and push, which is the same with a crowd of subscribers on a node without the worker's role: lines "rest", "sse" and "kafka" by rate, with p50_ms, p99_ms, p999_ms, max_ms, samples, missing; and "feed" with the events a second
-// that were produced, how late the producer itself was at most, and the CPU seconds a second of Floorwalker, ClickHouse and the bench.
+// Freshness, and push, which is the same with a crowd of subscribers in place of REST, on a node without the worker's role: lines "rest",
+// "sse" and "kafka" by rate, with p50_ms, p99_ms, p999_ms, max_ms, samples, missing; and "feed" with the events a second that were
+// produced, how late the producer itself was at most, and the CPU seconds a second of Floorwalker, ClickHouse and the bench.
 const (
 	byREST  = "rest"
 	bySSE   = "sse"
@@ -46,11 +47,12 @@ type fresh struct {
 	part  string
 	roles string // of the node; empty: both
 	rates []int
-	crowd int // further streams, of ten agents each, which are read and not looked at
+	polls bool // whether changes are asked for by REST, too
+	crowd int  // further streams, of ten agents each, which are read and not looked at
 }
 
 func (r *run) freshness(ctx context.Context) error {
-	return r.watch(ctx, fresh{part: Freshness, rates: r.Rates})
+	return r.watch(ctx, fresh{part: Freshness, rates: r.Rates, polls: true})
 }
 
 func (r *run) push(ctx context.Context) error {
@@ -132,7 +134,7 @@ func (r *run) watch(ctx context.Context, what fresh) error {
 		for i := range streamsPerLane + 1 {
 			pr := &probe{center: names[0], agent: fmt.Sprintf("probe-%d-%d", p, i)}
 			l.probes = append(l.probes, pr)
-			if i == 0 {
+			if i == 0 && what.polls {
 				w.rest = append(w.rest, pr)
 			} else {
 				w.sse = append(w.sse, pr)
@@ -202,6 +204,9 @@ func (r *run) freshAt(ctx context.Context, part string, rate int, f *feed, w *wa
 		return err
 	}
 	for name, probes := range map[string][]*probe{byREST: w.rest, bySSE: w.sse, byKafka: w.kafka} {
+		if len(probes) == 0 {
+			continue
+		}
 		var seen []time.Duration
 		missing := 0
 		for _, p := range probes {

@@ -240,15 +240,15 @@ func (r *report) pushText() string {
 	if len(all) == 0 {
 		return ""
 	}
-	t := newTable("events/s", "streams", "SSE: p50", "p99", "p99.9", "REST: p50", "p99", "p99.9", "Kafka alone: p50", "p99", "p99.9, ms", "changes watched, missed", "CPUs: Floorwalker, bench")
+	t := newTable("events/s", "streams", "SSE: p50", "p99", "p99.9", "Kafka alone: p50", "p99", "p99.9, ms", "changes watched, missed", "CPUs: Floorwalker, bench")
 	cells := []string{count(over(all, value("rate")).median), count(over(all, value("streams")).median)}
 	one := func(name, v string) figure { return over(r.where(Push, name), value(v)) }
-	for _, way := range []string{bySSE, byREST, byKafka} {
+	for _, way := range []string{bySSE, byKafka} {
 		for _, q := range []string{"p50_ms", "p99_ms", "p999_ms"} {
 			cells = append(cells, one(way, q).short(rounded))
 		}
 	}
-	t.row(append(cells, fmt.Sprintf("%.0f, %.0f", one(byREST, "samples").median+one(bySSE, "samples").median, one(byREST, "missing").median+one(bySSE, "missing").median),
+	t.row(append(cells, fmt.Sprintf("%.0f, %.0f", one(bySSE, "samples").median, one(bySSE, "missing").median),
 		fmt.Sprintf("%.2f, %.2f", one(feeds, "cpus").median, one(feeds, "bench_cpus").median))...)
 	return t.String()
 }

@@ -165,7 +165,7 @@ type figure struct {
 
 // figure is the rule's figure of now.
 func (r *rule) figure(s *floor.Source, v *floor.View) figure {
-	figures := s.Figures(v, r.Window)
+	figures := s.FiguresInTime(v, r.Window)
 	if figures == nil {
 		return figure{}
 	}
@@ -179,7 +179,7 @@ func (r *rule) figure(s *floor.Source, v *floor.View) figure {
 	}
 	var hour *floor.Figures
 	if len(r.by) > 0 {
-		hour = s.Figures(v, "1h")
+		hour = s.FiguresInTime(v, "1h")
 	}
 	rows, err := v.Rows(q, figures, hour)
 	if err != nil || len(rows) == 0 {
@@ -255,7 +255,7 @@ func figures(c *metric.Catalogue, s *floor.Source, v *floor.View, rules []*rule)
 }
 
 func (g together) figures(s *floor.Source, v *floor.View, members map[string][]*rule, out map[*rule]figure) {
-	figures := s.Figures(v, g.window)
+	figures := s.FiguresInTime(v, g.window)
 	if figures == nil {
 		return // not known
 	}

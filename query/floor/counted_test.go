@@ -231,6 +231,7 @@ func TestRows_CountedAndWrittenBeforeTheFiguresAreShown(t *testing.T) {
 		require.NoError(t, err)
 		figures := map[*Figures]bool{}
 		var written atomic.Int64
+		time.Sleep(5 * time.Millisecond) // never at the moment at which Run writes, too
 		for range 1000 {
 			time.Sleep(10 * time.Millisecond)
 			v := s.View("6")

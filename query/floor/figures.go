@@ -20,6 +20,7 @@ type kept struct {
 	mu    sync.Mutex // held by who asks for newer ones
 	shown atomic.Pointer[shown]
 	asked atomic.Int64 // when somebody last wanted them, in ms
+	eager atomic.Int64 // when somebody did who does not want to wait
 }
 
 // shown are figures with when they were asked for; nil figures are not known.
@@ -53,7 +54,12 @@ func (v *View) span(window string) (from, to int64) {
 
 // Figures are the live windows of a named window at about the view's moment. It is nil where they are not known, as today while
 // history cannot be reached.
-func (s *Source) Figures(v *View, window string) *Figures {
+func (s *Source) Figures(v *View, window string) *Figures { return s.get(v, window, true) }
+
+// FiguresInTime are Figures for who can wait while they are asked for: Run does not refresh them for their sake.
+func (s *Source) FiguresInTime(v *View, window string) *Figures { return s.get(v, window, false) }
+
+func (s *Source) get(v *View, window string, eager bool) *Figures {
 	c := s.center(v.ContactCenter)
 	c.mu.Lock()
 	k := c.figures[window]
@@ -65,10 +71,13 @@ func (s *Source) Figures(v *View, window string) *Figures {
 
 	now := s.now()
 	k.asked.Store(now.UnixMilli())
+	if eager {
+		k.eager.Store(now.UnixMilli())
+	}
 	from, to := v.span(window)
 	// While Run refreshes them nobody waits when a minute ends; a day's end is sharp.
 	within, rolling := MetricsTTL, false
-	if s.refreshes.Load() {
+	if eager && s.refreshes.Load() {
 		within, rolling = 3*MetricsTTL, window != "today"
 	}
 	if old := k.shown.Load(); old.serves(now, within, from, rolling) {
@@ -153,7 +162,7 @@ func (c *center) wanted(now time.Time) map[string]*kept {
 		case old == nil: // being asked for
 		case now.UnixMilli()-k.asked.Load() > askedWithin.Milliseconds():
 			delete(c.figures, window)
-		case now.Sub(old.at) >= MetricsTTL:
+		case now.Sub(old.at) >= MetricsTTL && now.UnixMilli()-k.eager.Load() <= askedWithin.Milliseconds():
 			if out == nil {
 				out = map[string]*kept{}
 			}

@@ -61,6 +61,26 @@ func TestFiguresThatNobodyWatches_AreNotAskedFor(t *testing.T) {
 	})
 }
 
+// Alerts ask every second and can wait: that is what they cost, while nobody else asks.
+func TestFiguresInTime_AskedForWhenTheyAreWantedAndNeverAhead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		live := &asked{}
+		s := NewSource(live, directory.NewStore(), []string{"6"}, time.Now)
+		go s.Run(t.Context())
+		for n := range 60 {
+			f := s.FiguresInTime(s.View("6"), "1h")
+			require.Same(t, f, s.FiguresInTime(s.View("6"), "1h"), "once for all that ask at a time")
+			require.Equal(t, time.Now().UnixMilli(), f.AsOf)
+			require.EqualValues(t, n+1, live.times.Load())
+			time.Sleep(time.Second)
+		}
+		s.Figures(s.View("6"), "1h")
+		before := live.times.Load()
+		time.Sleep(5 * time.Second)
+		require.Greater(t, live.times.Load(), before+5, "somebody else wants them, too")
+	})
+}
+
 // At midnight another day begins, also for figures of a moment ago.
 func TestTodayAtMidnight_BeginsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // begins at midnight UTC
