@@ -76,7 +76,8 @@ func (o *demoOptions) run(ctx context.Context, out io.Writer) (err error) {
 		return fmt.Errorf("data directory: %w", err)
 	}
 	log := newLogger("info", "text")
-	tuneGarbage(log)
+	collectSeldom(log)
+	spreadThreads()
 	secrets, err := loadCredentials(o.data)
 	if err != nil {
 		return err

@@ -16,13 +16,13 @@ const (
 	shareOfMemory = 0.7
 )
 
-// tuneGarbage makes collections of garbage seldom, and lets others work beside them. GOGC, GOMEMLIMIT and GOMAXPROCS, where they are set,
-// are followed instead.
-func tuneGarbage(log *slog.Logger) {
-	if granted := runtime.GOMAXPROCS(0); os.Getenv("GOMAXPROCS") == "" && threads(runtime.NumCPU(), granted) != granted {
-		runtime.GOMAXPROCS(threads(runtime.NumCPU(), granted))
+// spreadThreads sets how many threads run Go code at a time in a process that answers requests. GOMAXPROCS, where it is set, is followed
+// instead.
+func spreadThreads() {
+	granted := runtime.GOMAXPROCS(0)
+	if wanted := threads(runtime.NumCPU(), granted); os.Getenv("GOMAXPROCS") == "" && wanted != granted {
+		runtime.GOMAXPROCS(wanted)
 	}
-	collectSeldom(log)
 }
 
 // threads is how many threads run Go code at a time, given the processors there are and how many of them Go would use. The collector is to
@@ -38,7 +38,7 @@ func threads(processors, granted int) int {
 }
 
 // collectSeldom spends memory that the machine has on fewer garbage collections: what is kept of a floor is large and lives long, and
-// going through it at every doubling costs a worker a tenth of its time.
+// going through it at every doubling costs a worker a tenth of its time. GOGC and GOMEMLIMIT, where they are set, are followed instead.
 func collectSeldom(log *slog.Logger) {
 	limit, err := memlimit.Set(memlimit.WithRatio(shareOfMemory), memlimit.WithProvider(memlimit.ApplyFallback(memlimit.FromCgroup, memlimit.FromSystem)))
 	if err != nil {

@@ -34,7 +34,10 @@ func newServe() *cobra.Command {
 			}
 			log := newLogger(c.Log.Level, c.Log.Format)
 			log.Info("starting", "version", build.Version(), "revision", build.Revision(), "roles", c.Roles)
-			tuneGarbage(log)
+			collectSeldom(log)
+			if c.Has(config.RoleQuery) {
+				spreadThreads()
+			}
 			s, err := startServer(cmd.Context(), c, log, newComponents(log))
 			if err != nil && cmd.Context().Err() != nil {
 				log.Info("ended before it had started", "error", err)
