@@ -639,6 +639,30 @@ func TestConnectsAndDisconnects_LeaveNothingBehind(t *testing.T) {
 	require.Less(t, heapOf(), heap+2<<20)
 }
 
+// What a look keeps of feeds of some agents goes with those feeds.
+func TestFeedsOfSomeAgents_LeaveNothingBehind(t *testing.T) {
+	w := newWorld(t, hub.Limits{Feeds: 10})
+	for n := range 100 {
+		w.say(fmt.Sprint(n), schema.Break)
+	}
+	round := func(n int) {
+		c := &client{status: schema.Break, among: []string{fmt.Sprint(n % 100), fmt.Sprint(n / 100), "nobody"}}
+		w.connect(t, c)
+		w.hub.Look("6")
+		require.NotNil(t, c.next())
+		c.session.Close()
+	}
+	for n := range 20 {
+		round(n)
+	}
+	heap := heapOf()
+	for n := range 5000 {
+		round(n)
+	}
+	require.Less(t, heapOf(), heap+1<<20)
+	runtime.KeepAlive(w)
+}
+
 func heapOf() uint64 {
 	runtime.GC()
 	runtime.GC()
