@@ -31,8 +31,8 @@ run: build ## run the demo: broker, ClickHouse, simulator and APIs on this machi
 
 .PHONY: test
 test: vet fmt-check ## vet, format, all tests, and the race detector where it is quick
-	$(GO) test -timeout 10m ./...
-	$(GO) test -race -short -timeout 10m $$($(GO) list ./... | grep -vE '$(HEAVY)')
+	$(GO) test -timeout 20m ./...
+	$(GO) test -race -short -timeout 20m $$($(GO) list ./... | grep -vE '$(HEAVY)')
 
 .PHONY: test-long
 test-long: ## all tests, raced, with the long runs (up to an hour)
