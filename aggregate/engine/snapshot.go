@@ -103,14 +103,18 @@ type dumpDeadline struct {
 	Handle, Agent uint32
 }
 
+// Compressor packs what a checkpoint holds, as Snapshot does. The usual window would be 10 MB of garbage each time.
+func Compressor(w io.Writer) (*zstd.Encoder, error) {
+	return zstd.NewWriter(w, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(1<<20), zstd.WithLowerEncoderMem(true))
+}
+
 // Snapshot packs the whole state, directly after a Drain: rows of a state that a snapshot holds are never written again.
 func (e *Engine) Snapshot() ([]byte, error) {
 	if len(e.dirty) > 0 {
 		return nil, ErrUndrained
 	}
 	var body bytes.Buffer
-	z, err := zstd.NewWriter(&body, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1),
-		zstd.WithWindowSize(1<<20), zstd.WithLowerEncoderMem(true)) // the usual window is 10 MB of garbage each time
+	z, err := Compressor(&body)
 	if err != nil {
 		return nil, err
 	}

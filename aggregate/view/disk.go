@@ -19,6 +19,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 	"github.com/klauspost/compress/zstd"
 
+	"floorwalker/aggregate/engine"
 	"floorwalker/schema"
 )
 
@@ -204,8 +205,7 @@ func write(f *os.File, s *saved) (size int64, err error) {
 	}
 	buffer := bufio.NewWriterSize(f, 1<<20)
 	body := &summed{w: buffer, sum: xxhash.New()}
-	z, err := zstd.NewWriter(body, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1),
-		zstd.WithWindowSize(1<<20), zstd.WithLowerEncoderMem(true)) // the usual window is 10 MB of garbage each time
+	z, err := engine.Compressor(body)
 	if err != nil {
 		return 0, err
 	}

@@ -100,9 +100,12 @@ func (v *View) tend(ctx context.Context, r *replica, again time.Duration) (reaso
 				return reason
 			}
 		case <-save.C:
-			next := r.partitions[turn : turn+min(1, len(r.partitions))]
-			save.Reset(max(every, shareOfTime*v.save(next...)))
-			turn = (turn + 1) % max(1, len(r.partitions))
+			var took time.Duration
+			if n := len(r.partitions); n > 0 {
+				took = v.save(r.partitions[turn%n])
+				turn++
+			}
+			save.Reset(max(every, shareOfTime*took))
 		}
 	}
 }

@@ -215,9 +215,7 @@ func (r *report) freshnessText() string {
 		one := func(name, v string) figure { return over(r.where(Freshness, name, "rate", rate), value(v)) }
 		cells := []string{count(amount(rate))}
 		for _, way := range []string{byREST, bySSE, byKafka} {
-			for _, q := range []string{"p50", "p99", "p999"} {
-				cells = append(cells, one(way, q+"_ms").short(rounded))
-			}
+			cells = append(cells, percentileCells(one, way)...)
 			for _, q := range []string{"p50", "p99"} {
 				if f := one(way, q+"_ms"); f.n > 0 {
 					name := map[string]string{byREST: "REST", bySSE: "SSE", byKafka: "Kafka alone"}[way] + " " + q
@@ -235,6 +233,13 @@ func (r *report) freshnessText() string {
 		LogX: true, LogY: true, Series: series([]string{"REST p50", "REST p99", "SSE p50", "SSE p99", "Kafka alone p50", "Kafka alone p99"}, lines)}.SVG())
 }
 
+func percentileCells(one func(name, v string) figure, way string) (cells []string) {
+	for _, q := range []string{"p50_ms", "p99_ms", "p999_ms"} {
+		cells = append(cells, one(way, q).short(rounded))
+	}
+	return cells
+}
+
 func (r *report) pushText() string {
 	all := r.where(Push, feeds)
 	if len(all) == 0 {
@@ -244,9 +249,7 @@ func (r *report) pushText() string {
 	cells := []string{count(over(all, value("rate")).median), count(over(all, value("streams")).median)}
 	one := func(name, v string) figure { return over(r.where(Push, name), value(v)) }
 	for _, way := range []string{bySSE, byKafka} {
-		for _, q := range []string{"p50_ms", "p99_ms", "p999_ms"} {
-			cells = append(cells, one(way, q).short(rounded))
-		}
+		cells = append(cells, percentileCells(one, way)...)
 	}
 	t.row(append(cells, fmt.Sprintf("%.0f, %.0f", one(bySSE, "samples").median, one(bySSE, "missing").median),
 		fmt.Sprintf("%.2f, %.2f", one(feeds, "cpus").median, one(feeds, "bench_cpus").median))...)

@@ -17,7 +17,7 @@ type Change struct {
 	Anew bool
 	// Figures says that live windows of the feed are other ones.
 	Figures bool
-	// Agents and Interactions are the ids of those that changed, or whose rows show something of what changed, in order; nil where Anew.
+	// Agents and Interactions are the ids of those that changed, or whose rows show something of what changed, in order; not of Whole.
 	Agents, Interactions []string
 
 	before    *floor.View // of the look before

@@ -51,7 +51,7 @@ type feed struct {
 	version uint64
 	figures []*floor.Figures
 	builds  uint64
-	taken   Rows            // by the build that is running; its slices are used again
+	taken   Rows            // by the newest build; its slices are used again
 	follows bool            // it has been built, and looked at each time since
 	only    map[string]bool // agents that the rows are of; nil: of anybody
 	touched uint64          // the look at which one of them changed last
@@ -143,9 +143,8 @@ func (r *Rows) Remove(id string) {
 	}
 }
 
-// run builds and takes over what came of it. c.Whole says what becomes of rows that the build does not name. It returns the agents that the
-// build limited itself to.
-func (f *feed) run(c *Change, now time.Time) (only map[string]bool) {
+// run builds and takes over what came of it. c.Whole says what becomes of rows that the build does not name.
+func (f *feed) run(c *Change, now time.Time) {
 	f.builds++
 	rows := &f.taken
 	*rows = Rows{f: f, build: f.builds, puts: rows.puts[:0], goes: rows.goes[:0]}
@@ -162,7 +161,7 @@ func (f *feed) run(c *Change, now time.Time) (only map[string]bool) {
 		if was == nil {
 			f.tell()
 		}
-		return nil
+		return
 	}
 	told := f.seq
 	for _, p := range rows.puts {
@@ -179,12 +178,11 @@ func (f *feed) run(c *Change, now time.Time) (only map[string]bool) {
 		}
 	}
 	if f.seq == told && f.ready && f.err == nil {
-		return rows.only
+		return
 	}
 	f.ready, f.err = len(f.subs) > 0, nil // who comes when all have gone must wait for a build
 	clear(f.bodies)
 	f.tell()
-	return rows.only
 }
 
 func (f *feed) set(id string, json []byte, now time.Time) *row {

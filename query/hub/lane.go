@@ -146,8 +146,8 @@ func (l *lane) forget() bool {
 func (l *lane) group() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	before := slices.Clone(l.watched)
-	l.watched, l.fastest = l.watched[:0], LongestInterval
+	before := l.watched
+	l.watched, l.fastest = make([]*feed, 0, len(before)), LongestInterval
 	for _, f := range l.feeds {
 		f.mu.Lock()
 		some, ready, pace := len(f.subs) > 0, f.ready, f.fastest
@@ -164,7 +164,6 @@ func (l *lane) group() {
 			l.limit(f, nil)
 		}
 	}
-	clear(l.watched[len(l.watched):cap(l.watched)])
 }
 
 // limit has a feed built for these agents alone; nil: for all.
@@ -268,8 +267,9 @@ func (l *lane) buildRows(f *feed, c *Change, now time.Time) {
 		if c.Anew {
 			l.limit(f, nil) // the map is the build's again
 		}
-		if only := f.run(c, now); c.Anew {
-			l.limit(f, only)
+		f.run(c, now)
+		if c.Anew {
+			l.limit(f, f.taken.only)
 		}
 	}
 	f.asOf.Store(c.View.AsOf)
