@@ -65,6 +65,7 @@ func (l *listener) subscribe(s *sight, kind subscriptionKind, q asked, w *watch)
 	if err := l.follow(sub); err != nil {
 		return "", err
 	}
+	l.judgeAgain(s)
 	l.subs[sub.id] = sub
 	l.pusher.mu.Lock()
 	l.pusher.subscriptions[sub.id] = l
@@ -144,8 +145,13 @@ func (l *listener) update(ctx context.Context, s *sight, id string, later asked)
 		return noSubscription(id)
 	}
 	sub.asked, sub.watch = q, w
+	l.judgeAgain(s)
 	return l.follow(sub)
 }
+
+// judgeAgain has rights looked at before the next message where a request was answered by older ones than were judged by since. l.mu is
+// held.
+func (l *listener) judgeAgain(s *sight) { l.judged = min(l.judged, s.v.Directory.Version) }
 
 // drop ends a subscription.
 func (l *listener) drop(id string) error {

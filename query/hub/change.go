@@ -41,8 +41,13 @@ func (c *Change) InteractionChanged(id string) bool {
 	return c.Anew || c.changedAt[interactions][id] > c.since
 }
 
-// LiveWindow is a live window of the view, as floor.Source has it.
-func (c *Change) LiveWindow(window string) *floor.Figures { return c.source.Figures(c.View, window) }
+// LiveWindow is a live window of the view, as floor.Source has it. It is the same for all feeds of a look: one that shared a row made of
+// older figures than it was told of would keep that.
+func (c *Change) LiveWindow(window string) *floor.Figures {
+	return c.Once(liveWindow{window}, func() any { return c.source.Figures(c.View, window) }).(*floor.Figures)
+}
+
+type liveWindow struct{ name string }
 
 // ChangedAgent is one of Agents, and what it was at the look before: nil where it was not there, as it is now where only what its row
 // shows of others changed.

@@ -35,6 +35,8 @@ type world struct {
 	looks int
 	hub   *hub.Hub
 	set   *metrics.Set
+
+	figures func() *floor.Figures // nil: they are not known
 }
 
 func newWorld(t require.TestingT, limits hub.Limits) *world {
@@ -79,7 +81,12 @@ func (w *world) View(string) *floor.View {
 	return floor.NewView("6", &f, &directory.Directory{ID: "6", Location: time.UTC, ContactCenter: &directory.ContactCenter{}}, f.AsOf)
 }
 
-func (w *world) Figures(*floor.View, string) *floor.Figures { return nil }
+func (w *world) Figures(*floor.View, string) *floor.Figures {
+	if w.figures == nil {
+		return nil
+	}
+	return w.figures()
+}
 
 // feed holds the agents of one status, where some are named only these.
 func feed(status schema.Status, among ...string) hub.Feed {
@@ -259,6 +266,49 @@ func TestRowThatIsAsItWas_IsNotSentAgain(t *testing.T) {
 	w.hub.Look("6")
 	require.Nil(t, c.next())
 }
+
+// Newer figures may come in the middle of a look. Feeds that share what they made of the older ones show the newer ones after the next.
+func TestFiguresThatComeDuringALook_AreShownByEveryFeed(t *testing.T) {
+	for during := range 6 { // after so many questions
+		w := newWorld(t, hub.Limits{})
+		asked := 0
+		w.figures = func() *floor.Figures {
+			asked++
+			if asked <= during {
+				return older
+			}
+			return newer
+		}
+		sessions := make([]*hub.Session, 3)
+		for n := range sessions {
+			var err error
+			sessions[n], err = w.hub.Open(hub.Subscriber{ContactCenter: "6", Principal: "p"})
+			require.NoError(t, err)
+			require.NoError(t, sessions[n].Subscribe(hub.Subscription{ID: "s", Interval: hub.ShortestInterval, Feed: hub.Feed{Key: fmt.Sprint(n), Windows: []string{"today"},
+				Build: func(c *hub.Change, rows *hub.Rows) error {
+					of := c.LiveWindow("today")
+					rows.Put("all", c.Row("all", func() []byte { return fmt.Appendf(nil, `{"asOf":%d}`, of.AsOf) }))
+					return nil
+				}}}))
+		}
+		shown := make([]string, len(sessions))
+		for range during + 2 { // each look asks once at least
+			w.hub.Look("6")
+			for n, session := range sessions {
+				if m, err := session.Next(over()); err == nil {
+					shown[n] = string(m.Rows)
+				}
+			}
+			w.advance(time.Second)
+		}
+		require.Equal(t, []string{`[{"asOf":2}]`, `[{"asOf":2}]`, `[{"asOf":2}]`}, shown, "they came after %d questions", during)
+	}
+}
+
+var (
+	older = &floor.Figures{LiveMetrics: schema.LiveMetrics{AsOf: 1}}
+	newer = &floor.Figures{LiveMetrics: schema.LiveMetrics{AsOf: 2}}
+)
 
 func TestBigState_ComesInPiecesAndMissesNothingThatChangesMeanwhile(t *testing.T) {
 	w := newWorld(t, hub.Limits{})

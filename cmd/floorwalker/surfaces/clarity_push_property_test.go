@@ -163,18 +163,18 @@ func (w *world) agree(t *rapid.T, d *dashboard, f *following) {
 			return
 		}
 	}
+	var other []string // in the message itself: a repetition that passes shows nothing else
 	for id := range want {
 		a, _ := json.Marshal(want[id])
 		b, _ := json.Marshal(got[id])
 		if string(a) != string(b) {
-			t.Logf("read   %s\npushed %s", a, b)
+			other = append(other, fmt.Sprintf("read   %s\npushed %s", a, b))
 		}
 	}
-	var all []string
 	for _, m := range d.all(f.id) {
-		all = append(all, m.raw)
+		other = append(other, m.raw)
 	}
-	t.Fatalf("%s?%s%s %v: read %v, pushed %v; messages\n%s", f.form, f.ids, f.flags, f.body, slices.Collect(maps.Keys(want)), slices.Collect(maps.Keys(got)), strings.Join(all, "\n"))
+	t.Fatalf("%s?%s%s %v at %s: read %v, pushed %v\n%s", f.form, f.ids, f.flags, f.body, w.now(), slices.Sorted(maps.Keys(want)), slices.Sorted(maps.Keys(got)), strings.Join(other, "\n"))
 }
 
 // somethingHappens on the floor.

@@ -1,6 +1,7 @@
 package surfaces_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/url"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"floorwalker/query/history"
 	"floorwalker/schema"
 )
 
@@ -387,4 +389,46 @@ func TestClarityPush_StatusHistory(t *testing.T) {
 	}
 	require.Equal(t, 1, d.states[id].resets)
 	require.Len(t, d.all(id), 4)
+}
+
+// slowPast calls asked in the middle of what the subscription's request reads.
+type slowPast struct {
+	*pastSessions
+	asked func()
+}
+
+func (p *slowPast) EachInterval(ctx context.Context, a history.Agents, kinds []schema.IntervalKind, each func(*schema.Interval) error) error {
+	if p.asked != nil {
+		p.asked()
+	}
+	return p.pastSessions.EachInterval(ctx, a, kinds, each)
+}
+
+// Rights that are taken away while a request to follow is being answered are gone for what comes of it too.
+func TestClarityPush_RightsTakenWhileSubscribing_NoMoreIsShown(t *testing.T) {
+	for name, subscribe := range map[string]func(*testing.T, *world, *dashboard) string{
+		"a new subscription": func(t *testing.T, w *world, d *dashboard) string {
+			return w.subscribe(t, "admin", d, "agents?agentIds=41,102&includeStatusHistory=true", nil)
+		},
+		"a changed one": func(t *testing.T, w *world, d *dashboard) string {
+			id := w.subscribe(t, "admin", d, "agents?agentIds=41", nil)
+			a := w.clarity("admin", "POST", "/v2/subscriptions/"+id+"?agentIds=41,102&includeStatusHistory=true", fmt.Sprintf(`{"connectionId":%q}`, d.id))
+			require.Equal(t, 204, a.StatusCode, a.body)
+			return id
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			stored := &slowPast{pastSessions: &pastSessions{past: newPast(t)}}
+			w, address := pushedFloor(t, func(s *setup) { s.clarity.History = stored })
+			d := w.dashboard(t, address, "admin")
+			other := w.subscribe(t, "admin", d, "agents?agentIds=41", nil)
+			d.wait(1, other)
+			stored.asked = func() {
+				w.agent("admin", "Admin", `{"number":100,"login":"admin","role":"supervisor","sip":"sip:admin@x","permissions":{"team_ids":["one"]}}`)
+				d.wait(2, other) // the connection goes by the new rights
+			}
+			id := subscribe(t, w, d)
+			require.Eventually(t, func() bool { return fmt.Sprint(sortedKeys(d.rows(id, w.now()))) == "[rob]" }, 10*time.Second, 5*time.Millisecond)
+		})
+	}
 }
