@@ -111,10 +111,14 @@ func (l *lane) start(h *Hub) {
 func (l *lane) run(ctx context.Context) {
 	next := time.NewTimer(0)
 	defer next.Stop()
+	var swept time.Time
 	for {
 		next.Reset(l.look())
-		if l.forget() {
-			return
+		if now := l.hub.cfg.Now(); now.Sub(swept) >= idlePace {
+			swept = now
+			if l.forget(now) {
+				return
+			}
 		}
 		select {
 		case <-ctx.Done():
@@ -126,8 +130,7 @@ func (l *lane) run(ctx context.Context) {
 }
 
 // forget drops feeds that nobody came back to, and reports whether none is left.
-func (l *lane) forget() bool {
-	now := l.hub.cfg.Now()
+func (l *lane) forget(now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for key, f := range l.feeds {
@@ -180,8 +183,10 @@ func (l *lane) limit(f *feed, only map[string]bool) {
 	f.only = only
 }
 
-// slowestPace is between two looks where nobody is in a hurry.
-const slowestPace = 25 * time.Millisecond
+const (
+	slowestPace = 25 * time.Millisecond // between two looks where nobody is in a hurry
+	idlePace    = KeepFor / 60          // where nobody is there
+)
 
 // look takes over what changed since the last look; it returns when the next one is due. A look costs as much whether much or little has
 // changed: nobody who gets a message every quarter of a second gains by one every 5 ms.
@@ -194,7 +199,7 @@ func (l *lane) look() (next time.Duration) {
 	}
 	if len(l.watched) == 0 {
 		l.last = nil // it would hold old states in memory
-		return KeepFor / 60
+		return idlePace
 	}
 	now := l.hub.cfg.Now()
 	view := l.hub.cfg.Source.View(l.contactCenter)
