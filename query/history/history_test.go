@@ -662,7 +662,7 @@ func TestMetrics_ConcurrencyAgainstSegments(t *testing.T) {
 	}
 }
 
-// as_of is now while the partition is caught up, else the newest event; the highest epoch and offset hold, not the latest row.
+// as_of is when the partition last was caught up, or the newest event where that came later; the highest epoch and offset hold, not the latest row.
 func TestProgress(t *testing.T) {
 	type row struct {
 		center                   string
@@ -680,6 +680,9 @@ func TestProgress(t *testing.T) {
 		{"nothing flushed", []row{{"", 1, 0, 5, 0, 0, true, 900}}, schema.NoTime, schema.NoTime, schema.NoTime},
 		{"caught up", []row{{center, 1, 0, 5, 500, 400, true, 600}, {"", 1, 0, 9, 0, 0, true, 900}}, 900, 400, 900},
 		{"behind", []row{{center, 1, 0, 5, 500, 400, true, 600}, {"", 1, 0, 9, 0, 0, false, 900}}, 500, 400, 600},
+		{"behind again with others' events", []row{{center, 1, 0, 5, 500, 400, true, 600}, {"", 1, 0, 5, 500, 400, true, 600}, {"", 1, 0, 7, 0, 0, true, 800}, {"", 1, 0, 9, 0, 0, false, 900}}, 800, 400, 800},
+		{"behind again with its own", []row{{center, 1, 0, 5, 500, 400, true, 600}, {"", 1, 0, 7, 0, 0, true, 800}, {center, 1, 0, 9, 850, 700, false, 900}, {"", 1, 0, 9, 0, 0, false, 900}}, 850, 700, 900},
+		{"begun again", []row{{center, 1, 0, 5, 500, 400, true, 600}, {"", 1, 0, 5, 0, 0, true, 800}, {"", 1, 0, 5, 0, 0, false, 900}}, 800, 400, 800},
 		{"the newest of one position", []row{{center, 1, 0, 5, 500, 400, true, 600}, {"", 1, 0, 9, 0, 0, false, 800}, {"", 1, 0, 9, 0, 0, true, 900}}, 900, 400, 900},
 		{"a worker that lags behind writes later", []row{{center, 1, 0, 7, 500, 400, true, 600}, {"", 1, 0, 9, 0, 0, true, 900}, {center, 1, 0, 3, 100, 50, true, 950}, {"", 1, 0, 3, 0, 0, true, 950}}, 900, 400, 900},
 		{"the partition's row is older than the centre's", []row{{center, 1, 0, 7, 500, 400, true, 600}, {"", 1, 0, 6, 0, 0, true, 550}}, 500, 400, 600},

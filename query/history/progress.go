@@ -33,8 +33,8 @@ func (p position) behind(o position) bool {
 	return p.offset < o.offset
 }
 
-// Progress reads how far a contact centre has come. While the partition's newest row says that the worker had caught up, that is
-// the moment of that row; else the newest event time flushed.
+// Progress reads how far a contact centre has come. Where the worker had caught up after its newest event, that is the moment when it last
+// had; else the newest event time flushed.
 //
 // Which partitions have a contact centre's rows hardly ever changes, so those of the answer before are asked about at once, and the
 // same statement says whether they are the right ones.
@@ -63,7 +63,8 @@ func (r *Reader) Progress(ctx context.Context, contactCenter string) (Progress, 
 		return out, nil
 	}
 	out.AsOf, out.CompleteUntil, out.WrittenAt = orNoTime(center.newest), orNoTime(center.completeUntil), center.writtenAt.UnixMilli()
-	if whole, ok := at.whole[log]; ok && whole.caughtUp && !whole.behind(center) {
+	// Nothing has come of the contact centre since: what the worker is busy with now is another one's, or it has just been started.
+	if whole, ok := at.whole[log]; ok && !whole.behind(center) {
 		out.AsOf, out.WrittenAt = whole.writtenAt.UnixMilli(), whole.writtenAt.UnixMilli()
 	}
 	return out, nil
@@ -144,8 +145,10 @@ func (k *knownLogs) remember(contactCenter string, logs []partitionLog) {
 
 // positions is what the progress log says at one time.
 type positions struct {
-	logs          []partitionLog            // where rows of the contact centre were ever flushed from, in order
-	center, whole map[partitionLog]position // the newest rows of the contact centre and of the whole partition, of the logs asked about
+	logs []partitionLog // where rows of the contact centre were ever flushed from, in order
+	// The newest rows of the contact centre and of the whole partition, of the logs asked about. Beside a contact centre's, the partition's is
+	// the newest one that says that the worker had caught up.
+	center, whole map[partitionLog]position
 }
 
 // What a row of the statement of positions says.
@@ -164,14 +167,18 @@ func (r *Reader) positions(ctx context.Context, contactCenter string, logs []par
 			" toDateTime64(0, 3, 'UTC') AS complete_until, false AS caught_up, toDateTime64(0, 3, 'UTC') AS written_at\nFROM progress WHERE contact_center = ", s.bind("String", contactCenter))
 		for _, l := range logs {
 			s.add("\nUNION ALL ")
-			selectNewest(s, ofCenter, contactCenter, l)
+			selectNewest(s, ofCenter, contactCenter, l, "")
 		}
+	}
+	which := ""
+	if contactCenter != "" {
+		which = " AND caught_up"
 	}
 	for _, l := range logs {
 		if s.Len() > 0 {
 			s.add("\nUNION ALL ")
 		}
-		selectNewest(s, ofWhole, "", l)
+		selectNewest(s, ofWhole, "", l, which)
 	}
 	out := positions{center: map[partitionLog]position{}, whole: map[partitionLog]position{}}
 	var what uint8
@@ -194,10 +201,10 @@ func (r *Reader) positions(ctx context.Context, contactCenter string, logs []par
 	return out, err
 }
 
-// selectNewest reads the row of the highest epoch and offset, of these the newest. The order is the table's own, so that ClickHouse
-// reads from its end.
-func selectNewest(s *statement, what uint8, contactCenter string, l partitionLog) {
+// selectNewest reads the row of the highest epoch and offset, of these the newest, among those that a further condition is true of. The
+// order is the table's own, so that ClickHouse reads from its end.
+func selectNewest(s *statement, what uint8, contactCenter string, l partitionLog, which string) {
 	s.add("(SELECT ", s.bind("UInt8", what), " AS what, topic, partition, epoch, offset, newest_event, complete_until, caught_up, written_at\nFROM progress",
-		" WHERE contact_center = ", s.bind("String", contactCenter), " AND topic = ", s.bind("String", l.topic), " AND partition = ", s.bind("UInt32", l.partition),
+		" WHERE contact_center = ", s.bind("String", contactCenter), " AND topic = ", s.bind("String", l.topic), " AND partition = ", s.bind("UInt32", l.partition), which,
 		"\nORDER BY epoch DESC, offset DESC, written_at DESC LIMIT 1)")
 }

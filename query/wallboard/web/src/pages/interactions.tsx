@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useState } from 'preact/hooks'
+import { useMemo, useState } from 'preact/hooks'
 
 import { get, pathOf, Problem } from '../api.ts'
 import type { Page } from '../api.ts'
@@ -191,10 +191,14 @@ function Past({ frame }: { frame: Frame }) {
     from: q('from') || zone.inputOf(zone.dayStart(at, frame.zone), frame.zone), to: q('to'),
     queue: q('queue'), channel: q('channel'), direction: q('direction'), state: q('state'), agent: q('agent'), phone: q('phone'), sort: q('sort') || 'created:desc',
   }
-  const [draft, setDraft] = useState(given)
   const offset = Number(q('offset')) || 0
-  const key = JSON.stringify(given)
-  useEffect(() => setDraft(given), [key]) // Back leads to another search
+  const key = JSON.stringify({ ...given, from: q('from') }) // not a day that begins while somebody types
+  const [search, setSearch] = useState(key)
+  const [draft, setDraft] = useState(given)
+  if (search !== key) { // Back leads to another search; an effect would come after what is typed meanwhile
+    setSearch(key)
+    setDraft(given)
+  }
   const asked = useMemo(() => {
     const from = zone.ofInput(given.from, frame.zone)
     const to = zone.ofInput(given.to, frame.zone)
@@ -202,13 +206,13 @@ function Past({ frame }: { frame: Frame }) {
       from: from === null ? undefined : new Date(from).toISOString(), to: to === null ? undefined : new Date(to).toISOString(), queue: given.queue, channel: given.channel, direction: given.direction,
       state: given.state, customer_phone: given.phone && listOf([...new Set([given.phone.trim(), phoneOf(given.phone)])]), sort: given.sort, fields: pastFields,
     }
-  }, [key, frame.zone])
+  }, [key, given.from, frame.zone])
   const cc = frame.contactCenter.id
   const path = pathOf(cc, '/interactions', { ...asked, limit: pageSize, offset })
   const { value, error, busy } = useAsk(`${path} ${given.agent}`, async signal =>
     get<Page<PastRow>>(given.agent.trim() ? `${path}&agent=${encodeURIComponent(listOf(await agentsCalled(cc, given.agent.trim(), signal)))}` : path, signal))
   const show = (query: Record<string, string | number>, inPlace = false) => go(hrefOf('interactions', null, { in: 'history', ...query }), inPlace)
-  const set = (to: Partial<typeof given>) => setDraft({ ...draft, ...to })
+  const set = (to: Partial<typeof given>) => setDraft(was => ({ ...was, ...to }))
   const total = value?.metadata.total ?? 0
   const last = Math.min(total, offset + (value?.data.length ?? 0))
   return (
