@@ -186,6 +186,11 @@ func set(q *route.Query, name string) map[string]bool {
 		}
 		out[item] = true
 	}
+	for _, text := range q.Texts(name) { // of who encodes the commas of a value: an id or a type may have some
+		if text = strings.TrimSpace(text); out != nil && text != "" {
+			out[text] = true
+		}
+	}
 	return out
 }
 

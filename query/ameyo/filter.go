@@ -23,7 +23,7 @@ func readFilter(q *route.Query) (*filter, error) {
 	name, _ := q.Text("user-name")
 	f := &filter{campaigns: set(q, "campaign-ids"), users: set(q, "user-ids"), queues: set(q, "queue-ids"), types: set(q, "user-types"),
 		sessions: set(q, "session-ids"), calls: set(q, "call-ids"), chats: set(q, "chat-ids"), name: strings.ToLower(name)}
-	for text := range set(q, "status") {
+	for _, text := range items(q, "status") {
 		word, ok := filterWord(text)
 		if !ok {
 			return nil, problem.BadValue("status", text, "Inactive, ringing, connected, hungup, "+strings.Join(userStatuses(), ", "))

@@ -132,7 +132,8 @@ func interactionRows(s *state, g *gathering, wanted func(*schema.LiveInteraction
 	})
 }
 
-// offer takes an agent's part of the row's interaction where it stands before the one that is shown.
+// offer takes an agent's part of the row's interaction where it stands before the one that is shown: that of one who listens only where
+// nobody else has any, and no wrap while the customer waits again.
 func (s *state) offer(r *row, agent string) {
 	a, known := s.v.Row(agent)
 	if !known {
@@ -140,8 +141,19 @@ func (s *state) offer(r *row, agent string) {
 	}
 	for i := range a.Live.Parts {
 		p := &a.Live.Parts[i]
-		if p.Interaction == r.of.ID && rank(p) > 0 && (r.part == nil || before(p, r.part)) {
+		if p.Interaction != r.of.ID || rank(p) == 0 || p.State == schema.StateWrap && visitOf(r.of) != nil {
+			continue
+		}
+		if r.part == nil || has(p, r.part) {
 			r.part, r.agent = p, a
 		}
 	}
+}
+
+// has reports whether p's agent rather than q's has the interaction of both.
+func has(p, q *schema.LivePart) bool {
+	if p.Role.Monitors() != q.Role.Monitors() {
+		return q.Role.Monitors()
+	}
+	return before(p, q)
 }

@@ -151,19 +151,18 @@ func readFilter(v *floor.View, q *route.Query) (*filter, error) {
 	f := &filter{skills: skills(q), names: func(skill string) string { return v.Directory.Name(directory.KindSkill, skill) }}
 	for _, p := range []struct {
 		name, kind string
-		code, said string
 		into       *map[string]bool
 	}{
-		{parameterCampaign, directory.KindCampaign, "6026", "Invalid campaign ID", &f.campaigns},
-		{parameterQueue, directory.KindQueue, "6041", "Invalid queue ID", &f.queues},
-		{parameterUser, directory.KindAgent, "6006", "Invalid user ID", &f.users},
+		{parameterCampaign, directory.KindCampaign, &f.campaigns},
+		{parameterQueue, directory.KindQueue, &f.queues},
+		{parameterUser, directory.KindAgent, &f.users},
 	} {
 		id, _ := q.Text(p.name)
 		if id = strings.TrimSpace(id); id == "" {
 			continue
 		}
 		if !decimal(id) && !exists(v, p.kind, id) {
-			return nil, problem.New(fiber.StatusBadRequest, p.code, p.said)
+			return nil, problem.Parameter(p.name, "")
 		}
 		*p.into = v.IDs(p.kind, map[string]bool{id: true})
 	}
@@ -184,6 +183,19 @@ func skills(q *route.Query) map[string]bool {
 		out[item] = true
 	}
 	return out
+}
+
+// invalidID is how the specification calls a malformed id, also where it is no text at all; 0 for other parameters.
+func invalidID(parameter string) (code int64, said string) {
+	switch parameter {
+	case parameterCampaign:
+		return 6026, "Invalid campaign ID"
+	case parameterQueue:
+		return 6041, "Invalid queue ID"
+	case parameterUser:
+		return 6006, "Invalid user ID"
+	}
+	return 0, ""
 }
 
 func decimal(s string) bool { return strings.Trim(s, "0123456789") == "" }
@@ -226,16 +238,20 @@ func fail(c *fiber.Ctx, p *problem.Problem) error {
 	case p.Status >= 500, p.Status == fiber.StatusTooManyRequests, p.Code == "route_not_found", p.Status == fiber.StatusMethodNotAllowed:
 		status = p.Status
 	}
+	code, said := invalidID(p.Parameter)
+	if code == 0 {
+		said = p.Detail
+	}
 	var e list.Encoder
 	e.Object()
 	e.Name("success")
 	e.Bool(false)
-	if code := p.Code; decimal(code) {
+	if code != 0 {
 		e.Name("code")
-		e.B = append(e.B, code...)
+		e.Int(code)
 	}
 	e.Name("error")
-	e.String(p.Detail)
+	e.String(said)
 	e.End()
 	return send(c, status, &e)
 }

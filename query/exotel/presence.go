@@ -162,17 +162,16 @@ func (a *API) set(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	var body struct {
-		Status string `json:"status"`
-	}
+	var body map[string]any // a struct would take Status, which is nothing to us, for status
 	if err := json.Unmarshal(c.Body(), &body); err != nil {
 		return problem.New(fiber.StatusBadRequest, "bad_body", "The body is not valid JSON")
 	}
+	to, _ := body["status"].(string) // which has been checked
 	from := wordOf(agent.Live.Status, agent.Live.Suspended)
-	presence, ok := presenceOf(body.Status)
-	if !ok || !mayChange(from, body.Status) {
+	presence, ok := presenceOf(to)
+	if !ok || !mayChange(from, to) {
 		return problem.New(fiber.StatusBadRequest, "invalid_status_transition",
-			fmt.Sprintf("Invalid status transition from %s to %s", from, problem.Shown(body.Status)))
+			fmt.Sprintf("Invalid status transition from %s to %s", from, problem.Shown(to)))
 	}
 	if a.Presences == nil {
 		return problem.Unavailable("presence_unavailable", "Presences cannot be set on this server", 0)

@@ -46,13 +46,14 @@ type feed struct {
 	asOf        atomic.Int64
 
 	// Of the lane's goroutine.
-	look    uint64 // the lane's, when it was last built
-	at      time.Time
+	look    uint64    // the lane's, when it was last built
+	at      time.Time // of the newest build
 	version uint64
 	figures []*floor.Figures
 	builds  uint64
 	taken   Rows            // by the newest build; its slices are used again
 	follows bool            // it has been built, and looked at each time since
+	failed  bool            // the newest build did
 	only    map[string]bool // agents that the rows are of; nil: of anybody
 	touched uint64          // the look at which one of them changed last
 	grouped uint64          // the look at which it was known last that somebody is subscribed
@@ -146,14 +147,14 @@ func (r *Rows) Remove(id string) {
 // run builds and takes over what came of it. c.Whole says what becomes of rows that the build does not name.
 func (f *feed) run(c *Change, now time.Time) {
 	f.builds++
+	f.at = now
 	rows := &f.taken
 	*rows = Rows{f: f, build: f.builds, puts: rows.puts[:0], goes: rows.goes[:0]}
 	err := f.Build(c, rows)
-	defer func() { clear(rows.puts) }() // what is no row any more is to be forgotten
-	f.follows = err == nil              // else the next build is Anew
+	defer func() { clear(rows.puts) }()          // what is no row any more is to be forgotten
+	f.follows, f.failed = err == nil, err != nil // the build after one that failed is Anew
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.asOf.Store(c.View.AsOf) // before anybody is told
 	f.bury(now)
 	if err != nil {
 		was := f.err
@@ -163,6 +164,7 @@ func (f *feed) run(c *Change, now time.Time) {
 		}
 		return
 	}
+	f.asOf.Store(c.View.AsOf) // before anybody is told
 	told := f.seq
 	for _, p := range rows.puts {
 		f.set(p.id, p.json, now).build = f.builds
@@ -223,6 +225,13 @@ func (f *feed) bury(now time.Time) {
 	}
 	if n > 0 {
 		f.graves = append(f.graves[:0], f.graves[n:]...)
+	}
+}
+
+// stands notes that the rows are as of the view; those of a build that failed are older.
+func (f *feed) stands(c *Change) {
+	if !f.failed {
+		f.asOf.Store(c.View.AsOf)
 	}
 }
 
@@ -298,6 +307,9 @@ func (f *feed) body(key bodyKey) *body {
 
 // add and drop change who is subscribed; both under mu.
 func (f *feed) add(sub *subscription) {
+	if len(f.subs) == 0 {
+		f.err = nil // of a build before anybody was there; the next one says how it is now
+	}
 	f.subs[sub] = struct{}{}
 	f.idle = time.Time{}
 	f.measure()

@@ -478,6 +478,75 @@ func TestBuildThatFails_IsToldOnceAndThatItWorksAgain(t *testing.T) {
 }
 
 // What a feed is not about costs it nothing: a thousand screens with ten agents each are not all built for each change of a floor.
+// feedOf fails while it is broken, and has one row.
+func feedOf(broken *bool, builds *int) hub.Feed {
+	return hub.Feed{Key: "k", Whole: true, Timed: true, Build: func(_ *hub.Change, rows *hub.Rows) error {
+		*builds++
+		if *broken {
+			return problem.Unavailable("not_yet", "later", 1)
+		}
+		rows.Put("a", []byte(`{}`))
+		return nil
+	}}
+}
+
+func (w *world) follow(t require.TestingT, f hub.Feed, every time.Duration) *hub.Session {
+	s, err := w.hub.Open(hub.Subscriber{ContactCenter: "6"})
+	require.NoError(t, err)
+	require.NoError(t, s.Subscribe(hub.Subscription{ID: "1", Topic: "t", Feed: f, Interval: every}))
+	return s
+}
+
+func TestFeedThatFails_IsBuiltAsOftenAsItsInterval(t *testing.T) {
+	w, broken, builds := newWorld(t, hub.Limits{}), true, 0
+	s := w.follow(t, feedOf(&broken, &builds), 10*time.Second)
+	defer s.Close()
+	for range 60 {
+		w.hub.Look("6")
+		w.advance(time.Second)
+	}
+	require.Equal(t, 6, builds)
+}
+
+func TestFeedThatFails_AsOfStands(t *testing.T) {
+	w, broken, builds := newWorld(t, hub.Limits{}), false, 0
+	s := w.follow(t, feedOf(&broken, &builds), time.Second)
+	defer s.Close()
+	w.hub.Look("6")
+	_, err := s.Next(over())
+	require.NoError(t, err)
+	had := s.AsOf()
+	require.Equal(t, w.now().UnixMilli(), had)
+	broken = true
+	for range 60 {
+		w.advance(time.Second)
+		w.hub.Look("6")
+		_, _ = s.Next(over())
+	}
+	require.Equal(t, had, s.AsOf())
+}
+
+func TestWhoComesToAFeedThatFailedOnce_IsToldHowItIsNow(t *testing.T) {
+	w, broken, builds := newWorld(t, hub.Limits{}), true, 0
+	first := w.follow(t, feedOf(&broken, &builds), time.Second)
+	w.hub.Look("6")
+	m, err := first.Next(over())
+	require.NoError(t, err)
+	require.NotNil(t, m.Problem)
+	first.Close()
+	broken = false
+	w.advance(50 * time.Second)
+	second := w.follow(t, feedOf(&broken, &builds), time.Second)
+	defer second.Close()
+	m, _ = second.Next(over())
+	require.Nil(t, m, "before the next look nothing is known")
+	w.hub.Look("6")
+	m, err = second.Next(over())
+	require.NoError(t, err)
+	require.Nil(t, m.Problem)
+	require.Equal(t, `[{}]`, string(m.Rows))
+}
+
 func TestFeedOfSomeAgents_IsBuiltForTheseAlone(t *testing.T) {
 	w := newWorld(t, hub.Limits{})
 	for _, id := range []string{"a", "b", "c", "d"} {

@@ -216,6 +216,9 @@ func (l *lane) look() (next time.Duration) {
 		}
 	}
 	for _, f := range l.watched {
+		if f.failed && now.Sub(f.at) < f.pace {
+			continue // it costs as much as one that works
+		}
 		c.since, c.Anew, c.Figures = f.look, !f.follows || f.look < l.anewAt || f.look < l.remembered, false
 		switch {
 		case f.Version != nil:
@@ -261,7 +264,7 @@ func (l *lane) buildVersion(f *feed, c *Change, now time.Time) {
 		f.version, f.look, c.Whole = v, l.looks, true
 		f.run(c, now)
 	}
-	f.asOf.Store(c.View.AsOf)
+	f.stands(c)
 }
 
 // buildRows follows single changes.
@@ -277,7 +280,7 @@ func (l *lane) buildRows(f *feed, c *Change, now time.Time) {
 			l.limit(f, f.taken.only)
 		}
 	}
-	f.asOf.Store(c.View.AsOf)
+	f.stands(c)
 }
 
 // buildSums builds the whole where anything changed and the interval is over; until then the rows are as of the last time.
@@ -290,9 +293,8 @@ func (l *lane) buildSums(f *feed, c *Change, now time.Time) {
 	f.look = l.looks
 	if due {
 		f.run(c, now)
-		f.at = now
 	}
-	f.asOf.Store(c.View.AsOf)
+	f.stands(c)
 }
 
 // refreshed looks for newer figures.

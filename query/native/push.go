@@ -172,15 +172,12 @@ func (a *API) stateFeed(t *list.Table[queueRow], campaigns bool) func(q *list.Qu
 		wanted := readQueueFilter(q)
 		fields := fieldsOf(q, t.Names())
 		row, shared := t.Pushed("id", fields), window+" "+strings.Join(fields, ",")
-		feed := hub.Feed{Key: name + "\x00" + q.Canonical(), Whole: true}
-		if slices.Contains(fields, "metrics") {
-			feed.Windows = append(feed.Windows, window)
-		}
+		feed := hub.Feed{Key: name + "\x00" + q.Canonical(), Windows: []string{window}} // which says what rows there are, too
 		if slices.Contains(fields, "estimated_wait_ms") && !campaigns {
 			feed.Windows = append(feed.Windows, "1h")
 		}
 		feed.Build = func(c *hub.Change, rows *hub.Rows) error {
-			s := c.Once(state{campaigns, window}, func() any { return a.queueState(c.View, campaigns, window) }).(*queueState)
+			s := c.Once(state{campaigns, window}, func() any { return a.queueState(c.View, campaigns, window, c.LiveWindow) }).(*queueState)
 			filter := wanted.resolve(s)
 			for _, id := range s.ids() {
 				if r := s.row(id); filter.match(r) {

@@ -33,9 +33,14 @@ type queueState struct {
 	formula    metric.Formula
 }
 
-func (a *API) queueState(v *floor.View, campaigns bool, window string) *queueState {
+// figuresOf gives a view's live windows, nil where they are not known.
+func (a *API) figuresOf(v *floor.View) func(window string) *floor.Figures {
+	return func(window string) *floor.Figures { return a.Source.Figures(v, window) }
+}
+
+func (a *API) queueState(v *floor.View, campaigns bool, window string, figures func(window string) *floor.Figures) *queueState {
 	s := &queueState{v: v, campaigns: campaigns, window: window, fields: a.queueWindow, thresholds: v.Thresholds(0), formula: v.Formula()}
-	if s.figures = a.Source.Figures(v, window); s.figures != nil {
+	if s.figures = figures(window); s.figures != nil {
 		s.totals = s.figures.Once(totalsKey{campaigns, v.Directory}, func() any {
 			if campaigns {
 				return s.figures.ByCampaign(s.thresholds)
@@ -47,7 +52,7 @@ func (a *API) queueState(v *floor.View, campaigns bool, window string) *queueSta
 		s.fields = a.campWindow
 		return s
 	}
-	if hour := a.Source.Figures(v, "1h"); hour != nil {
+	if hour := figures("1h"); hour != nil {
 		s.handles = hour.Handles()
 	}
 	return s
@@ -124,7 +129,7 @@ func (a *API) listStates(r *request, t *list.Table[queueRow], campaigns bool) er
 	if err != nil {
 		return err
 	}
-	s := a.queueState(v, campaigns, window)
+	s := a.queueState(v, campaigns, window, a.figuresOf(v))
 	filter := wanted.resolve(s)
 	var rows []queueRow
 	for _, id := range s.ids() {
@@ -189,7 +194,7 @@ func (a *API) oneState(r *request, t *list.Table[queueRow], campaigns bool) erro
 	}
 	window := r.q.Choice("window", "today", floor.WindowNames())
 	v := a.Source.View(r.contactCenter)
-	s := a.queueState(v, campaigns, window)
+	s := a.queueState(v, campaigns, window, a.figuresOf(v))
 	for _, known := range s.ids() {
 		if known == id {
 			return list.One(r.Ctx, func(e *list.Encoder) { t.Row(e, s.row(id)) })

@@ -66,7 +66,7 @@ func missing(p Parameter) error {
 
 // body finds the declaration of what the request carries, nil where it carries nothing that is read.
 func (op *Operation) body(c *fiber.Ctx) (*Body, error) {
-	if len(op.Bodies) == 0 {
+	if len(op.Bodies) == 0 || op.NoBodyToo && len(c.Body()) == 0 {
 		return nil, nil
 	}
 	media, _, _ := strings.Cut(c.Get(fiber.HeaderContentType), ";")
@@ -77,9 +77,6 @@ func (op *Operation) body(c *fiber.Ctx) (*Body, error) {
 			return &op.Bodies[i], nil
 		}
 		allowed[i] = op.Bodies[i].ContentType
-	}
-	if op.NoBodyToo && len(c.Body()) == 0 {
-		return nil, nil
 	}
 	return nil, problem.New(fiber.StatusUnsupportedMediaType, "unsupported_media_type",
 		"content type \""+problem.Shown(media)+"\"; allowed: "+strings.Join(allowed, ", "))

@@ -104,12 +104,10 @@ func ParseBody(body []byte) *Query {
 		return q
 	}
 	for _, name := range sortedKeys(fields) {
-		v, ok := bodyValue(fields[name])
-		if !ok {
-			q.Fail(problem.Parameter(name, problem.Shown(name)+" is neither a string, number or boolean nor an array of these"))
-			return q
-		}
-		if v != nil {
+		switch v, ok := bodyValue(fields[name]); {
+		case !ok: // where the name is unknown, that may not matter
+			q.values[name] = value{bad: problem.Shown(name) + " is neither a string, number or boolean nor an array of these"}
+		case v != nil:
 			q.values[name] = *v
 		}
 	}
@@ -237,6 +235,9 @@ func (q *Query) One(name string) string {
 	}
 	return text
 }
+
+// Texts are the parameter as it was given, each time.
+func (q *Query) Texts(name string) []string { return q.values[name].texts }
 
 // Strings is the parameter as a list; ok says whether it was given. Empty parts are refused.
 func (q *Query) Strings(name string) (items []string, ok bool) {

@@ -265,7 +265,7 @@ func (c *Conn) overdue(now time.Time) Reason {
 		return Unopened
 	case c.state == open && away && now.Sub(c.since) >= t.Disconnect:
 		return Lost
-	case c.state == open && c.listens() && now.Sub(c.heard) >= t.Silence:
+	case c.state == open && c.poll == nil && c.listens() && now.Sub(c.heard) >= t.Silence:
 		return Silent
 	}
 	return ""

@@ -198,6 +198,22 @@ func TestCoreClientFallsSilent_IsClosed(t *testing.T) {
 	s.hub.wait(t, "connected", "closed: the client fell silent")
 }
 
+// Clients do not ping while their poll waits: the transport says that they are there.
+func TestCorePollThatWaits_IsNotSilence(t *testing.T) {
+	s := start(t, timing(signalr.Timing{KeepAlive: 40 * time.Millisecond, Silence: 200 * time.Millisecond, Poll: time.Second}))
+	_, token := s.coreNegotiate(t, "ann")
+	path := corePath + "?id=" + token
+	s.get(t, "GET", path, "ann")
+	req := s.request("POST", path, "ann", nil)
+	req.Body = io.NopCloser(strings.NewReader(handshake))
+	do(t, req)
+	s.get(t, "GET", path, "ann") // the handshake's answer
+	status, body := s.get(t, "GET", path, "ann")
+	require.Equal(t, 200, status)
+	require.Empty(t, body)
+	require.Equal(t, []string{"connected"}, s.hub.seen())
+}
+
 func TestCoreShutdown_AsksToReconnect(t *testing.T) {
 	s := start(t)
 	_, ws := s.coreWebSocket(t, "ann")

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -86,7 +87,7 @@ func (a *API) admit(c *fiber.Ctx) (string, error) {
 	if !contains(scopes, scopeStats) {
 		return id, problem.Forbidden("The access token does not have the scope " + scopeStats)
 	}
-	if !accepted(c.Get(fiber.HeaderAccept)) {
+	if !slices.ContainsFunc(c.Request().Header.PeekAll(fiber.HeaderAccept), func(line []byte) bool { return accepted(string(line)) }) {
 		return id, problem.Parameter("Accept", "The Accept header must name the version: "+mediaType)
 	}
 	c.Locals(admittedKey, client.ContactCenter)

@@ -268,3 +268,51 @@ func TestAmeyo_Errors(t *testing.T) {
 	require.Equal(t, 200, w.do("GET", "/v4/cc-list/77/monitoring/"+session, "", as...).StatusCode, "by number")
 	require.NotContains(t, w.log.String(), url.QueryEscape(ameyoPassword))
 }
+
+func TestAmeyo_CustomerWhoWaitsAgainIsNotHungUp(t *testing.T) {
+	w := newWorld(t, "2026-11-21T12:00:00Z")
+	w.say("queue", "Q2", `{"name":"Second","number":12,"team_ids":[]}`)
+	w.agent("a", "A", "")
+	w.event("-1h", "agent.status", "a", `{"status":"available"}`)
+	for _, channel := range []string{"voice", "chat"} {
+		w.event("-70s", "interaction.created", channel, `{"channel":"`+channel+`","direction":"inbound"}`)
+		w.event("-70s", "interaction.connected", channel, `{"agent_id":"a"}`)
+		w.event("-50s", "interaction.transferred", channel, `{"from_agent_id":"a","to_queue_id":"Q2","mode":"blind"}`)
+		w.event("-50s", "interaction.wrap_started", channel, `{"agent_id":"a"}`)
+		w.event("-50s", "interaction.queued", channel, `{"queue_id":"Q2"}`)
+	}
+	w.settle()
+	require.Equal(t, "a/-/12/hungup", shown(t, w.ameyo(runtime, "")), "of the agent the contact is over")
+	require.Equal(t, "-/-/12/ringing", shown(t, w.ameyo(chats, "")))
+	require.Equal(t, "-/-/12/ringing -/-/12/ringing", shown(t, w.ameyo(contacts, "status=ringing")))
+	require.Empty(t, shown(t, w.ameyo(contacts, "status=hungup")))
+}
+
+func TestAmeyo_WhoListensDoesNotHaveTheContact(t *testing.T) {
+	w := newWorld(t, "2026-11-21T12:00:00Z")
+	for _, id := range []string{"a", "sup"} {
+		w.agent(id, id, "")
+		w.event("-1h", "agent.status", id, `{"status":"available"}`)
+	}
+	w.event("-70s", "interaction.created", "i", `{"channel":"voice","direction":"inbound"}`)
+	w.event("-70s", "interaction.connected", "i", `{"agent_id":"a"}`)
+	w.event("-60s", "interaction.connected", "i", `{"agent_id":"sup","role":"silent_join"}`)
+	w.settle()
+	require.Equal(t, "a/-/-/connected", shown(t, w.ameyo(contacts, "")))
+	w.event("-50s", "interaction.held", "i", `{"agent_id":"a"}`)
+	w.settle()
+	require.Equal(t, "a/-/-/connected", shown(t, w.ameyo(contacts, "")))
+	require.Equal(t, "a/-/-/connected", shown(t, w.ameyo(contacts, "user-ids=a")))
+}
+
+// The specification names no separator: clients repeat the parameter, and values may have commas.
+func TestAmeyo_ValuesWithCommas(t *testing.T) {
+	w := newWorld(t, "2026-11-21T12:00:00Z")
+	w.agent("Doe, John", "John", `{"user_type":"Supervisor, Senior"}`)
+	w.agent("b", "B", `{"user_type":"Executive"}`)
+	w.settle()
+	for query, want := range map[string]string{"user-types=Supervisor%2C%20Senior": "Doe, John/-/-/-", "user-ids=Doe%2C%20John": "Doe, John/-/-/-",
+		"user-types=Supervisor%2C%20Senior&user-types=Executive": "Doe, John/-/-/- b/-/-/-", "user-types=Executive%2CNone": "b/-/-/-", "user-types=%20": "Doe, John/-/-/- b/-/-/-"} {
+		require.Equal(t, want, shown(t, w.ameyo(runtime, query)), query)
+	}
+}

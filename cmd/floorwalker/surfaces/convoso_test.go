@@ -107,3 +107,32 @@ func TestConvoso_Errors(t *testing.T) {
 	require.NotContains(t, w.log.String(), convosoToken, "tokens stay out of the log")
 	require.Contains(t, w.log.String(), path, "what is logged is the path")
 }
+
+func TestConvoso_NoBody(t *testing.T) {
+	w := newWorld(t, "2026-11-21T12:00:00Z")
+	w.settle()
+	for _, media := range []string{"", "application/x-www-form-urlencoded", "text/plain", "application/json", "application/json; charset=utf-8"} {
+		require.Equal(t, `{"success":true,"data":{"available_agents":0,"logged_in_agents":0}}`,
+			w.do("POST", "/v1/user-activity/search?auth_token="+convosoToken+"&campaign_id=111", "", "Content-Type", media).body, media)
+	}
+}
+
+func TestConvoso_MalformedIDsHaveTheirCodes(t *testing.T) {
+	w := newWorld(t, "2026-11-21T12:00:00Z")
+	w.settle()
+	for name, want := range map[string]string{"campaign_id": `{"success":false,"code":6026,"error":"Invalid campaign ID"}`,
+		"queue_id": `{"success":false,"code":6041,"error":"Invalid queue ID"}`, "user_id": `{"success":false,"code":6006,"error":"Invalid user ID"}`} {
+		for _, value := range []string{"%ff", "10%", "x"} {
+			require.Equal(t, want, w.convoso(name+"="+value).body, value)
+		}
+		require.Equal(t, want, w.do("POST", "/v1/user-activity/search", `{"auth_token":"`+convosoToken+`","`+name+`":{}}`, "Content-Type", "application/json").body)
+	}
+}
+
+func TestConvoso_UnknownFieldsAreIgnoredWhateverTheyHold(t *testing.T) {
+	w := newWorld(t, "2026-11-21T12:00:00Z")
+	w.settle()
+	for _, body := range []string{`{"auth_token":"` + convosoToken + `","meta":{"client":1}}`, `{"app":{"client":1},"auth_token":"` + convosoToken + `"}`} {
+		require.Equal(t, `{"success":true,"data":{"available_agents":0,"logged_in_agents":0}}`, w.do("POST", "/v1/user-activity/search", body, "Content-Type", "application/json").body)
+	}
+}

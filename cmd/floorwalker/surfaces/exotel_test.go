@@ -276,3 +276,21 @@ func stats(t *testing.T, w *world, id string) any {
 	}
 	return nil
 }
+
+// Clients may send fields that are nothing to us, also such as differ from ours by their case.
+func TestExotel_OtherFieldsOfTheBodyAreIgnored(t *testing.T) {
+	w := newWorld(t, "2026-11-21T12:00:00Z")
+	w.event("-10m", "agent.status", "a", `{"status":"busy"}`)
+	w.settle()
+	a := w.do("PUT", "/v2/accounts/"+exotelSID+"/agents/a/presence", `{"status":"available","Status":"offline"}`, "Authorization", "Bearer "+exotelToken, "Content-Type", "application/json")
+	require.Equal(t, 200, a.StatusCode, a.body)
+	require.Equal(t, "available", at(t, a.json(t), "response", "data", "status"))
+}
+
+func TestExotel_CustomerNumberIsThePhone(t *testing.T) {
+	w := newWorld(t, "2026-11-21T12:00:00Z")
+	w.event("-70s", "interaction.created", "i", `{"channel":"voice","direction":"inbound","customer":{"phone":"+1","Phone":"work"}}`)
+	w.event("-70s", "interaction.connected", "i", `{"agent_id":"a"}`)
+	w.settle()
+	require.Equal(t, "+1", at(t, w.exotel("/a/presence").json(t), "response", "data", "current_call", "customer_number"))
+}

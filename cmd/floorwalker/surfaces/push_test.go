@@ -21,6 +21,7 @@ import (
 
 	"floorwalker/query"
 	"floorwalker/query/auth"
+	"floorwalker/query/floor"
 	"floorwalker/query/hub"
 	"floorwalker/query/native"
 	"floorwalker/query/route"
@@ -377,4 +378,96 @@ func TestPush_ClientHasWhatTheListSays(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A window decides which queues there are, also for those who do not want its figures.
+func TestQueueThatOnlyWindowsName_LeavesEveryFeed(t *testing.T) {
+	for _, fields := range []string{"waiting,metrics", "waiting"} {
+		t.Run(fields, func(t *testing.T) {
+			w := newPushWorld(t)
+			w.cc = "cc1"
+			w.sayOf(w.cc, "contact_center", w.cc, `{"name":"X","time_zone":"UTC"}`)
+			w.eventOf(w.cc, "-0s", "interaction.created", "i1", `{"channel":"voice","direction":"inbound"}`)
+			w.eventOf(w.cc, "-0s", "interaction.queued", "i1", `{"queue_id":"q1"}`)
+			w.advance(time.Second)
+			w.eventOf(w.cc, "-0s", "interaction.ended", "i1", `{"reason":"completed"}`)
+			w.settle()
+			for w.source.View(w.cc).Floor.Interactions.Len() > 0 { // it leaves the floor a while after its end
+				w.advance(time.Minute)
+				w.eventOf(w.cc, "-0s", "agent.login", "a1", `{"session_id":"s"}`)
+				w.settle()
+			}
+			c := &watcher{watched: watched{"queues", "fields=" + fields, "/queues"}, every: 250 * time.Millisecond}
+			w.come(t, c)
+			defer c.leave()
+			for day, want := range [][]string{{`"q1"`}, {}} { // nothing happens in between
+				w.advance(time.Duration(day) * 12 * time.Hour)
+				for range 5 {
+					w.advance(time.Second)
+					w.hub.Look(w.cc)
+					for c.read(t, w.now()) {
+					}
+				}
+				listed, _ := w.list(t, c)
+				require.ElementsMatch(t, want, slices.Collect(maps.Keys(listed)))
+				require.ElementsMatch(t, want, slices.Collect(maps.Keys(c.rows)))
+			}
+		})
+	}
+}
+
+// between calls before, once, as figures are asked for.
+type between struct {
+	*floor.Source
+	before func()
+}
+
+func (b *between) Figures(v *floor.View, window string) *floor.Figures {
+	if before := b.before; before != nil {
+		b.before = nil
+		before()
+	}
+	return b.Source.Figures(v, window)
+}
+
+func TestFiguresThatComeDuringALook_AreShownByQueues(t *testing.T) {
+	for try := range 12 { // feeds of a look come in any order
+		w := newPushWorld(t)
+		b := &between{Source: w.source}
+		var err error
+		w.hub, err = hub.New(hub.Config{Source: b, Now: w.now, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+		require.NoError(t, err)
+		w.cc = fmt.Sprint("cc", try)
+		w.sayOf(w.cc, "contact_center", w.cc, `{"name":"X","time_zone":"UTC"}`)
+		call := func(id string) {
+			w.eventOf(w.cc, "-0s", "interaction.created", id, `{"channel":"voice","direction":"inbound"}`)
+			w.eventOf(w.cc, "-0s", "interaction.queued", id, `{"queue_id":"q1"}`)
+			w.eventOf(w.cc, "-0s", "interaction.offered", id, `{"agent_id":"a1"}`)
+			w.eventOf(w.cc, "-0s", "interaction.connected", id, `{"agent_id":"a1"}`)
+			w.settle()
+		}
+		call("i1")
+		plain := &watcher{watched: watched{"queues", "fields=waiting", "/queues"}, every: 50 * time.Millisecond}
+		full := &watcher{watched: watched{"queues", "fields=metrics", "/queues"}, every: 50 * time.Millisecond}
+		w.come(t, plain)
+		w.come(t, full)
+		w.hub.Look(w.cc)
+		for full.read(t, w.now()) {
+		}
+		w.advance(100 * time.Millisecond) // the figures are not old yet
+		call("i2")
+		b.before = func() { w.advance(floor.MetricsTTL) } // newer ones come while we look
+		w.hub.Look(w.cc)
+		for range 3 {
+			w.advance(100 * time.Millisecond)
+			w.hub.Look(w.cc)
+			for full.read(t, w.now()) {
+			}
+		}
+		want, _ := w.list(t, full)
+		require.Equal(t, 2.0, at(t, want[`"q1"`], "metrics", "answered"))
+		require.Equal(t, 2.0, at(t, full.rows[`"q1"`], "metrics", "answered"), "try %d", try)
+		plain.leave()
+		full.leave()
+	}
 }

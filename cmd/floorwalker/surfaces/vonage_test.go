@@ -2,6 +2,8 @@ package surfaces_test
 
 import (
 	"fmt"
+	"io"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -252,4 +254,19 @@ func TestVonage_Presences(t *testing.T) {
 	require.Equal(t, "Tea", presences["named"]["description"])
 	require.Equal(t, []any{"Ready", false}, []any{presences["ringing"]["name"], presences["ringing"]["eligibleForRouting"]}, "the presence, not the effective status")
 	require.Equal(t, []any{"Ready", false}, []any{presences["suspended"]["name"], presences["suspended"]["eligibleForRouting"]})
+}
+
+// Several lines of a header are one list (RFC 9110, section 5.3).
+func TestVonage_AcceptInSeveralLines(t *testing.T) {
+	w := newWorld(t, "2026-11-21T12:00:00Z")
+	w.settle()
+	r := httptest.NewRequest("GET", "/stats/agent-status", nil)
+	r.Header.Add("Accept", "application/json")
+	r.Header.Add("Accept", "application/vnd.newvoicemedia.v3+json")
+	r.Header.Set("Authorization", "bearer "+w.vonageToken())
+	resp, err := w.app.Fiber().Test(r, -1)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	body, _ := io.ReadAll(resp.Body)
+	require.Equal(t, 200, resp.StatusCode, string(body))
 }
