@@ -152,13 +152,18 @@ func (c *call) object() (fields map[string]json.RawMessage, ok bool, err error) 
 	return fields, true, nil
 }
 
-// takeBody lays the scalars of the body over the parameters of the query string.
-func (c *call) takeBody() error {
+// takeBody lays fields of the body over the parameters of the query string. Clients may have more of them, of whatever type.
+func (c *call) takeBody(names []string) error {
 	fields, _, err := c.object()
 	if err != nil {
 		return err
 	}
-	for name, v := range fields {
+	for _, name := range names {
+		name = strings.ToLower(name)
+		v, given := fields[name]
+		if !given {
+			continue
+		}
 		text, ok := scalar(v)
 		if !ok {
 			return problem.Parameter(name, fmt.Sprintf("%s must be a text, a number or a boolean", problem.Shown(name)))

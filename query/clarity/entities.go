@@ -7,6 +7,7 @@ import (
 
 	"floorwalker/query/floor"
 	encode "floorwalker/query/list"
+	"floorwalker/schema"
 	"floorwalker/schema/directory"
 )
 
@@ -105,6 +106,22 @@ func (s *sight) entity(kind, text string) string {
 		}
 	}
 	return text
+}
+
+// interaction is the session that a number or an id means, a number first; of several of one number the newest.
+func (s *sight) interaction(text string) (*floor.Interaction, bool) {
+	i, ok := s.v.Interaction(text)
+	n, err := strconv.ParseInt(text, 10, 32)
+	if !ok || err != nil || int64(i.Number) == n {
+		return i, ok
+	}
+	s.v.Floor.Interactions.Scan(func(_ string, other *schema.LiveInteraction) bool {
+		if row := floor.NewInteraction(other); int64(row.Number) == n && (int64(i.Number) != n || row.Start > i.Start) {
+			i = row
+		}
+		return true
+	})
+	return i, true
 }
 
 // agent is a visible agent; what is not visible and what does not exist is the same 401.

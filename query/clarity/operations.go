@@ -137,14 +137,14 @@ func statusEndpoints() []endpoint {
 		method: "POST", path: "/v2/agentStatus/update/{agentId}", id: "clarityUpdateAgentStatus", summary: "Set an agent's status, or suspend it",
 		parameters: []route.Parameter{agent, query("agentStatusId", "as in the body", route.Int()), query("reasonCodeId", "as in the body", route.Int()),
 			query("isSuspended", "as in the body", route.Boolean())},
-		bodies: jsonBody(fields...), responses: []route.Response{noContent}, handler: withBody(updateStatus), audit: "presence.set",
+		bodies: jsonBody(fields...), responses: []route.Response{noContent}, handler: withBody(updateStatus, "agentStatusId", "reasonCodeId", "isSuspended"), audit: "presence.set",
 	}}
 }
 
 // withBody lays the body's fields over the parameters first.
-func withBody(f func(*call) error) func(*call) error {
+func withBody(f func(*call) error, fields ...string) func(*call) error {
 	return func(c *call) error {
-		if err := c.takeBody(); err != nil {
+		if err := c.takeBody(fields); err != nil {
 			return err
 		}
 		return f(c)
@@ -165,7 +165,7 @@ func otherEndpoints() []endpoint {
 	}, {
 		method: "POST", path: "/v2/clientlogs", id: "clarityClientLog", summary: "Write a line into the server's log", aliases: []string{"/v2/clientlogs/"},
 		bodies:    jsonBody(route.May("message", route.String()), route.May("logLevel", route.String()), route.May("sessionId", text()), route.May("component", text())),
-		responses: []route.Response{route.Text(200, "it has been written", "")}, handler: withBody(clientLog),
+		responses: []route.Response{route.Text(200, "it has been written", "")}, handler: withBody(clientLog, "message", "logLevel", "sessionId", "component"),
 	}, {
 		method: "GET", path: "/v2/search/{query}", id: "claritySearch", summary: "Agents and queues by name or address", parameters: []route.Parameter{route.InPath("query", "a part of a name or address", route.String())},
 		aliases: []string{"/v2/search/", "/v2/search"}, responses: []route.Response{route.JSON(200, "what was found", route.Of[searchAnswer]())}, handler: search,

@@ -1,6 +1,7 @@
 package clarity
 
 import (
+	"cmp"
 	"encoding/json"
 	"math/rand/v2"
 	"strconv"
@@ -110,8 +111,11 @@ func (c *call) hiddenQueues() *list[hiddenQueue] {
 			out = append(out, hiddenQueue{n, queuesWithMeaning[n]})
 			continue
 		}
-		if n := c.number(directory.KindQueue, c.entity(directory.KindQueue, id)); n != nil {
-			out = append(out, hiddenQueue{*n, c.v.Directory.QueueName(c.entity(directory.KindQueue, id))})
+		if c.v.Directory.Queues[id] == nil { // the directory refers by id
+			id = c.entity(directory.KindQueue, id)
+		}
+		if n := c.number(directory.KindQueue, id); n != nil {
+			out = append(out, hiddenQueue{*n, c.v.Directory.QueueName(id)})
 		}
 	}
 	return listOf(out)
@@ -261,7 +265,7 @@ func unregister(c *call) error {
 	ids, _ := c.args.items("sids")
 	var sessions []*floor.Interaction
 	for _, id := range ids {
-		i, ok := c.v.Interaction(id)
+		i, ok := c.interaction(id)
 		if !ok || i.Ended != schema.Open {
 			continue // what has ended needs no cleaning
 		}
@@ -292,16 +296,21 @@ func noCommands() error {
 	return problem.Unavailable("commands_unavailable", "this server writes no events", 0)
 }
 
-// endpoint is the visible agent that a SIP address or GRUU belongs to.
+// endpoint is the agent that a SIP address or GRUU belongs to; all to whom they belong must be visible. Of two it is the address's.
 func (c *call) endpoint(sip, gruu string) (string, error) {
 	bare := func(s string) string { return strings.TrimPrefix(strings.ToLower(s), "sip:") }
+	bySIP, byGruu := "", ""
 	for _, a := range c.v.Agents() {
-		if sip != "" && a.Entry.SIP != "" && bare(a.Entry.SIP) == bare(sip) || gruu != "" && a.Entry.Gruu == gruu {
-			if !c.may.agent(a) {
-				return "", invisible()
-			}
-			return a.ID, nil
+		isSIP, isGruu := sip != "" && a.Entry.SIP != "" && bare(a.Entry.SIP) == bare(sip), gruu != "" && a.Entry.Gruu == gruu
+		if (isSIP || isGruu) && !c.may.agent(a) {
+			return "", invisible()
+		}
+		if isSIP && bySIP == "" {
+			bySIP = a.ID
+		}
+		if isGruu && byGruu == "" {
+			byGruu = a.ID
 		}
 	}
-	return c.me.ID, nil
+	return cmp.Or(bySIP, byGruu, c.me.ID), nil
 }

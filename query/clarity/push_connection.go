@@ -43,6 +43,8 @@ type subscription struct {
 	name  string            // of the present feed
 	rows  map[string][]byte // what the client has, by key
 	fails bool              // as the client was told last
+
+	updating sync.Mutex // held while a request changes what is asked, before the listener's
 }
 
 // watchRights is the hub's subscription that tells of new directories.
@@ -126,12 +128,13 @@ func (l *listener) follow(sub *subscription) error {
 func (l *listener) update(ctx context.Context, s *sight, id string, later asked) error {
 	l.mu.Lock()
 	sub := l.subs[id]
+	l.mu.Unlock()
 	if sub == nil {
-		l.mu.Unlock()
 		return noSubscription(id)
 	}
+	sub.updating.Lock() // what one request names must not be lost to another that began before
+	defer sub.updating.Unlock()
 	q := sub.asked.with(later)
-	l.mu.Unlock()
 	w, err := s.watch(sub.kind, q)
 	if err != nil {
 		return err
@@ -344,7 +347,7 @@ func (l *listener) gone(e *encode.Encoder, sub *subscription, m *hub.Message) (k
 		if sub.kind != alertsOpen {
 			continue
 		}
-		if last := l.pusher.api.clearedRow(l.who.contactCenter, key, fastjson.GetString(row, "ruleId")); last != nil {
+		if last := sub.watch.clearedRow(key, fastjson.GetString(row, "ruleId")); last != nil {
 			e.JSON(last)
 		}
 	}

@@ -105,8 +105,11 @@ func setDispositions(c *call) error {
 	if text, given := c.field("subDispositionId"); given {
 		i := slices.IndexFunc(known.SubDispositions, func(d directory.SubDisposition) bool {
 			n := subNumber(&d)
-			return n != nil && strconv.FormatInt(*n, 10) == text || d.ID == text
+			return n != nil && strconv.FormatInt(*n, 10) == text
 		})
+		if i < 0 {
+			i = slices.IndexFunc(known.SubDispositions, func(d directory.SubDisposition) bool { return d.ID == text })
+		}
 		if i < 0 {
 			return problem.BadValue("subDispositionId", text, "a sub-disposition of that disposition")
 		}

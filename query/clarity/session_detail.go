@@ -165,7 +165,7 @@ func (c *call) dispositions(s session) (out []callDisposition) {
 	}
 	for _, id := range c.byNumber(directory.KindDisposition, c.v.Directory.IDs(directory.KindDisposition)) {
 		d := c.v.Directory.Dispositions[id]
-		if d.BusinessUnitID != "" && unit != "" && d.BusinessUnitID != unit {
+		if d.BusinessUnitID != "" && d.BusinessUnitID != unit {
 			continue
 		}
 		var subs []callSubDisposition

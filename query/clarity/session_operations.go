@@ -61,7 +61,7 @@ func sessionEndpoints() []endpoint {
 		}
 		for _, method := range []string{fiber.MethodGet, fiber.MethodPost} {
 			e := endpoint{method: method, path: "/v2/sessions/{sessionId}/" + s.name, id: s.id, summary: s.summary, parameters: parameters, aliases: s.aliases,
-				responses: []route.Response{noContent}, handler: withBody(s.handler), audit: s.audit}
+				responses: []route.Response{noContent}, handler: withBody(s.handler, s.fields...), audit: s.audit}
 			if method == fiber.MethodPost {
 				e.id, e.bodies = e.id+"Post", jsonBody(fields...)
 			} else {

@@ -159,6 +159,9 @@ func (c *call) model(s session) modelSession {
 	for i := range s.Parts {
 		if p := &s.Parts[i]; !p.Deleted && p.Agent == s.PrimaryAgent && p.Connected != schema.NoTime {
 			out.AnsweredTimeStamp = stamp(p.Connected)
+			if m := modalityOf(s.Channel); m == message { // Session.AgentSession.StartTime for Emails
+				out.AnsweredTimeStamp = stamp(allocated(p))
+			}
 		}
 	}
 	out.SessionDurationMs = max(0, s.v.AsOf-s.Start)
@@ -184,14 +187,18 @@ const (
 	wordAfterCall  = "AfterCall"
 )
 
+// allocated is when an agent's share began.
+func allocated(p *schema.Part) int64 {
+	if p.Offered == schema.NoTime {
+		return p.Start
+	}
+	return p.Offered
+}
+
 func (c *call) share(p *schema.Part, statusID int, status string) share {
 	typ := participationTypes[p.Role]
-	offered := p.Offered
-	if offered == schema.NoTime {
-		offered = p.Start
-	}
 	out := share{AgentID: c.number(directory.KindAgent, p.Agent), AgentName: c.v.Directory.AgentName(p.Agent), TypeID: typ.id, Type: typ.name, StatusID: statusID, Status: status,
-		AllocatedTimeStamp: stamp(offered), OfferedTimeStamp: stamp(p.Offered), InitiatingAgentID: c.number(directory.KindAgent, p.InitiatingAgent), InitiatingAgentName: noName}
+		AllocatedTimeStamp: stamp(allocated(p)), OfferedTimeStamp: stamp(p.Offered), InitiatingAgentID: c.number(directory.KindAgent, p.InitiatingAgent), InitiatingAgentName: noName}
 	if p.InitiatingAgent != "" {
 		out.InitiatingAgentName = c.v.Directory.AgentName(p.InitiatingAgent)
 	}
@@ -269,7 +276,7 @@ func (c *call) session(id string) (session, error) {
 
 func (c *call) findSession(ctx context.Context, id string) (session, bool, error) {
 	past, cc := c.api.History, c.v.ContactCenter
-	if i, ok := c.v.Interaction(id); ok {
+	if i, ok := c.interaction(id); ok {
 		if !i.Forgotten || past == nil {
 			return sessionOf(c.v, i), true, nil
 		}

@@ -98,9 +98,13 @@ func (b *board) statusesOf(a *floor.Agent) statuses {
 			present.start = max(present.start, all[len(all)-1].end)
 		}
 		all.add(present)
-	case all[n-1].start < present.start && !all.same(present):
-		all[n-1].end = present.start
-		all.add(present)
+	case all[n-1].start < present.start:
+		if !all.same(present) {
+			all[n-1].end = present.start
+			all.add(present)
+		}
+	default: // intervals do not tell direct calls, and those of the live view no reasons
+		all[n-1].word, all[n-1].reason = present.word, present.reason
 	}
 	return all
 }

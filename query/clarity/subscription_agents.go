@@ -275,13 +275,20 @@ func (p *pastStatuses) of(s *sight, a *floor.Agent) []schema.Interval {
 			delete(seen, since)
 		}
 	}
-	if _, known := seen[a.Live.StatusSince]; !known {
-		seen[a.Live.StatusSince] = a.Live.StatusReason
+	since := a.Live.StatusSince
+	if a.Live.Status.IsPresence() {
+		since = max(since, a.Live.Presence.Since) // a new reason begins an interval, not a status
+	}
+	if _, known := seen[since]; !known {
+		seen[since] = a.Live.StatusReason
 	}
 	out := append([]schema.Interval(nil), p.base[a.ID]...)
 	for _, iv := range live {
 		n := len(out)
 		if n > 0 && iv.Start <= out[n-1].Start {
+			if iv.Start == out[n-1].Start {
+				out[n-1].End = iv.End
+			}
 			continue
 		}
 		if n > 0 && out[n-1].End > iv.Start {
@@ -290,9 +297,6 @@ func (p *pastStatuses) of(s *sight, a *floor.Agent) []schema.Interval {
 		reason := seen[iv.Start]
 		iv.ReasonID, iv.ReasonName = reason[0], reason[1]
 		out = append(out, iv)
-	}
-	if n := len(out); n > 0 && len(live) > 0 && out[n-1].Start == live[len(live)-1].Start {
-		out[n-1].End = live[len(live)-1].End
 	}
 	return out
 }

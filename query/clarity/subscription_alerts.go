@@ -1,9 +1,12 @@
 package clarity
 
 import (
+	"hash/fnv"
+	"io"
 	"slices"
 
 	"floorwalker/query/alert"
+	"floorwalker/query/floor"
 	"floorwalker/query/hub"
 	encode "floorwalker/query/list"
 	"floorwalker/query/problem"
@@ -25,9 +28,9 @@ func noAlerts() error {
 
 // alertFeed follows open alerts.
 func (w *watch) alertFeed(f *hub.Feed) {
-	f.Version = func() uint64 {
+	f.Version = func(v *floor.View) uint64 {
 		_, version := w.api.Push.Alerts.Active(w.center)
-		return version
+		return version + w.servedVersion(v)
 	}
 	f.Build = func(c *hub.Change, rows *hub.Rows) error {
 		s := w.sight(c)
@@ -42,6 +45,22 @@ func (w *watch) alertFeed(f *hub.Feed) {
 		}
 		return nil
 	}
+}
+
+// servedVersion changes with the queues that an agent serves: a session's assignment changes them without the directory.
+func (w *watch) servedVersion(v *floor.View) uint64 {
+	if w.eyes == everything {
+		return 0
+	}
+	me, ok := agentByID(v, w.eyes)
+	if !ok {
+		return 0
+	}
+	h := fnv.New64a()
+	for _, id := range me.Place.QueueIDs {
+		_, _ = io.WriteString(h, id+"\x00")
+	}
+	return h.Sum64()
 }
 
 // scopeKinds are the names in a rule's scope that rights are about.
@@ -66,18 +85,20 @@ func (s *sight) seesAlert(a *schema.Alert) bool {
 	return named
 }
 
-// sees reports whether an entity that a number or an id means is visible.
+// sees reports whether an entity that a rule's scope names is visible: there an id comes before a number (floor.View.IDs).
 func (s *sight) sees(kind, text string) bool {
-	var err error
+	id := text
+	if _, known := s.v.Directory.Raw(kind, text); !known {
+		id = s.entity(kind, text)
+	}
 	switch kind {
 	case directory.KindAgent:
-		_, err = s.agent(text)
+		a, ok := agentByID(s.v, id)
+		return ok && s.may.agent(a)
 	case directory.KindQueue:
-		_, err = s.queue(text)
-	default:
-		_, err = s.unit(kind, text)
+		return s.seesQueue(id)
 	}
-	return err == nil
+	return s.seesUnit(kind, id)
 }
 
 // alertRow is an alert as a client gets it; names are ours.
@@ -128,9 +149,12 @@ func momentsOf(s schema.AlertState) []string {
 }
 
 // clearedRow is what has become of an alert that is no longer open; nil where that is not known, or it only is not visible any more.
-func (a *API) clearedRow(contactCenter, id, rule string) []byte {
-	last, ok := a.Push.Alerts.Last(contactCenter, rule)
+func (w *watch) clearedRow(id, rule string) []byte {
+	last, ok := w.api.Push.Alerts.Last(w.center, rule)
 	if !ok || last.ID != id || last.Open() {
+		return nil
+	}
+	if s, ok := w.api.seeing(w.api.Source.View(w.center), w.eyes); !ok || !s.seesAlert(&last) {
 		return nil
 	}
 	return alertRow(&last)

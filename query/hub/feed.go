@@ -31,8 +31,9 @@ type Feed struct {
 	// Timed says that rows come and go by the mere passing of time: the feed is built at its fastest subscriber's interval, which makes it
 	// Whole.
 	Timed bool
-	// Version is of rows that come from elsewhere than the view: they are built when it is another one, and by nothing else.
-	Version func() uint64
+	// Version is of rows that come from elsewhere than the view, or from a part of it: they are built when it is another one, and by
+	// nothing else.
+	Version func(*floor.View) uint64
 	// Objects says that ids are JSON as they stand, such as {"queue":"IN"}; else they are texts.
 	Objects bool
 }
@@ -66,6 +67,7 @@ type feed struct {
 	fastest  time.Duration // of subs
 	idle     time.Time     // without subscribers since then; zero while it has some
 	ready    bool          // as built, for readers
+	renewed  *Feed         // as who came first after all had gone asks for it
 	err      *problem.Problem
 	rows     map[string]*row // written by the lane's goroutine alone, which may read without the lock
 	bySeq    btree.Map[uint64, *row]

@@ -86,6 +86,9 @@ func (l *lane) attach(sub *subscription, of Feed) error {
 	}
 	sub.feed = f
 	f.mu.Lock()
+	if len(f.subs) == 0 {
+		f.renewed = &of // what the former one holds may be old
+	}
 	f.add(sub)
 	f.mu.Unlock()
 	select {
@@ -154,6 +157,9 @@ func (l *lane) group() {
 	for _, f := range l.feeds {
 		f.mu.Lock()
 		some, ready, pace := len(f.subs) > 0, f.ready, f.fastest
+		if f.renewed != nil {
+			f.Feed, f.renewed, f.follows = *f.renewed, nil, false
+		}
 		f.mu.Unlock()
 		if !some {
 			continue
@@ -260,7 +266,7 @@ func (l *lane) note(d *differences) {
 
 // buildVersion builds rows that come from elsewhere, where they are other ones.
 func (l *lane) buildVersion(f *feed, c *Change, now time.Time) {
-	if v := f.Version(); c.Anew || v != f.version {
+	if v := f.Version(c.View); c.Anew || v != f.version {
 		f.version, f.look, c.Whole = v, l.looks, true
 		f.run(c, now)
 	}

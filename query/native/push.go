@@ -261,7 +261,7 @@ func (a *API) alertFeed(q *list.Query, v *floor.View) (hub.Feed, error) {
 	contactCenter := v.ContactCenter
 	row := a.alertTable.Pushed("id", fieldsOf(q, a.alertTable.Names()))
 	feed := hub.Feed{Key: "alerts\x00" + q.Canonical(), Whole: true}
-	feed.Version = func() uint64 {
+	feed.Version = func(*floor.View) uint64 {
 		_, version := a.Alerts.Active(contactCenter)
 		return version
 	}

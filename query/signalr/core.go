@@ -193,13 +193,20 @@ func (c *Conn) coreMessage(message []byte) error {
 	return errHandled
 }
 
-func (c *Conn) handshake(message []byte) error {
-	if err := parseHandshake(message); err != nil {
+func (c *Conn) handshake(text []byte) error {
+	if err := parseHandshake(text); err != nil {
 		c.endWith(Mistaken, err.Error(), handshaken(err.Error()))
 		return errHandled
 	}
-	c.push(handshaken(""))
-	c.opened()
+	// Who has the answer may use the connection's id at once: it is sent when the handler knows the connection.
+	c.mu.Lock()
+	c.out.push(message{body: handshaken("")})
+	c.mu.Unlock()
+	if c.opened() {
+		c.mu.Lock()
+		c.wake()
+		c.mu.Unlock()
+	}
 	return nil
 }
 

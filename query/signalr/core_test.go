@@ -235,3 +235,19 @@ func TestCoreNegotiateVersion0(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, res.StatusCode)
 	dial(t, s, corePath+"?id="+n.ConnectionID, "ann")
 }
+
+// lateHub takes its time to take a connection in.
+type lateHub struct{ hub }
+
+func (h *lateHub) Connected(c *signalr.Conn) {
+	time.Sleep(200 * time.Millisecond)
+	h.hub.Connected(c)
+}
+
+// Who has the handshake's answer may use the connection's id at once.
+func TestCoreHandshake_IsAnsweredWhenTheHandlerKnowsTheConnection(t *testing.T) {
+	h := &lateHub{}
+	s := startWith(t, h)
+	s.coreWebSocket(t, "ann")
+	require.Equal(t, []string{"connected"}, h.seen())
+}

@@ -389,3 +389,25 @@ func TestClarity_SessionsFollowTheirChanges(t *testing.T) {
 	w.event("-0s", "interaction.wrap_started", "100", `{"agent_id":"ann"}`)
 	require.Equal(t, "8 5 After true AfterCall 481000", shown())
 }
+
+func TestClarity_StatusHistoryEndsWithThePresentStatus(t *testing.T) {
+	for _, hist := range []bool{false, true} {
+		t.Run(fmt.Sprint(hist), func(t *testing.T) {
+			stored := newPast(t)
+			w := supervised(t, "2016-10-14T14:00:00Z", func(s *setup) {
+				if hist {
+					s.clarity.History = &pastSessions{past: stored}
+				}
+			})
+			w.event("-1h", "agent.login", "ann", `{}`)
+			w.event("-30m", "agent.status", "ann", `{"status":"available"}`)
+			w.event("-9m", "interaction.created", "i", `{"channel":"voice","direction":"inbound","kind":"direct_inbound","agent_id":"ann"}`)
+			w.event("-9m", "interaction.connected", "i", `{"agent_id":"ann"}`)
+			w.settle()
+			row := w.clarity("lead", "GET", "/v2/metrics/agents/5/status?includeStatusHistory=true", "").json(t)
+			require.Equal(t, "directCall", at(t, row, "currentStatus", "agentStatus"))
+			h := at(t, row, "statusHistory").([]any)
+			require.Equal(t, "directCall", at(t, h[len(h)-1], "agentStatus"), "%v", h)
+		})
+	}
+}

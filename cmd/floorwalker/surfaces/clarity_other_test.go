@@ -154,3 +154,32 @@ func TestClarity_DocumentListsWhatAnswers(t *testing.T) {
 		}
 	}
 }
+
+func TestClarity_HiddenQueuesAreIDs(t *testing.T) {
+	w := supervised(t, "2016-10-14T14:00:00Z")
+	w.say("queue", "7", `{"number":70,"name":"Hidden","team_ids":[]}`)
+	w.say("queue", "other", `{"number":7,"name":"Shown","team_ids":[]}`)
+	w.agent("clerk", "Clerk", `{"number":102,"login":"clerk","role":"agent","team_id":"two","hidden_queue_ids":["7"]}`)
+	requireSample(t, `{"items":[{"queueId":70,"queueName":"Hidden"}],"count":1}`, remarshal(t, w.clarity("clerk", "GET", "/v2/profile", "").json(t)["hiddenQueues"]))
+}
+
+func TestClarity_UnknownFieldsOfBodiesAreIgnored(t *testing.T) {
+	w := supervised(t, "2016-10-14T14:00:00Z")
+	w.event("-1h", "agent.login", "ann", `{}`)
+	w.settle()
+	a := w.clarity("lead", "POST", "/v2/agentStatus/update/5", `{"agentStatusId":1,"context":{"app":"x"},"tags":[]}`)
+	require.Equal(t, 204, a.StatusCode, a.body)
+	a = w.clarity("lead", "POST", "/v2/clientlogs", `{"message":"x","context":{"app":"x"}}`)
+	require.Equal(t, 200, a.StatusCode, a.body)
+}
+
+func TestClarity_UnregisterReachesNoInvisibleEndpoint(t *testing.T) {
+	w := supervised(t, "2016-09-02T20:00:00Z")
+	w.agent("aaa", "Aaa", `{"number":200,"login":"aaa","sip":"sip:aaa@x","team_id":"one","gruu":"gruu-aaa"}`)
+	w.settle()
+	a := w.clarity("lead", "POST", "/v2/profile/unregister?sip=clerk@x&gruu=gruu-aaa", "")
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	require.Equal(t, 401, a.StatusCode, "%v", w.commands)
+	require.Empty(t, w.commands)
+}

@@ -119,3 +119,53 @@ func TestClarityPush_Alerts(t *testing.T) {
 	require.Equal(t, 204, w.clarity("lead", "POST", "/v2/subscriptions/"+seen, fmt.Sprintf(`{"connectionId":%q}`, lead.id)).StatusCode)
 	require.Equal(t, 204, w.clarity("lead", "DELETE", "/v2/subscriptions/"+seen, "").StatusCode)
 }
+
+func TestClarityPush_AlertsFollowTheCallersQueues(t *testing.T) {
+	topic := newAlertTopic()
+	w, address := pushedFloor(t, func(s *setup) { s.alerts = topic })
+	clerk := w.dashboard(t, address, "clerk")
+	id := w.subscribe(t, "clerk", clerk, "alerts", nil)
+	topic.say(t, w.raised("own", map[string][]string{"queue": {"own"}}))
+	topic.say(t, w.raised("robs", map[string][]string{"queue": {"robs"}}))
+	keys := func(want string) {
+		t.Helper()
+		require.Eventually(t, func() bool { return fmt.Sprint(sortedKeys(clerk.rows(id, w.now()))) == want }, 10*time.Second, 5*time.Millisecond)
+	}
+	keys("[alert-own]")
+	w.event("-2s", "agent.login", "clerk", `{}`)
+	w.event("-1s", "agent.assignment", "clerk", `{"queue_ids":["robs"]}`)
+	w.settle()
+	require.Equal(t, 401, w.clarity("clerk", "GET", "/v2/metrics/queues/6", "").StatusCode, "the API goes by the new queues")
+	require.Equal(t, 200, w.clarity("clerk", "GET", "/v2/metrics/queues/5", "").StatusCode)
+	keys("[alert-robs]")
+}
+
+func TestClarityPush_AlertScopesAreIDsFirst(t *testing.T) {
+	topic := newAlertTopic()
+	w, address := pushedFloor(t, func(s *setup) { s.alerts = topic })
+	w.say("queue", "6", `{"number":60,"name":"Secret","team_ids":[]}`)
+	clerk := w.dashboard(t, address, "clerk")
+	id := w.subscribe(t, "clerk", clerk, "alerts", nil)
+	require.Equal(t, 401, w.clarity("clerk", "GET", "/v2/metrics/queues/60", "").StatusCode)
+	topic.say(t, w.raised("secret", map[string][]string{"queue": {"6"}}))
+	topic.say(t, w.raised("own", map[string][]string{"queue": {"own"}}))
+	require.Eventually(t, func() bool { return len(clerk.rows(id, w.now())) > 0 }, 10*time.Second, 5*time.Millisecond)
+	require.Equal(t, "[alert-own]", fmt.Sprint(sortedKeys(clerk.rows(id, w.now()))), "which was raised after the other one")
+}
+
+func TestClarityPush_ClearedAlertOfLostRightsIsOnlyRemoved(t *testing.T) {
+	topic := newAlertTopic()
+	w, address := pushedFloor(t, func(s *setup) { s.alerts = topic })
+	clerk := w.dashboard(t, address, "clerk")
+	id := w.subscribe(t, "clerk", clerk, "alerts", nil)
+	clerk.wait(1, id)
+	a := w.raised("own", map[string][]string{"queue": {"own"}})
+	topic.say(t, a)
+	clerk.wait(2, id)
+	w.agent("clerk", "Clerk", `{"number":102,"login":"clerk","role":"agent","sip":"sip:clerk@x","team_id":"two"}`)
+	a.Value = 4711
+	topic.say(t, a.ClearedBy(schema.AlertConditionOver, 4711, a.Triggered+2000))
+	m := clerk.wait(3, id)[2]
+	require.Equal(t, []string{"alert-own"}, m.Removed)
+	require.Empty(t, m.Items, m.raw)
+}

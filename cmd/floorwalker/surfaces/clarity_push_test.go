@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"floorwalker/query/history"
@@ -430,5 +432,106 @@ func TestClarityPush_RightsTakenWhileSubscribing_NoMoreIsShown(t *testing.T) {
 			id := subscribe(t, w, d)
 			require.Eventually(t, func() bool { return fmt.Sprint(sortedKeys(d.rows(id, w.now()))) == "[rob]" }, 10*time.Second, 5*time.Millisecond)
 		})
+	}
+}
+
+func TestClarityPush_UpdatesAtOneTimeAreNotLost(t *testing.T) {
+	stored := &slowPast{pastSessions: &pastSessions{past: newPast(t)}}
+	w, address := pushedFloor(t, func(s *setup) { s.clarity.History = stored })
+	d := w.dashboard(t, address, "lead")
+	id := w.subscribe(t, "lead", d, "agents?agentIds=41", nil)
+	d.wait(1, id)
+	var once sync.Once
+	stored.asked = func() {
+		once.Do(func() { // while this update reads the history, another one names other agents
+			done := make(chan int, 1)
+			go func() {
+				done <- w.clarity("lead", "POST", "/v2/subscriptions/"+id+"?agentIds=5", "").StatusCode
+			}()
+			select {
+			case code := <-done:
+				require.Equal(t, 204, code)
+			case <-time.After(time.Second): // it waits for its turn
+			}
+		})
+	}
+	require.Equal(t, 204, w.clarity("lead", "POST", "/v2/subscriptions/"+id+"?includeStatusHistory=true", "").StatusCode)
+	require.Eventually(t, func() bool {
+		row, _ := d.rows(id, w.now())["ann"].(map[string]any)
+		return len(d.rows(id, w.now())) == 1 && row["statusHistory"] != nil
+	}, 10*time.Second, 5*time.Millisecond, "one of two updates is lost: %v", sortedKeys(d.rows(id, w.now())))
+}
+
+func TestClarityPush_StatusHistoryIsWhatWasKnownWhenSubscribing(t *testing.T) {
+	stored := newPast(t)
+	w, address := pushedFloor(t, func(s *setup) { s.clarity.History = &pastSessions{past: stored} })
+	say := func(at, typ, data string) {
+		w.event(at, "agent."+typ, "ann", data)
+		of, _ := schema.ParseEventType("cc.agent." + typ)
+		stored.event(w.moment(at), of, "ann", data)
+	}
+	say("-30m", "status", `{"status":"available"}`)
+	stored.flush(w.now().UnixMilli())
+	w.settle()
+	d := w.dashboard(t, address, "lead")
+	subscribe := func() string {
+		return w.subscribe(t, "lead", d, "agents?agentIds=5&includeStatusHistory=true", map[string]any{"statusProperties": []int{1, 2, 3, 4, 5}})
+	}
+	id := subscribe()
+	d.wait(1, id)
+	require.Equal(t, 204, w.clarity("lead", "DELETE", "/v2/subscriptions/"+id, "").StatusCode)
+	for _, status := range []string{`{"status":"lunch","reason":{"id":"lun"}}`, `{"status":"available"}`} {
+		w.advance(time.Minute)
+		say("-0s", "status", status)
+	}
+	w.settle()
+	stored.flush(w.now().UnixMilli())
+	id = subscribe()
+	d.wait(1, id)
+	read := asRead(at(t, w.clarity("lead", "GET", "/v2/metrics/agents/5/status?includeStatusHistory=true", "").json(t), "statusHistory"))
+	row, _ := d.rows(id, w.now())["ann"].(map[string]any)
+	require.Equal(t, fmt.Sprint(read), fmt.Sprint(row["statusHistory"]))
+}
+
+func TestClarityPush_StatusHistoryEndsWithThePresentStatus(t *testing.T) {
+	stored := newPast(t)
+	w, address := pushedFloor(t, func(s *setup) { s.clarity.History = &pastSessions{past: stored} })
+	d := w.dashboard(t, address, "lead")
+	id := w.subscribe(t, "lead", d, "agents?agentIds=41&includeStatusHistory=true", map[string]any{"statusProperties": []int{1}})
+	d.wait(1, id)
+	w.event("-0s", "interaction.created", "i", `{"channel":"voice","direction":"inbound","kind":"direct_inbound","agent_id":"rob"}`)
+	w.event("-0s", "interaction.connected", "i", `{"agent_id":"rob"}`)
+	w.settle()
+	raw := d.wait(2, id)[1].raw
+	require.Contains(t, raw, `"currentStatus":{"agentStatus":"directCall"}`)
+	require.Contains(t, raw, `"statusHistory":[{"agentStatus":"directCall"}]`)
+}
+
+// A new reason begins a piece, and a status that comes again does not swallow what was between.
+func TestClarityPush_StatusHistoryIsThatOfTheReading(t *testing.T) {
+	stored := newPast(t)
+	w, address := pushedFloor(t, func(s *setup) { s.clarity.History = &pastSessions{past: stored} })
+	w.say("reason_code", "brk2", `{"name":"Smoking","number":3,"status":"break"}`)
+	say := func(at, typ, data string) {
+		w.event(at, "agent."+typ, "ann", data)
+		of, _ := schema.ParseEventType("cc.agent." + typ)
+		stored.event(w.moment(at), of, "ann", data)
+	}
+	say("-30m", "status", `{"status":"available"}`)
+	stored.flush(w.now().UnixMilli())
+	w.settle()
+	d := w.dashboard(t, address, "lead")
+	id := w.subscribe(t, "lead", d, "agents?agentIds=5&includeStatusHistory=true", map[string]any{"statusProperties": []int{1, 2, 3, 4, 5}})
+	for _, e := range [][2]string{{"logout", `{}`}, {"status", `{"status":"available"}`}, {"status", `{"status":"break","reason":{"id":"brk"}}`},
+		{"status", `{"status":"break","reason":{"id":"brk2"}}`}, {"status", `{"status":"available"}`}} {
+		w.advance(time.Minute)
+		say("-0s", e[0], e[1])
+		w.settle()
+		stored.flush(w.now().UnixMilli())
+		read := asRead(at(t, w.clarity("lead", "GET", "/v2/metrics/agents/5/status?includeStatusHistory=true", "").json(t), "statusHistory"))
+		require.EventuallyWithT(t, func(t *assert.CollectT) {
+			row, _ := d.rows(id, w.now())["ann"].(map[string]any)
+			require.Equal(t, fmt.Sprint(read), fmt.Sprint(row["statusHistory"]))
+		}, 10*time.Second, 5*time.Millisecond, "after %s", e)
 	}
 }

@@ -376,3 +376,49 @@ func TestClarity_AgentsAndOffers(t *testing.T) {
 		"allocatedTimeStamp": "2016-08-31T17:41:00Z", "offeredTimeStamp": "2016-08-31T17:41:00Z", "initiatingAgentId": 16, "initiatingAgentName": "Jonah"}], "count": 1}`, remarshal(t, s["offers"]))
 	require.Equal(t, []any{true, false, false, false}, []any{s["isSilentJoined"], s["isWhisperJoined"], s["canBeSilentJoined"], s["canBeWhisperJoined"]})
 }
+
+// Session.AgentSession.StartTime for Emails (specification, Session Base).
+func TestClarity_MessagesAreAnsweredWhenTheyAreAllocated(t *testing.T) {
+	w := supervised(t, "2016-10-14T14:00:00Z")
+	w.event("-1h", "agent.login", "ann", `{}`)
+	w.event("-10m", "interaction.created", "100", `{"channel":"email","direction":"inbound"}`)
+	w.event("-9m", "interaction.queued", "100", `{"queue_id":"robs"}`)
+	w.event("-8m", "interaction.offered", "100", `{"agent_id":"ann"}`)
+	w.event("-7m", "interaction.connected", "100", `{"agent_id":"ann"}`)
+	w.settle()
+	s := w.clarity("lead", "GET", "/v2/sessions/100", "").json(t)
+	require.Equal(t, "2016-10-14T13:52:00Z", at(t, s, "agents", "items", 0, "allocatedTimeStamp"))
+	require.Equal(t, "2016-10-14T13:52:00Z", s["answeredTimeStamp"])
+}
+
+func TestClarity_SessionIDIsANumberFirst(t *testing.T) {
+	w := supervised(t, "2016-10-14T14:00:00Z")
+	w.event("-1h", "agent.login", "ann", `{"capacity":{"chat":3}}`)
+	w.event("-10m", "interaction.created", "12", `{"channel":"chat","direction":"inbound","number":900,"customer":{"name":"Wrong"}}`)
+	w.event("-9m", "interaction.connected", "12", `{"agent_id":"ann"}`)
+	w.event("-10m", "interaction.created", "abc", `{"channel":"chat","direction":"inbound","number":12,"customer":{"name":"Right"}}`)
+	w.event("-9m", "interaction.connected", "abc", `{"agent_id":"ann"}`)
+	w.settle()
+	s := w.clarity("lead", "GET", "/v2/sessions/12", "").json(t)
+	require.Equal(t, []any{12.0, "Right"}, []any{s["sessionId"], s["customerName"]})
+}
+
+func TestClarity_SubDispositionIDIsANumberFirst(t *testing.T) {
+	w := jonah(t)
+	w.say("disposition", "acc", `{"number":4,"name":"Accounts","sub_dispositions":[{"id":"8","number":3,"name":"Wrong"},{"id":"b","number":8,"name":"Right"}]}`)
+	require.Equal(t, 204, w.clarity("lead", "POST", "/v2/sessions/66033/setdispositions", `{"dispositionId":4,"subDispositionId":8}`).StatusCode)
+	require.Equal(t, map[string]any{"callSubDispositionId": 8.0, "name": "Right"}, w.clarity("lead", "GET", "/v2/sessions/66033", "").json(t)["selectedCallSubDisposition"])
+}
+
+func TestClarity_DispositionsOfOtherUnitsAreNotShown(t *testing.T) {
+	w := supervised(t, "2016-10-14T14:00:00Z")
+	w.say("disposition", "acc", `{"number":4,"name":"Accounts","business_unit_id":"unit","sub_dispositions":[]}`)
+	w.say("disposition", "any", `{"number":5,"name":"Any","sub_dispositions":[]}`)
+	w.event("-1h", "agent.login", "clerk", `{}`)
+	w.event("-10m", "interaction.created", "100", `{"channel":"voice","direction":"inbound"}`)
+	w.event("-10m", "interaction.queued", "100", `{"queue_id":"own"}`)
+	w.event("-9m", "interaction.connected", "100", `{"agent_id":"clerk"}`)
+	w.settle()
+	items := at(t, w.clarity("clerk", "GET", "/v2/sessions/100?includeDispositions=true", "").json(t), "callDispositions", "items").([]any)
+	require.Len(t, items, 1, "%v", items)
+}
