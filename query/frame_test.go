@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -152,6 +153,27 @@ func (s slowly) Read(p []byte) (int, error) {
 }
 
 func (s slowly) Close() error { return nil }
+
+// What a packed body unpacks to has no bound: a few hundred bytes could fill the memory, before anybody is known.
+func TestPackedBodies_AreRefused(t *testing.T) {
+	f := newFixture(t)
+	for _, encodings := range [][]string{{"gzip"}, {"gzip, gzip"}, {"br"}, {"identity", "gzip"}, {"GZIP"}, {"x"}} {
+		for _, path := range []string{"/api/v1/session", "/api/v1/contact-centers/6/metrics", "/nothing"} {
+			r := httptest.NewRequest("POST", path, strings.NewReader("{}"))
+			for _, e := range encodings {
+				r.Header.Add("Content-Encoding", e)
+			}
+			r.Header.Set("Content-Type", "application/json")
+			resp, err := f.app.Fiber().Test(r, -1)
+			require.NoError(t, err)
+			defer resp.Body.Close()
+			require.Equal(t, 415, resp.StatusCode, "%s %s", path, encodings)
+			require.Equal(t, "identity", resp.Header.Get("Accept-Encoding"))
+		}
+	}
+	a := f.send("POST", "/api/v1/contact-centers/6/metrics", `{"metrics":["offered"]}`, "reader", "Content-Type", "application/json", "Content-Encoding", "identity")
+	require.Equal(t, 200, a.StatusCode, a.body)
+}
 
 func TestLiveAnswers_ArriveWhileTheyAreBeingMade(t *testing.T) {
 	lines := make(chan string, 1)

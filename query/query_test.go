@@ -154,6 +154,48 @@ func TestETag_LeavesAgesOutAndSeesChanges(t *testing.T) {
 	require.Equal(t, 200, f.do("GET", "/api/v1/contact-centers/6/agents", "reader", "If-None-Match", tag).StatusCode)
 }
 
+// A gauge that runs is the same while nothing but time passes; other ones, and none, are not.
+func TestETag_SeesGaugesChange(t *testing.T) {
+	f := newFixture(t)
+	const path = "/metrics?group_by=queue&metrics=longest_wait_ms,waiting"
+	first := f.get(path)
+	require.Contains(t, first.body, `"longest_wait_ms":20000`)
+	oldest := func(since int64) answer {
+		chat := waitingChat()
+		chat.Visits[0].Start = since
+		f.live.change("6", func(fl *schema.Floor) { fl.Interactions.Set(chat.ID, chat) })
+		return f.do("GET", "/api/v1/contact-centers/6"+path, "reader", "If-None-Match", first.Header.Get("ETag"))
+	}
+	require.Equal(t, 304, oldest(ago(20*time.Second)).StatusCode)
+	require.Equal(t, 200, oldest(ago(21*time.Second)).StatusCode)
+	other := f.get("/metrics?group_by=queue&queue=OUT&metrics=longest_wait_ms&fill=true")
+	require.Contains(t, other.body, `"longest_wait_ms":null`)
+	require.Equal(t, 200, f.do("GET", "/api/v1/contact-centers/6/metrics?group_by=queue&queue=IN&metrics=longest_wait_ms&fill=true", "reader", "If-None-Match", other.Header.Get("ETag")).StatusCode)
+}
+
+// Time alone lets more rows pass a filter of ages: a stream's tag knows the moment.
+func TestETag_OfStreamsByAge(t *testing.T) {
+	for _, path := range []string{"/agents?fields=id&format=ndjson&status_longer_than=30", "/interactions?fields=id&format=csv&waiting_longer_than=30",
+		"/agents/summary?format=ndjson&status_longer_than=30"} {
+		f := newFixture(t)
+		first := f.get(path)
+		f.live.change("6", func(fl *schema.Floor) { fl.AsOf += 40_000 })
+		f.advance(40 * time.Second)
+		again := f.do("GET", "/api/v1/contact-centers/6"+path, "reader", "If-None-Match", first.Header.Get("ETag"))
+		require.Equal(t, 200, again.StatusCode, path)
+		require.NotEqual(t, first.body, again.body, path)
+	}
+}
+
+// What an Accept header likes best is sent, and what it refuses is not (RFC 9110, section 12.5.1).
+func TestFormats_ByWeight(t *testing.T) {
+	f := newFixture(t)
+	for accept, want := range map[string]string{"text/csv;q=0.5, application/json": "application/json", "application/json;q=0, text/csv": "text/csv; charset=utf-8",
+		"application/x-ndjson;q=0.9, text/csv;q=0.8": "application/x-ndjson", "image/png": "application/json", "text/csv;q=x": "application/json"} {
+		require.Equal(t, want, f.do("GET", "/api/v1/contact-centers/6/agents?fields=id", "reader", "Accept", accept).Header.Get("Content-Type"), accept)
+	}
+}
+
 func TestFormats_StreamTheWholeList(t *testing.T) {
 	f := newFixture(t)
 	lines := f.get("/agents?format=ndjson&fields=id,status&limit=1")
@@ -435,6 +477,8 @@ func TestMetrics_LiveRows(t *testing.T) {
 	require.EqualValues(t, 1, ofQueues[0].(map[string]any)["values"].(map[string]any)["abandoned"], "of the team's queues")
 	earlier := f.get("/metrics?group_by=agent&agent=bob&metrics=status_ms.break&as_of=now-9m").json(t)["data"].([]any)
 	require.EqualValues(t, 60_000, earlier[0].(map[string]any)["values"].(map[string]any)["status_ms.break"])
+	waited := f.get("/metrics?metrics=longest_wait_ms&as_of=now-15s").json(t)["data"].([]any)
+	require.EqualValues(t, 5_000, waited[0].(map[string]any)["values"].(map[string]any)["longest_wait_ms"], "up to the answer's as_of")
 }
 
 func TestMetrics_PostIsTheSameQuery(t *testing.T) {
@@ -447,7 +491,7 @@ func TestMetrics_PostIsTheSameQuery(t *testing.T) {
 	require.Equal(t, 200, a.StatusCode, a.body)
 	require.Equal(t, get.body, a.body)
 	require.Contains(t, a.body, `"group":{"agent":"ann","queue":"IN"}`)
-	for body, parameter := range map[string]string{`{"metric":"x"}`: "metric", `{"metrics":{}}`: "metrics", `[]`: "", `{`: "", `{} {}`: ""} {
+	for body, parameter := range map[string]string{`{"metric":"x"}`: "metric", `{"metrics":["offered"],"metrics":["answered"]}`: "metrics", `{"metrics":{}}`: "metrics", `[]`: "", `{`: "", `{} {}`: ""} {
 		a := post(body)
 		require.Equal(t, 400, a.StatusCode, body)
 		if parameter != "" {

@@ -134,7 +134,22 @@ func (a *App) guarded(c *fiber.Ctx) (err error) {
 			err = problem.Internal(fmt.Errorf("panic: %v", r))
 		}
 	}()
+	if err := plainBody(c); err != nil {
+		return err
+	}
 	return c.Next()
+}
+
+// plainBody refuses packed bodies: reading one would unpack it, and what it unpacks to no limit bounds.
+func plainBody(c *fiber.Ctx) error {
+	for _, encoding := range c.Request().Header.PeekAll(fiber.HeaderContentEncoding) {
+		if e := strings.TrimSpace(string(encoding)); e != "" && !strings.EqualFold(e, "identity") {
+			c.Set(fiber.HeaderAcceptEncoding, "identity")
+			return problem.New(fiber.StatusUnsupportedMediaType, "unsupported_media_type",
+				"content encoding \""+problem.Shown(e)+"\"; allowed: identity, a body that is not compressed")
+		}
+	}
+	return nil
 }
 
 // fail answers with a problem. Causes of failures go to the log alone.

@@ -463,7 +463,7 @@ func (b *builder) finish(hour *Figures) []*Row {
 			continue
 		}
 		if b.live {
-			r.setGauges(b.v.AsOf)
+			r.setGauges(b.q.AsOf)
 		}
 		if byQueue {
 			var d metric.Distribution

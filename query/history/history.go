@@ -215,14 +215,19 @@ const (
 	latestMs = int64(1<<32-1) * 1000
 )
 
+// written is a moment as callers write it.
+func written(ms int64) string {
+	return time.UnixMilli(ms).UTC().Format("2006-01-02T15:04:05.999Z07:00")
+}
+
 func (q *Query) validate() error {
 	switch {
 	case q.ContactCenter == "":
 		return errors.New("a query without a contact centre")
 	case q.From%minuteMs != 0 || q.From < 0:
-		return faulty("from", "%d ms is not a whole minute since 1970", q.From)
+		return faulty("from", "%s is not a whole minute from 1970 on", written(q.From))
 	case q.To%minuteMs != 0 || q.To > latestMs:
-		return faulty("to", "%d ms is not a whole minute before 2106", q.To)
+		return faulty("to", "%s is not a whole minute before 2106", written(q.To))
 	case q.To <= q.From:
 		return faulty("to", "must be after from")
 	case q.Thresholds.Pinned < 0 || q.Thresholds.Pinned > schema.MaxThresholdSeconds:

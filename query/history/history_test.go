@@ -793,8 +793,8 @@ func TestMetrics_Refused(t *testing.T) {
 		name, says string
 		change     func(*Query)
 	}{
-		{"from", "from: 1 ms", func(q *Query) { q.From = 1 }},
-		{"to", "to: 60001 ms", func(q *Query) { q.To = 60_001 }},
+		{"from", "from: 1970-01-01T00:00:00.001Z", func(q *Query) { q.From = 1 }},
+		{"to", "to: 1970-01-01T00:01:00.001Z", func(q *Query) { q.To = 60_001 }},
 		{"empty range", "to: must be after from", func(q *Query) { q.From = 60_000 }},
 		{"threshold", "service_level_seconds: 3601", func(q *Query) { q.Thresholds.Pinned = 3601 }},
 		{"twice", "group_by: names queue twice", func(q *Query) { q.GroupBy = []metric.Dimension{metric.DimQueue, metric.DimQueue} }},

@@ -118,7 +118,7 @@ func InteractionOrders() []string {
 func (f *InteractionFilter) validate() error {
 	switch {
 	case f.From < 0 || f.From > latestMs*1000:
-		return faulty("from", "%d ms is not after 1970", f.From)
+		return faulty("from", "must be within the years that history can hold, from 1970 on")
 	case f.To <= f.From:
 		return faulty("to", "must be after from")
 	}

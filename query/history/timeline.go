@@ -25,7 +25,7 @@ const maxTimeline = 50_000
 func (r *Reader) Timeline(ctx context.Context, contactCenter, agent string, from, to int64) (t Timeline, err error) {
 	switch {
 	case from < 0 || from > latestMs:
-		return t, faulty("from", "%d ms is not after 1970", from)
+		return t, faulty("from", "must be within 1970 to 2106")
 	case to <= from:
 		return t, faulty("to", "must be after from")
 	}

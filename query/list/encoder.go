@@ -160,7 +160,7 @@ func (e *Encoder) Age(base, since, asOf int64) {
 	e.comma()
 	from := len(e.B)
 	e.B = strconv.AppendInt(e.B, base+max(asOf-since, 0), 10)
-	e.aging = append(e.aging, aging{from, len(e.B), 0})
+	e.aging = append(e.aging, aging{from, len(e.B), uint64(since - base)})
 }
 
 // sinceInstead gives the field that was just begun another name.

@@ -3,7 +3,9 @@
 package list
 
 import (
+	"mime"
 	"slices"
+	"strconv"
 	"strings"
 
 	"floorwalker/query/problem"
@@ -81,18 +83,31 @@ func ReadFormat(q *Query, accept string) Format {
 	default:
 		q.Fail(problem.BadValue("format", s, "json, ndjson, csv"))
 	}
-	for _, part := range strings.Split(accept, ",") {
-		media, _, _ := strings.Cut(part, ";")
-		switch strings.ToLower(strings.TrimSpace(media)) {
+	best, most := JSON, 0.0
+	for part := range strings.SplitSeq(accept, ",") {
+		media, parameters, err := mime.ParseMediaType(part)
+		if err != nil {
+			continue
+		}
+		weight := 1.0
+		if q, given := parameters["q"]; given {
+			if weight, err = strconv.ParseFloat(q, 64); err != nil {
+				continue
+			}
+		}
+		if weight <= most {
+			continue
+		}
+		switch media {
 		case "application/json", "*/*", "application/*":
-			return JSON
+			best, most = JSON, weight
 		case "application/x-ndjson", "application/ndjson", "application/jsonl":
-			return NDJSON
+			best, most = NDJSON, weight
 		case "text/csv":
-			return CSV
+			best, most = CSV, weight
 		}
 	}
-	return JSON
+	return best
 }
 
 // Column is one top-level field of a list's rows.

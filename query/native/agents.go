@@ -80,6 +80,9 @@ func (a *API) listAgents(r *request) error {
 		return err
 	}
 	f.resolve(v)
+	if f.hasLongerMs {
+		m.Tag += strconv.FormatInt(v.AsOf, 10)
+	}
 	s := a.agentState(v, p.Wants("today"), r.mask(a))
 	if p.Wants("interactions") { // with their customers
 		auditExport(r, "agents.export", p, s.mask)

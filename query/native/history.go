@@ -37,7 +37,7 @@ func historyProblem(err error) error {
 	case errors.As(err, &known):
 		return known
 	case errors.As(err, &key):
-		return problem.Parameter("metrics", problem.Shown(key.Error()))
+		return problem.Parameter("metrics", (&metric.KeyError{Key: problem.Shown(key.Key), Reason: key.Reason}).Error())
 	case errors.As(err, &query):
 		return problem.Parameter(query.Parameter, problem.Shown(query.Detail))
 	case errors.Is(err, context.DeadlineExceeded):

@@ -2,6 +2,7 @@ package native
 
 import (
 	"context"
+	"strconv"
 
 	"github.com/valyala/fastjson"
 
@@ -64,6 +65,9 @@ func (a *API) listInteractions(r *request) error {
 	}
 	auditExport(r, "interactions.export", p, hidden)
 	f.resolve(v)
+	if f.hasLonger {
+		m.Tag += strconv.FormatInt(v.AsOf, 10)
+	}
 	rows := a.interactions.Collect(p)
 	for _, i := range v.Interactions() {
 		if f.match(i) {

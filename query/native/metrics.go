@@ -111,7 +111,7 @@ func (a *API) metrics(r *request) error {
 	if err := a.Limits.checkRows(answer.rows); err != nil {
 		return err
 	}
-	t := metricsTable(q, answer.fields, p.Format == list.CSV)
+	t := metricsTable(q, answer.fields, answer.asOf, p.Format == list.CSV)
 	if err := t.Check(p); err != nil {
 		return err
 	}
@@ -367,7 +367,7 @@ func (q *metricsQuery) mentions(d metric.Dimension) bool {
 }
 
 // metricsTable shows a row as group, interval and values; in CSV with one column for each of their parts.
-func metricsTable(q *metricsQuery, fields []metric.Field, flat bool) *list.Table[metricsRow] {
+func metricsTable(q *metricsQuery, fields []metric.Field, asOf int64, flat bool) *list.Table[metricsRow] {
 	t := &list.Table[metricsRow]{Order: map[string]func(metricsRow) list.Key{},
 		ID: func(r metricsRow) string { return strings.Join(r.group, "\x00") }}
 	for i, d := range q.by {
@@ -426,13 +426,14 @@ func metricsTable(q *metricsQuery, fields []metric.Field, flat bool) *list.Table
 					continue
 				}
 				e.Quoted(names[i])
-				if fields[i].Key == "longest_wait_ms" || fields[i].Key == "current_talk_ms" {
+				value := r.Value(fields[i])
+				if ms, ok := r.Number(fields[i]); ok && fields[i].Key == "longest_wait_ms" {
 					var age list.Encoder
-					writeValue(&age, r.Value(fields[i]))
-					e.Aging(age.B, 0)
+					writeValue(&age, value)
+					e.Aging(age.B, uint64(asOf-int64(ms)))
 					continue
 				}
-				writeValue(e, r.Value(fields[i]))
+				writeValue(e, value)
 			}
 			e.End()
 		}},

@@ -34,6 +34,7 @@ type pastList struct {
 	order  []history.InteractionOrder
 	now    int64
 	mask   *mask.Mask
+	asked  string // from and to as they were written: now-1h stays the same question
 }
 
 // listPastInteractions answers from history alone: created within [from, to), in order of creation unless sort says otherwise.
@@ -65,6 +66,7 @@ func (a *API) listPastInteractions(r *request) error {
 
 func (a *API) readPastList(r *request) (*pastList, error) {
 	l := &pastList{page: list.ReadPage(r.q, r.Get("Accept")), view: a.Source.View(r.contactCenter), now: a.Now().UnixMilli(), mask: r.mask(a)}
+	l.asked = strconv.Quote(r.q.One("from")) + strconv.Quote(r.q.One("to"))
 	f := readInteractionFilter(r.q)
 	from, hasFrom := r.q.Time("from", l.now)
 	to, hasTo := r.q.Time("to", l.now)
@@ -139,6 +141,7 @@ func (a *API) findPast(ctx context.Context, r *request, l *pastList) (foundPast,
 		if err != nil {
 			return foundPast{}, err
 		}
+		l.filter.From, l.filter.To = p.from, p.to
 		return foundPast{cut(p.keys, l.page), len(p.keys), p.asOf, l.page.Snapshot}, nil
 	}
 	at, err := a.History.Progress(ctx, r.contactCenter)
@@ -154,7 +157,7 @@ func (a *API) findPast(ctx context.Context, r *request, l *pastList) (foundPast,
 	out.total = total
 	if len(keys) <= maxPinned {
 		out.keys = cut(keys, l.page)
-		out.snapshot, err = a.pins.keep(r.contactCenter, l.question(), keys, out.asOf, l.now)
+		out.snapshot, err = a.pins.keep(r.contactCenter, l.question(), keys, out.asOf, l.filter.From, l.filter.To, l.now)
 		return out, err
 	}
 	if end := l.page.Offset + l.page.Limit; end <= len(keys) {
@@ -174,6 +177,7 @@ func (l *pastList) question() string {
 	f := l.filter
 	f.AsOf = 0
 	var b strings.Builder
+	b.WriteString(l.asked)
 	for _, set := range [][]string{f.IDs, f.CallIDs, f.ChatIDs, f.Channels, f.Directions, f.States, f.Agents, f.Queues, f.Campaigns, f.CustomerIDs, f.CustomerPhones} {
 		for _, s := range set {
 			b.WriteString(strconv.Quote(s))

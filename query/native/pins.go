@@ -30,11 +30,12 @@ type pin struct {
 	token, contactCenter, question string
 	keys                           []history.InteractionKey
 	asOf                           int64
+	from, to                       int64
 	until                          int64
 }
 
 // keep pins a list and returns its token; empty where there is no room, since what is pinned must stay.
-func (p *pins) keep(contactCenter, question string, keys []history.InteractionKey, asOf, now int64) (string, error) {
+func (p *pins) keep(contactCenter, question string, keys []history.InteractionKey, asOf, from, to, now int64) (string, error) {
 	var raw [15]byte
 	if _, err := rand.Read(raw[:]); err != nil {
 		return "", problem.Internal(err)
@@ -45,7 +46,7 @@ func (p *pins) keep(contactCenter, question string, keys []history.InteractionKe
 	if p.keys+len(keys) > maxPinnedAll {
 		return "", nil
 	}
-	one := &pin{token: base64.RawURLEncoding.EncodeToString(raw[:]), contactCenter: contactCenter, question: question, keys: keys, asOf: asOf,
+	one := &pin{token: base64.RawURLEncoding.EncodeToString(raw[:]), contactCenter: contactCenter, question: question, keys: keys, asOf: asOf, from: from, to: to,
 		until: now + floor.KeepFor.Milliseconds()}
 	p.list, p.keys = append(p.list, one), p.keys+len(keys)+1
 	return one.token, nil

@@ -239,7 +239,7 @@ func (a *API) metricFeed(q *list.Query, v *floor.View) (hub.Feed, error) {
 		if err = errors.Join(err, a.Limits.checkRows(answer.rows)); err != nil {
 			return historyProblem(err)
 		}
-		t := metricsTable(asked, answer.fields, false)
+		t := metricsTable(asked, answer.fields, answer.asOf, false)
 		row, group := t.Pushed("group", t.Names()), t.Pushed("group", nil)
 		for _, r := range answer.rows {
 			rows.Put(fieldOf(group.Row(r)), row.Row(r))

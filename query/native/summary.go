@@ -1,6 +1,8 @@
 package native
 
 import (
+	"strconv"
+
 	"floorwalker/query/floor"
 	"floorwalker/query/list"
 	"floorwalker/query/route"
@@ -25,6 +27,9 @@ func (a *API) summary(r *request) error {
 		return err
 	}
 	f.resolve(v)
+	if f.hasLongerMs {
+		m.Tag += strconv.FormatInt(v.AsOf, 10)
+	}
 	return list.Answer(r.Ctx, t, summaryRows(v, f, groupBy), p, m)
 }
 

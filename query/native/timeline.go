@@ -87,9 +87,15 @@ func (s *timelineState) writeRange(e *list.Encoder) {
 func (s *timelineState) rows(intervals []schema.Interval, parts []schema.Part) []timelineRow {
 	rows := make([]timelineRow, 0, len(intervals)+len(parts))
 	for i := range intervals {
+		if intervals[i].End == schema.Open && s.from > s.v.AsOf {
+			continue // nobody knows how long it goes on
+		}
 		rows = append(rows, timelineRow{since: max(intervals[i].Start, s.from), until: s.clip(intervals[i].End), interval: &intervals[i], s: s})
 	}
 	for i := range parts {
+		if parts[i].Finished == schema.Open && s.from > s.v.AsOf {
+			continue
+		}
 		rows = append(rows, timelineRow{since: max(parts[i].Start, s.from), until: s.clip(parts[i].Finished), part: &parts[i], s: s})
 	}
 	slices.SortStableFunc(rows, func(a, b timelineRow) int {

@@ -51,6 +51,9 @@ func Parameter(name, detail string) *Problem {
 
 // UnknownParameter refuses a parameter or field that does not exist and names those that do.
 func UnknownParameter(name string, allowed []string) *Problem {
+	if len(allowed) == 0 {
+		allowed = []string{"none"}
+	}
 	p := New(http.StatusBadRequest, "unknown_parameter",
 		"unknown parameter "+quote(name)+"; allowed: "+strings.Join(allowed, ", "))
 	p.Parameter = Shown(name)

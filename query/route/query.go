@@ -99,12 +99,15 @@ func ParseBody(body []byte) *Query {
 	q := &Query{values: map[string]value{}}
 	v, err := decodeJSON(body)
 	fields, ok := v.(map[string]any)
+	twice := givenTwice(body)
 	if err != nil || !ok {
 		q.Fail(problem.New(400, "bad_body", "the body is not one JSON object"))
 		return q
 	}
 	for _, name := range sortedKeys(fields) {
 		switch v, ok := bodyValue(fields[name]); {
+		case ok && twice[name]:
+			q.values[name] = value{bad: problem.Shown(name) + " is given twice"}
 		case !ok: // where the name is unknown, that may not matter
 			q.values[name] = value{bad: problem.Shown(name) + " is neither a string, number or boolean nor an array of these"}
 		case v != nil:
@@ -112,6 +115,28 @@ func ParseBody(body []byte) *Query {
 		}
 	}
 	return q
+}
+
+// givenTwice are the fields that an object has more than once, of which a map keeps the last.
+func givenTwice(body []byte) map[string]bool {
+	d := json.NewDecoder(bytes.NewReader(body))
+	if open, err := d.Token(); err != nil || open != json.Delim('{') {
+		return nil
+	}
+	seen, twice := map[string]bool{}, map[string]bool{}
+	for d.More() {
+		name, err := d.Token()
+		var skipped json.RawMessage
+		if err != nil || d.Decode(&skipped) != nil {
+			break
+		}
+		text, _ := name.(string)
+		if seen[text] {
+			twice[text] = true
+		}
+		seen[text] = true
+	}
+	return twice
 }
 
 // decodeJSON reads exactly one JSON value.

@@ -153,7 +153,7 @@ func liveMetrics() []Metric {
 		{Key: "longest_wait_ms", Unit: UnitMilliseconds, Kind: KindGauge, Live: true, OfQueues: true, Queue: queueDims,
 			Definition: "time since the oldest that waits entered; null where nobody waits", Formula: "as_of − entry of the oldest",
 			shape: gaugeShape{func(g *Gauges) (float64, bool) {
-				return float64(g.AsOf - g.OldestWaiting), g.Waiting > 0 && g.OldestWaiting != schema.NoTime
+				return float64(max(0, g.AsOf-g.OldestWaiting)), g.Waiting > 0 && g.OldestWaiting != schema.NoTime
 			}}},
 		{Key: "estimated_wait_ms", Unit: UnitMilliseconds, Kind: KindGauge, Live: true, OfQueues: true, Queue: queueDims, Only: DimQueue,
 			Definition: "how long an interaction that came now would wait; null where nobody could take it",
