@@ -74,7 +74,7 @@ func (d *drained) Read(ctx context.Context, from int64, handle func(batch []sche
 			for n < len(batch) && batch[n].Offset < d.end {
 				n++
 			}
-			over := n < len(batch) || len(batch) == 0 || batch[len(batch)-1].Offset == d.end-1
+			over := n < len(batch) || len(batch) == 0 && next >= d.end || len(batch) > 0 && batch[len(batch)-1].Offset == d.end-1
 			if n > 0 {
 				if err := handle(batch[:n], d.end); err != nil {
 					return err

@@ -140,6 +140,18 @@ func (s *Store) Marks(ctx context.Context, topic string, partition int) ([]Mark,
 	return slices.DeleteFunc(marks, func(m Mark) bool { return !m.whole() }), nil
 }
 
+// Partitions is the topic's number of partitions as the newest checkpoint of any of them has it: 0 where there is none. One of a partition
+// that was begun and never read says nothing, it may be of a topic that is gone.
+func (s *Store) Partitions(ctx context.Context, topic string) (int, error) {
+	var n uint32
+	err := s.conn.QueryRow(ctx, "SELECT argMax(partitions, (epoch, -toInt64(partition))) FROM checkpoints WHERE topic = {topic:String} AND NOT (epoch = 0 AND offset = 0)",
+		ch.Named("topic", topic)).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("read the number of partitions of %s: %w", topic, err)
+	}
+	return int(n), nil
+}
+
 // marks lists all that is stored, incomplete ones too, newest first.
 func (s *Store) marks(ctx context.Context, topic string, partition int) ([]Mark, error) {
 	rows, err := s.conn.Query(ctx, `SELECT epoch, toInt64(offset) AS at, chunks, any(engine), any(partitions), any(log),

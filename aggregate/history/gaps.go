@@ -94,6 +94,30 @@ func (s *Sink) Noted(ctx context.Context, topic string, partition int, log uint1
 	return until, newest, rows.Err()
 }
 
+// Resumed is, by contact centre, from when on facts and windows are written after records that were lost in earlier logs than this one.
+func (s *Sink) Resumed(ctx context.Context, topic string, log uint16) (map[string]int64, error) {
+	out := map[string]int64{}
+	if log == 0 {
+		return out, nil
+	}
+	rows, err := s.conn.Query(ctx, `SELECT contact_center, toUnixTimestamp64Milli(max(assumeNotNull(resumed_at))) FROM offset_gaps FINAL
+		WHERE topic = {topic:String} AND epoch < {log:UInt16} AND reason = 'lost' AND contact_center != '' AND isNotNull(resumed_at) GROUP BY contact_center`,
+		ch.Named("topic", topic), ch.Named("log", log))
+	if err != nil {
+		return nil, fmt.Errorf("read the lost records of %s: %w", topic, err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var cc string
+		var at int64
+		if err := rows.Scan(&cc, &at); err != nil {
+			return nil, err
+		}
+		out[cc] = at
+	}
+	return out, rows.Err()
+}
+
 // Newest is the newest event time of each contact centre that had been flushed of the partition's log up to an offset.
 func (s *Sink) Newest(ctx context.Context, topic string, partition int, log uint16, upTo int64) (map[string]int64, error) {
 	rows, err := s.conn.Query(ctx, `SELECT contact_center, toUnixTimestamp64Milli(max(newest_event)) FROM progress

@@ -175,7 +175,7 @@ func TestRaw_OrderAndStored(t *testing.T) {
 	conn := connect(t)
 	s := sink(t, conn)
 	ctx := context.Background()
-	highest, err := s.Stored(ctx, topic, 1, 0, 0)
+	highest, _, err := s.Stored(ctx, topic, 1, 0, 0)
 	require.NoError(t, err)
 	require.EqualValues(t, -1, highest)
 	write := func(epoch uint16, partition int, offsets ...int64) {
@@ -192,7 +192,7 @@ func TestRaw_OrderAndStored(t *testing.T) {
 	write(2, 1, 3, 5)
 	write(3, 1, 5, 6, 7+RawStep)
 	write(3, 2, 900)
-	highest, err = s.Stored(ctx, topic, 1, 2, 0)
+	highest, _, err = s.Stored(ctx, topic, 1, 2, 0)
 	require.NoError(t, err)
 	require.EqualValues(t, 7+RawStep, highest)
 	var got []schema.RawEvent

@@ -11,16 +11,49 @@ import (
 )
 
 // Stored returns the highest offset of the partition whose raw event is stored, in whichever epoch of the same log (log is its
-// first), or -1. Only offsets from the given one on are looked at, which keeps the search short.
-func (s *Sink) Stored(ctx context.Context, topic string, partition int, log uint16, from int64) (int64, error) {
-	var highest int64
-	err := s.conn.QueryRow(ctx, `SELECT if(count() = 0, -1, toInt64(max(offset))) FROM events
-		WHERE topic = {topic:String} AND partition = {partition:UInt32} AND epoch >= {log:UInt16} AND offset >= {from:UInt64}`,
-		ch.Named("topic", topic), ch.Named("partition", partition), ch.Named("log", log), ch.Named("from", from)).Scan(&highest)
-	if err != nil {
-		return 0, fmt.Errorf("read the highest stored offset of %s/%d: %w", topic, partition, err)
+// first), or -1, and that of each contact centre: in a cluster the shard of one may have taken more of a flush than that of another.
+// Only offsets from the given one on are looked at, which keeps the search short.
+func (s *Sink) Stored(ctx context.Context, topic string, partition int, log uint16, from int64) (highest int64, of map[string]int64, err error) {
+	fail := func(err error) (int64, map[string]int64, error) {
+		return 0, nil, fmt.Errorf("read the highest stored offset of %s/%d: %w", topic, partition, err)
 	}
-	return highest, nil
+	rows, err := s.conn.Query(ctx, `SELECT contact_center, toInt64(max(offset)) FROM events
+		WHERE topic = {topic:String} AND partition = {partition:UInt32} AND epoch >= {log:UInt16} AND offset >= {from:UInt64} GROUP BY contact_center`,
+		ch.Named("topic", topic), ch.Named("partition", partition), ch.Named("log", log), ch.Named("from", from))
+	if err != nil {
+		return fail(err)
+	}
+	defer rows.Close()
+	highest, of = -1, map[string]int64{}
+	for rows.Next() {
+		var cc string
+		var at int64
+		if err := rows.Scan(&cc, &at); err != nil {
+			return fail(err)
+		}
+		of[cc], highest = at, max(highest, at)
+	}
+	if err := rows.Err(); err != nil {
+		return fail(err)
+	}
+	return highest, of, nil
+}
+
+// Ahead returns the offsets from the given one on whose records are stored as dead letters because their time lay ahead: by a clock that has
+// gone on since, so that whoever reads them again must not judge them anew.
+func (s *Sink) Ahead(ctx context.Context, topic string, partition int, log uint16, from int64) (map[int64]bool, error) {
+	var list []int64
+	err := s.conn.QueryRow(ctx, `SELECT groupUniqArray(toInt64(offset)) FROM dead_letters WHERE topic = {topic:String} AND partition = {partition:UInt32}
+			AND epoch >= {log:UInt16} AND offset >= {from:UInt64} AND code = {code:String}`,
+		ch.Named("topic", topic), ch.Named("partition", partition), ch.Named("log", log), ch.Named("from", from), ch.Named("code", schema.CodeTimeAhead)).Scan(&list)
+	if err != nil {
+		return nil, fmt.Errorf("read the dead letters of %s/%d: %w", topic, partition, err)
+	}
+	out := make(map[int64]bool, len(list))
+	for _, offset := range list {
+		out[offset] = true
+	}
+	return out, nil
 }
 
 // Progress returns the newest event time that was flushed of the partition's log (log is its first epoch), and up to which event
@@ -33,6 +66,20 @@ func (s *Sink) Progress(ctx context.Context, topic string, partition int, log ui
 		return 0, 0, fmt.Errorf("read the progress of %s/%d: %w", topic, partition, err)
 	}
 	return orNoTime(newest), orNoTime(complete), nil
+}
+
+// Corrected returns the offsets after from, ascending, at which a flush has to end when what was flushed before is read again in the epoch:
+// those up to which backfills have taken history in, whose rows are of the version after it, and the last flushed one, which the next
+// backfill takes.
+func (s *Sink) Corrected(ctx context.Context, topic string, partition int, epoch uint16, from int64) (out []int64, err error) {
+	const where = " WHERE topic = {topic:String} AND partition = {partition:UInt32} AND epoch = {epoch:UInt16}"
+	err = s.conn.QueryRow(ctx, "SELECT arraySort(groupUniqArray(at)) FROM (SELECT toInt64(max(offset)) AS at FROM progress"+where+
+		" AND contact_center = '' UNION ALL SELECT toInt64(offset) - 1 FROM backfills"+where+") WHERE at > {from:Int64}",
+		ch.Named("topic", topic), ch.Named("partition", partition), ch.Named("epoch", epoch), ch.Named("from", from)).Scan(&out)
+	if err != nil {
+		return nil, fmt.Errorf("read the backfills of %s/%d: %w", topic, partition, err)
+	}
+	return out, nil
 }
 
 // orNoTime undoes what the sink writes for a time that is not there.

@@ -49,7 +49,9 @@ func (p *partition) boot(ctx context.Context, first, next int64) error {
 	beyond := int64(-1)
 	for _, s := range sources {
 		if s.offset > next {
-			beyond = s.offset
+			if beyond = s.offset; s.name == fromWorker {
+				break // an older file is of the same topic
+			}
 			continue
 		}
 		eng, before, after, err := s.take()
@@ -65,6 +67,7 @@ func (p *partition) boot(ctx context.Context, first, next int64) error {
 		p.r.v.boots(s.name).Inc()
 		p.r.v.cfg.Log.Info("live view begins", "partition", p.id, "from", s.name, "offset", s.offset, "first_offset", first, "next_offset", next)
 		if s.offset < first {
+			p.r.early.Store(true) // the worker's next one knows of the hole
 			p.r.v.cfg.Log.Warn("live view begins later than its checkpoint", "partition", p.id, "checkpoint", s.offset, "first_offset", first)
 		}
 		return nil

@@ -29,6 +29,8 @@ type replica struct {
 
 	// lacks says that ClickHouse did not answer what this replica wanted of it: it is made anew once ClickHouse does.
 	lacks atomic.Bool
+	// early says that a partition began with a checkpoint from before records that are lost.
+	early atomic.Bool
 	anew  chan string // why a successor is needed
 
 	partitions []*partition

@@ -123,6 +123,8 @@ func (v *View) outdated(ctx context.Context, r *replica, may bool) (reason strin
 		return fmt.Sprintf("epoch %d has begun", epoch)
 	case r.asked && backfilled > r.backfilled:
 		return "history was corrected by a backfill"
+	case may && r.early.Load():
+		return "there may be a checkpoint from after the records that are lost"
 	case may && r.lacks.Load():
 		return "clickhouse answers again"
 	case may && !v.whole(r):
@@ -134,7 +136,7 @@ func (v *View) outdated(ctx context.Context, r *replica, may bool) (reason strin
 // whole reports whether nothing is wanted of the history: it has answered all that it was asked, and today is known as time zones are
 // now.
 func (v *View) whole(r *replica) bool {
-	if r.lacks.Load() {
+	if r.lacks.Load() || r.early.Load() {
 		return false
 	}
 	for _, p := range r.partitions {

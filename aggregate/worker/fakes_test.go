@@ -204,12 +204,13 @@ type memory struct {
 	saveTakes   time.Duration
 	broken      map[int64]bool // checkpoints by offset
 	stored      int64
+	ahead       map[int64]bool
 	now         time.Time
 }
 
 func newMemory() *memory {
 	return &memory{raw: map[int][]int64{}, rawSubjects: map[int64]string{}, numbers: map[string]int64{}, committed: map[int]int64{},
-		progress: map[int]history.Flushed{}, broken: map[int64]bool{}, stored: -1, now: time.UnixMilli(noon)}
+		progress: map[int]history.Flushed{}, broken: map[int64]bool{}, ahead: map[int64]bool{}, stored: -1, now: time.UnixMilli(noon)}
 }
 
 func (m *memory) with(f func()) { m.mu.Lock(); defer m.mu.Unlock(); f() }
@@ -249,6 +250,9 @@ func (m *memory) flush(all []history.Flushed) error {
 		}
 		for _, d := range f.DeadLetters {
 			m.dead = append(m.dead, d.Code)
+			if d.Code == schema.CodeTimeAhead {
+				m.ahead[d.Offset] = true
+			}
 		}
 		m.gaps = append(m.gaps, f.Gaps...)
 		for _, a := range f.Annotations {
@@ -298,11 +302,18 @@ func (m *memory) EndOpen(_ context.Context, s clickhouse.Stamp, contactCenter st
 	return nil
 }
 
-func (m *memory) Stored(context.Context, string, int, uint16, int64) (int64, error) {
-	return m.stored, nil
+func (m *memory) Stored(context.Context, string, int, uint16, int64) (int64, map[string]int64, error) {
+	return m.stored, map[string]int64{"6": m.stored}, nil
 }
 func (m *memory) Progress(context.Context, string, int, uint16) (int64, int64, error) {
 	return schema.NoTime, schema.NoTime, nil
+}
+func (m *memory) Resumed(context.Context, string, uint16) (map[string]int64, error) { return nil, nil }
+func (m *memory) Ahead(context.Context, string, int, uint16, int64) (map[int64]bool, error) {
+	return m.ahead, nil
+}
+func (m *memory) Corrected(context.Context, string, int, uint16, int64) ([]int64, error) {
+	return nil, nil
 }
 func (m *memory) Raw(_ context.Context, _ string, partition int, _ uint16, from, until int64, handle func(*schema.RawEvent) error) error {
 	for o := from; o < until; o++ {
@@ -340,6 +351,15 @@ func (m *memory) Marks(_ context.Context, _ string, partition int) ([]history.Ma
 			Offset: c.Offset})
 	}
 	return out, nil
+}
+
+func (m *memory) Partitions(context.Context, string) (n int, _ error) {
+	m.with(func() {
+		if k := len(m.saved); k > 0 {
+			n = m.saved[k-1].Partitions
+		}
+	})
+	return n, nil
 }
 
 func (m *memory) Load(_ context.Context, mark history.Mark) ([]byte, error) {

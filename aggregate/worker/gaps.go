@@ -182,6 +182,8 @@ func (r *resume) keep(rows *engine.Rows) {
 type gapSink interface {
 	// Noted is the first offset after the last noted gap, and the rows of the newest lost range before an offset.
 	Noted(ctx context.Context, topic string, partition int, log uint16, before int64) (int64, []clickhouse.OffsetGap, error)
+	// Resumed is, by contact centre, from when on facts and windows are written after records that were lost in earlier logs.
+	Resumed(ctx context.Context, topic string, log uint16) (map[string]int64, error)
 	// Missing is what of [from, until) ClickHouse knows nothing about.
 	Missing(ctx context.Context, topic string, partition int, log uint16, from, until int64) ([]clickhouse.OffsetGap, error)
 	// Newest is the newest event time of each contact centre, as flushed up to an offset.

@@ -32,9 +32,10 @@ type partition struct {
 	ev       schema.Event // decoded into again and again
 	epoch    uint16
 	log      uint16
-	stored   int64 // highest offset whose raw event is stored
-	noted    int64 // the first offset after the last gap that is noted
-	end      int64 // Kafka's, as last told
+	stored   int64            // highest offset whose raw event is stored
+	storedOf map[string]int64 // the same by contact centre
+	noted    int64            // the first offset after the last gap that is noted
+	end      int64            // Kafka's, as last told
 	caughtUp bool
 	newest   int64
 	complete int64
@@ -43,6 +44,9 @@ type partition struct {
 	expired  int64
 	resume   *resume         // nil where no records are lost
 	settled  chan<- struct{} // to be closed when what is applied now has been flushed; nil where nobody waits
+
+	ahead map[int64]bool // offsets that the clock refused when they were read before; likewise
+	stops []int64        // offsets at which a flush has to end; of the reading goroutine alone
 
 	nextCheck time.Time // of the flusher alone
 	saved     int64     // offset of the newest checkpoint of this epoch, negative: there is none; of the flusher alone once restored
@@ -77,6 +81,9 @@ func (p *partition) position() int64 {
 // handle applies a batch step by step, and waits where as much is pending as may be. Nothing is dropped.
 func (p *partition) handle(ctx context.Context, batch []schema.Record, next int64) error {
 	if len(batch) == 0 {
+		if err := p.stopBefore(ctx, next); err != nil {
+			return err
+		}
 		p.mu.Lock()
 		p.step(next)
 		p.end, p.caughtUp = next, true
@@ -87,7 +94,13 @@ func (p *partition) handle(ctx context.Context, batch []schema.Record, next int6
 		if err := p.waitForRoom(ctx); err != nil {
 			return err
 		}
+		if err := p.stopBefore(ctx, batch[0].Offset); err != nil {
+			return err
+		}
 		n := min(applyStep, len(batch))
+		for len(p.stops) > 0 && batch[n-1].Offset >= p.stops[0] {
+			n--
+		}
 		p.mu.Lock()
 		for i := range batch[:n] {
 			p.record(&batch[i])
@@ -98,6 +111,17 @@ func (p *partition) handle(ctx context.Context, batch []schema.Record, next int6
 		batch = batch[n:]
 	}
 	return nil
+}
+
+// stopBefore flushes where going on to an offset would take a stop into a flush together with what comes after it.
+func (p *partition) stopBefore(ctx context.Context, offset int64) error {
+	if len(p.stops) == 0 || offset < p.stops[0] {
+		return nil
+	}
+	for len(p.stops) > 0 && offset >= p.stops[0] {
+		p.stops = p.stops[1:]
+	}
+	return p.settle(ctx)
 }
 
 func (p *partition) waitForRoom(ctx context.Context) error {
@@ -127,11 +151,15 @@ func (p *partition) record(rec *schema.Record) {
 	p.step(rec.Offset)
 	p.pending.events++
 	ev := &p.ev
-	if err := p.gate.Admit(p.dec, rec, ev); err != nil {
+	err := p.gate.Admit(p.dec, rec, ev)
+	if err == nil && p.ahead[rec.Offset] {
+		err = &schema.Violation{Code: schema.CodeTimeAhead, Attribute: "time", Detail: "was ahead of the clock when it was read first"}
+	}
+	if err != nil {
 		p.deadLetter(rec, err)
 		return
 	}
-	if rec.Offset > p.stored {
+	if at, ok := p.storedOf[ev.ContactCenter]; !ok || rec.Offset > at {
 		p.pending.addRaw(p.stamp(), ev, rec)
 	} else {
 		p.w.count.replayed.Inc()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 
 	"floorwalker/aggregate/history"
 	"floorwalker/schema"
@@ -17,6 +18,12 @@ func (p *partition) restore(ctx context.Context, first, next int64) error {
 	if err != nil {
 		return err
 	}
+	// A partition without a checkpoint may be a new one of a topic that the others' checkpoints know.
+	if known, err := p.w.parts.Checkpoints.Partitions(ctx, p.w.cfg.Topic); err != nil {
+		return err
+	} else if known != 0 && known != p.total {
+		return fmt.Errorf("the topic has %d partitions, had %d at the last checkpoint: %w", p.total, known, ErrNewEpoch)
+	}
 	if err := p.begin(marks, next); err != nil {
 		return err
 	}
@@ -24,27 +31,40 @@ func (p *partition) restore(ctx context.Context, first, next int64) error {
 	if err != nil {
 		return err
 	}
-	stored, err := p.w.parts.Sink.Stored(ctx, p.w.cfg.Topic, p.id, p.log, from)
+	stored, of, err := p.w.parts.Sink.Stored(ctx, p.w.cfg.Topic, p.id, p.log, from)
 	if err != nil {
 		return err
 	}
 	if stored >= next {
 		return fmt.Errorf("raw events are stored up to offset %d, Kafka's next is %d: %w", stored, next, ErrNewEpoch)
 	}
+	if p.ahead, err = p.w.parts.Sink.Ahead(ctx, p.w.cfg.Topic, p.id, p.log, from); err != nil {
+		return err
+	}
 	newest, complete, err := p.w.parts.Sink.Progress(ctx, p.w.cfg.Topic, p.id, p.log)
 	if err != nil {
+		return err
+	}
+	if p.stops, err = p.w.parts.Sink.Corrected(ctx, p.w.cfg.Topic, p.id, p.epoch, from); err != nil {
 		return err
 	}
 	noted, lost, err := p.w.parts.Sink.Noted(ctx, p.w.cfg.Topic, p.id, p.log, from)
 	if err != nil {
 		return err
 	}
+	before, err := p.w.parts.Sink.Resumed(ctx, p.w.cfg.Topic, p.log)
+	if err != nil {
+		return err
+	}
 	unread := len(marks) > 0 && p.saved < 0 // there were checkpoints, but this epoch has none to go on from
 	p.mu.Lock()
-	p.eng, p.stored, p.newest, p.complete, p.expired = eng, stored, newest, complete, eng.ExpiredTotal()
+	p.eng, p.stored, p.storedOf, p.newest, p.complete, p.expired = eng, stored, of, newest, complete, eng.ExpiredTotal()
 	p.noted, p.resume = noted, resumed(lost)
+	if p.resume == nil && len(before) > 0 {
+		p.resume = &resume{before: map[string]int64{}, from: before, rest: math.MinInt64} // others are whole
+	}
 	p.mu.Unlock()
-	if p.resume != nil && p.w.cfg.Now().UnixMilli()-lost[0].NotedAt < recentGap.Milliseconds() {
+	if len(lost) > 0 && p.w.cfg.Now().UnixMilli()-lost[0].NotedAt < recentGap.Milliseconds() {
 		p.w.tellGap(p.id, lost[0])
 	}
 	switch {
@@ -52,7 +72,11 @@ func (p *partition) restore(ctx context.Context, first, next int64) error {
 		p.begins(first)
 		return nil
 	case from < first || unread:
-		return p.recover(ctx, from, first, stored)
+		complete := from
+		if len(marks) > 0 {
+			complete = max(complete, marks[0].Offset)
+		}
+		return p.recover(ctx, from, first, stored, complete)
 	}
 	return nil
 }
@@ -67,13 +91,15 @@ func (p *partition) begins(first int64) {
 	}
 }
 
-// recover brings the state from an offset to where Kafka goes on: by stored raw events, and over what is lost.
-func (p *partition) recover(ctx context.Context, from, first, stored int64) error {
+// recover brings the state from an offset to where Kafka goes on: by stored raw events, and over what is lost. Before complete all
+// that belongs to raw events is written; after it annotations and letters may be missing, so that Kafka's records are read where there are.
+func (p *partition) recover(ctx context.Context, from, first, stored, complete int64) error {
 	missing, err := p.w.parts.Sink.Missing(ctx, p.w.cfg.Topic, p.id, p.log, from, max(first, stored+1))
 	if err != nil {
 		return err
 	}
 	lost, until := holes(missing, first, stored)
+	until = min(until, max(first, complete))
 	if len(lost) > 0 {
 		if err := p.bridge(ctx, lost); err != nil {
 			return err
@@ -143,6 +169,9 @@ func (p *partition) rebuild(ctx context.Context, from, until int64) error {
 	p.w.cfg.Log.Warn("rebuilding from stored raw events", "topic", p.w.cfg.Topic, "partition", p.id, "from_offset", from, "until_offset", until)
 	return p.w.parts.Sink.Raw(ctx, p.w.cfg.Topic, p.id, p.log, from, until, func(raw *schema.RawEvent) error {
 		if err := p.waitForRoom(ctx); err != nil {
+			return err
+		}
+		if err := p.stopBefore(ctx, raw.Offset); err != nil {
 			return err
 		}
 		rec := schema.RecordOf(p.w.cfg.Topic, raw)

@@ -81,11 +81,15 @@ type Sink interface {
 	GatherWindow(stamp clickhouse.Stamp, w *schema.Window)
 	// Flush returns when all is stored, trying until ctx ends.
 	Flush(ctx context.Context, partitions []history.Flushed) error
-	// Stored is the highest offset from `from` on whose raw event is stored in the log, or -1.
-	Stored(ctx context.Context, topic string, partition int, log uint16, from int64) (int64, error)
+	// Stored is the highest offset from `from` on whose raw event is stored in the log, or -1, and that of each contact centre.
+	Stored(ctx context.Context, topic string, partition int, log uint16, from int64) (int64, map[string]int64, error)
+	// Ahead are the offsets from `from` on whose records are stored as dead letters of the log because of the clock.
+	Ahead(ctx context.Context, topic string, partition int, log uint16, from int64) (map[int64]bool, error)
 	// Progress is the newest event time that was flushed of the partition's log, and up to which event time it is complete;
 	// NoTime where nothing was.
 	Progress(ctx context.Context, topic string, partition int, log uint16) (newest, complete int64, err error)
+	// Corrected are the offsets after from, ascending, at which a flush has to end when what was flushed before is read again in the epoch.
+	Corrected(ctx context.Context, topic string, partition int, epoch uint16, from int64) ([]int64, error)
 	// Raw gives the stored raw events of the log in [from, until) in offset order.
 	Raw(ctx context.Context, topic string, partition int, log uint16, from, until int64, handle func(*schema.RawEvent) error) error
 }
@@ -93,6 +97,8 @@ type Sink interface {
 // Checkpoints keeps checkpoints; see history.Store.
 type Checkpoints interface {
 	Marks(ctx context.Context, topic string, partition int) ([]history.Mark, error)
+	// Partitions is the topic's number of partitions as its newest checkpoint of any partition has it, 0 without one.
+	Partitions(ctx context.Context, topic string) (int, error)
 	Load(ctx context.Context, m history.Mark) ([]byte, error)
 	Save(ctx context.Context, checkpoints []history.Checkpoint) error
 	Prune(ctx context.Context, topic string, partition int) error
