@@ -1,5 +1,7 @@
 package schema
 
+import "time"
+
 // Event times lie in [1970-01-01, 2200-01-01).
 const (
 	minTime int64 = 0
@@ -181,4 +183,27 @@ func civilFromDays(days int64) (year, month, day int) {
 		year++
 	}
 	return year, month, day
+}
+
+// Midnight is the first moment of the local day that holds ms. Clocks may skip midnight, then the day begins where they land,
+// or pass it twice, then it begins at the first; time.Date promises neither.
+func Midnight(ms int64, zone *time.Location) int64 {
+	if zone == nil {
+		zone = time.UTC
+	}
+	y, m, d := time.UnixMilli(ms).In(zone).Date()
+	begin := time.Date(y, m, d, 0, 0, 0, 0, zone)
+	if begin.Day() != d {
+		if _, change := begin.ZoneBounds(); !change.IsZero() {
+			begin = change
+		}
+	}
+	if since, _ := begin.ZoneBounds(); !since.IsZero() {
+		_, before := since.Add(-time.Nanosecond).Zone()
+		_, after := begin.Zone()
+		if first := begin.Add(time.Duration(after-before) * time.Second); first.Before(since) && first.In(zone).Day() == d {
+			begin = first
+		}
+	}
+	return begin.UnixMilli()
 }

@@ -155,10 +155,10 @@ func SecondsKey(ms int64) uint16 {
 }
 
 // Within counts the values of a Seconds histogram that are ≤ t seconds.
-func Within(bins []Bin, t int) uint64 { return below(bins, uint16(2*t)+1) }
+func Within(bins []Bin, t int) uint64 { return below(bins, uint16(2*min(t, 1<<14))+1) }
 
 // Under counts the values of a Seconds histogram that are < t seconds.
-func Under(bins []Bin, t int) uint64 { return below(bins, uint16(2*t)) }
+func Under(bins []Bin, t int) uint64 { return below(bins, uint16(2*min(t, 1<<14))) }
 
 func below(bins []Bin, key uint16) uint64 {
 	var n uint64

@@ -441,9 +441,14 @@ func (c *center) refoldAgent(a *agent, remove, insert []input, out *outputs) {
 
 // moveLogouts corrects an agent's logouts in every interaction that it may concern.
 func (c *center) moveLogouts(a *agent, gone, now []int64) {
-	a.logouts = slices.DeleteFunc(a.logouts, func(t int64) bool { return slices.Contains(gone, t) })
+	for _, t := range gone {
+		if k := slices.Index(a.logouts, t); k >= 0 {
+			a.logouts = slices.Delete(a.logouts, k, k+1)
+		}
+	}
 	a.logouts = append(a.logouts, now...)
 	slices.Sort(a.logouts)
+	gone = slices.DeleteFunc(gone, func(t int64) bool { return slices.Contains(a.logouts, t) }) // there was another at that moment
 	var handles []uint32
 	a.line.transitions(c, func(in *input) { handles = append(handles, in.ref1) })
 	for k := range a.line.head.Parts {

@@ -158,7 +158,7 @@ func (c *center) interaction(id string, t int64) *interaction {
 		if t <= i.notBefore {
 			return nil
 		}
-		at := i.line.head.finishedAtOrOpen()
+		at := c.overBy(i, t)
 		if at == schema.Open || t <= at+c.horizon {
 			return i
 		}
@@ -189,11 +189,32 @@ func (c *center) notBefore(hash uint64) int64 {
 	return schema.NoTime
 }
 
-func (s *course) finishedAtOrOpen() int64 {
+// overBy is when an interaction was finished, as an event at t finds it; Open where it goes on. What expired a horizon before t did so
+// whatever else may come, though complete_until passes the moment only 60 s later.
+func (c *center) overBy(i *interaction, t int64) int64 {
+	s := &i.line.head
 	if !s.Born {
 		return schema.Open
 	}
+	if s.Ended == schema.Open {
+		due := s.Last + i.limitAt(s.Last)
+		if t <= due+c.horizon {
+			return schema.Open
+		}
+		c.expireAt(i, due)
+	}
+	for p := 0; p < len(s.Parts); p++ {
+		if pt := &s.Parts[p]; pt.State == schema.StateWrap && t > pt.WrapStarted+wrapLimitMs+c.horizon {
+			c.tickAgent(c.agents[pt.Agent], pt.WrapStarted+wrapLimitMs)
+		}
+	}
 	return s.finishedAt()
+}
+
+func (c *center) expireAt(i *interaction, due int64) {
+	out := c.take()
+	c.addToInteraction(i, stamped{t: due, in: input{kind: kindTick}}, out)
+	c.give(out)
 }
 
 // leave forgets an interaction but for its id and the moment it was finished.
@@ -292,9 +313,11 @@ func (c *center) lookAt(i *interaction, at int64) {
 			c.lookBy(i, min(due, c.completeUntil+liveLimitMs)) // its channel may turn out to be another
 			return
 		}
-		out := c.take()
-		c.addToInteraction(i, stamped{t: due, in: input{kind: kindTick}}, out)
-		c.give(out)
+		if due > at { // what has its moment before comes first
+			c.lookBy(i, due)
+			return
+		}
+		c.expireAt(i, due)
 	}
 	switch end := s.finishedAt(); {
 	case end == schema.Open:

@@ -15,7 +15,7 @@ import (
 
 // Number identifies how this engine folds. It is raised whenever folding changes, and a checkpoint of another number is not
 // restored but rebuilt from raw events.
-const Number = 1
+const Number = 2
 
 // DefaultHorizonMs is how far behind its contact centre's newest event an event may come unless the configuration says otherwise.
 const DefaultHorizonMs = 60 * 60 * 1000

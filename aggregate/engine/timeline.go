@@ -203,7 +203,7 @@ func (l *timeline[S]) edit(f fold[S], remove, insert []input, was, is *outputs) 
 	at := from + len(region)
 	snap := sort.Search(len(l.snaps), func(i int) bool { return l.snaps[i].at >= at })
 	for ; at < len(l.in); at++ {
-		if f.equal(sOld, sNew) {
+		if same := at > 0 && l.in[at].dt == l.in[at-1].dt; !same && f.equal(sOld, sNew) { // a moment is not split
 			return false
 		}
 		if snap < len(l.snaps) && l.snaps[snap].at == at {

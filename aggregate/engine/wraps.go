@@ -8,10 +8,7 @@ import "floorwalker/schema"
 func (w *walk) wrapStarted(agent uint32) bool {
 	s := w.s
 	p := w.activePart(agent)
-	if p >= 0 {
-		if s.Parts[p].offering() {
-			return false
-		}
+	if p >= 0 && !s.Parts[p].offering() {
 		w.close(p, schema.StateWrap)
 		return true
 	}

@@ -248,8 +248,7 @@ func (p *partition) recallDay(ctx context.Context, c *center, midnight, to, comp
 
 // midnight is when the contact centre's local day began.
 func (v *View) midnight(contactCenter string) int64 {
-	now := v.cfg.Now().In(v.cfg.Zone(contactCenter))
-	return time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, now.Location()).UnixMilli()
+	return schema.Midnight(v.cfg.Now().UnixMilli(), v.cfg.Zone(contactCenter))
 }
 
 // begins reports whether an interval of the day begins at start.

@@ -202,7 +202,7 @@ func (c *center) metrics(from, to int64) (schema.LiveMetrics, bool) {
 	if c.knownFrom != schema.NoTime && from < c.knownFrom {
 		return schema.LiveMetrics{}, false
 	}
-	if from < c.pastTo && from != c.knownFrom {
+	if from < c.pastTo && from != c.knownFrom && from < c.heldFrom() {
 		return schema.LiveMetrics{}, false // sums of the past are of the whole day only
 	}
 	m := schema.LiveMetrics{From: from, To: to, CompleteUntil: c.complete, AsOf: c.of.asOf(c.newest), Windows: c.windows(from, to),
@@ -221,6 +221,12 @@ func (c *center) metrics(from, to int64) (schema.LiveMetrics, bool) {
 	return m, true
 }
 
+// heldFrom is from when on the checkpoint that the view began with has all windows itself: the longest rolling one of its time, which
+// reaches further back than complete_until where the horizon is short.
+func (c *center) heldFrom() int64 {
+	return c.pastTo - c.of.r.v.cfg.Engine.CompleteUntil(0) - longestRolling
+}
+
 // windows are the sums over [from, to). Both locks are held.
 func (c *center) windows(from, to int64) []*schema.Window {
 	now := c.of.r.v.cfg.Now()
@@ -233,7 +239,7 @@ func (c *center) windows(from, to int64) []*schema.Window {
 	var past []schema.Window
 	key := to - from
 	switch {
-	case from < c.pastTo:
+	case from < c.pastTo && from == c.knownFrom:
 		key, past, from = sumsOfToday, c.past, c.pastTo
 	case key > longestRolling:
 		key = sumsOfDay

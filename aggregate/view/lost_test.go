@@ -36,8 +36,9 @@ func TestBeganBeforeLostRecords_TakesTheWorkersNext(t *testing.T) {
 	n := startNode(t, only(l), h, "", now)
 	wait(t, n.View, l.log)
 	// The worker comes back: it begins empty after the hole, and checkpoints.
-	h.later.Store(remembered(t, l.records[10:]))
-	h.later.Load().offset = int64(len(l.records))
+	later := remembered(t, l.records[10:])
+	later.offset = int64(len(l.records))
+	h.later.Store(later)
 	live := func() bool {
 		f, ok := n.Pin("6")
 		if !ok {

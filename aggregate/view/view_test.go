@@ -380,3 +380,62 @@ func sorted(m schema.LiveMetrics) seen {
 	})
 	return out
 }
+
+// startWith is a view over a log that began with what a history remembers.
+func startWith(t *testing.T, l *log, h History, zone *time.Location, cfg engine.Config, now time.Time) *View {
+	t.Helper()
+	v, err := New(Config{Decoder: func() gate.Decoder { return &schema.Decoder{} }, Gate: gate.Gate{AnyPartitioner: true, MaxAhead: time.Hour}, Engine: cfg,
+		Zone: func(string) *time.Location { return zone }, History: h, Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler)})
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { defer close(done); _ = v.Run(ctx, only(l)) }()
+	t.Cleanup(func() { stop(); <-done })
+	wait(t, v, l)
+	return v
+}
+
+func known(v *View, from, to time.Time) bool {
+	_, ok := v.Metrics("6", from.UnixMilli(), to.UnixMilli())
+	return ok
+}
+
+// In Santiago the day of 2026-09-06 began at 04:00Z, when clocks went from 00:00 to 01:00.
+func TestToday_WhereClocksSkipMidnight_Known(t *testing.T) {
+	zone, err := time.LoadLocation("America/Santiago")
+	require.NoError(t, err)
+	begin := time.Date(2026, 9, 6, 10, 0, 0, 0, time.UTC)
+	l := newLog()
+	l.add(begin, schema.AgentLogin, "a", `{}`)
+	l.call(begin.Add(time.Minute), "i", "a")
+	now := begin.Add(5 * time.Minute)
+	v := startWith(t, l, remembered(t, l.records), zone, engine.Config{}, now)
+	require.True(t, known(v, time.Date(2026, 9, 6, 4, 0, 0, 0, time.UTC), now))
+}
+
+// The engine's checkpoint holds the windows of the last hour however short the horizon is.
+func TestShortHorizon_RollingWindowsKnownAtOnce(t *testing.T) {
+	l := newLog()
+	l.add(start, schema.AgentLogin, "a", `{}`)
+	for m := range 180 {
+		l.call(start.Add(time.Duration(m)*time.Minute), fmt.Sprint("i", m), "a")
+	}
+	now := start.Add(3*time.Hour + time.Minute)
+	cfg := engine.Config{HorizonMs: 10 * 60_000}
+	h := remembered(t, l.records)
+	e := engine.New(cfg)
+	var dec schema.Decoder
+	var ev schema.Event
+	for k := range l.records {
+		require.NoError(t, dec.Decode(&l.records[k], &ev))
+		e.Apply(&ev, l.records[k].Offset)
+	}
+	var rows engine.Rows
+	e.Drain(&rows)
+	h.snapshot, _ = e.Snapshot()
+	v := startWith(t, l, h, time.UTC, cfg, now)
+	for _, minutes := range []time.Duration{5, 15, 30, 60} {
+		require.True(t, known(v, now.Add(-minutes*time.Minute), now), minutes)
+	}
+	require.True(t, known(v, time.UnixMilli(midnightOf(now)), now), "today")
+}

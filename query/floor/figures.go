@@ -47,7 +47,7 @@ const minute = int64(60_000)
 func (v *View) span(window string) (from, to int64) {
 	to = v.AsOf - mod(v.AsOf, minute) + minute
 	if window == "today" {
-		return midnight(v.AsOf, v.Directory.Location), to
+		return schema.Midnight(v.AsOf, v.Directory.Location), to
 	}
 	return to - windowMinutes[window]*minute, to
 }

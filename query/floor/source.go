@@ -217,26 +217,3 @@ func expired() error {
 }
 
 func mod(a, b int64) int64 { return ((a % b) + b) % b }
-
-// midnight is the first moment of the local day that holds ms. Clocks may skip midnight, then the day begins where they land,
-// or pass it twice, then it begins at the first; time.Date promises neither.
-func midnight(ms int64, zone *time.Location) int64 {
-	if zone == nil {
-		zone = time.UTC
-	}
-	y, m, d := time.UnixMilli(ms).In(zone).Date()
-	begin := time.Date(y, m, d, 0, 0, 0, 0, zone)
-	if begin.Day() != d {
-		if _, change := begin.ZoneBounds(); !change.IsZero() {
-			begin = change
-		}
-	}
-	if since, _ := begin.ZoneBounds(); !since.IsZero() {
-		_, before := since.Add(-time.Nanosecond).Zone()
-		_, after := begin.Zone()
-		if first := begin.Add(time.Duration(after-before) * time.Second); first.Before(since) && first.In(zone).Day() == d {
-			begin = first
-		}
-	}
-	return begin.UnixMilli()
-}

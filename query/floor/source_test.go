@@ -27,7 +27,7 @@ func TestMidnight_IsTheFirstMomentOfTheLocalDay(t *testing.T) {
 		require.NoError(t, err)
 		at, err := time.Parse(time.RFC3339, c.at)
 		require.NoError(t, err)
-		require.Equal(t, c.want, time.UnixMilli(midnight(at.UnixMilli(), zone)).UTC().Format(time.RFC3339), c.zone+" "+c.at)
+		require.Equal(t, c.want, time.UnixMilli(schema.Midnight(at.UnixMilli(), zone)).UTC().Format(time.RFC3339), c.zone+" "+c.at)
 	}
 }
 

@@ -58,7 +58,7 @@ type windowRow struct {
 	histogram histogram
 
 	answeredIn, abandonedIn, abandonedShort     uint64
-	seconds, secondsMost, shortLeast, shortMost uint16
+	seconds, secondsMost, shortLeast, shortMost uint32
 	met                                         uint64
 }
 
@@ -241,19 +241,19 @@ func selectThresholds(s *statement, in *rowBinary, th metric.Thresholds, row *wi
 	s.add(", sum(arraySum((k, n) -> if(k <= 2 * (", seconds, "), n, 0), mapKeys(abandon_wait_seconds), mapValues(abandon_wait_seconds)))")
 	s.add(", sum(arraySum((k, n) -> if(k < 2 * (", short, "), n, 0), mapKeys(abandon_wait_seconds), mapValues(abandon_wait_seconds)))")
 	for _, aggregate := range []string{"minIf(", "maxIf("} {
-		s.add(", ", aggregate, "toUInt16(", seconds, "), answered + abandoned > 0)")
+		s.add(", ", aggregate, "toUInt32(", seconds, "), answered + abandoned > 0)")
 	}
 	for _, aggregate := range []string{"minIf(", "maxIf("} {
-		s.add(", ", aggregate, "toUInt16(", short, "), answered + abandoned > 0)")
+		s.add(", ", aggregate, "toUInt32(", short, "), answered + abandoned > 0)")
 	}
 	s.add(", countIf(answered + abandoned > 0)")
 	in.u64(&row.answeredIn)
 	in.u64(&row.abandonedIn)
 	in.u64(&row.abandonedShort)
-	in.u16(&row.seconds)
-	in.u16(&row.secondsMost)
-	in.u16(&row.shortLeast)
-	in.u16(&row.shortMost)
+	in.u32(&row.seconds)
+	in.u32(&row.secondsMost)
+	in.u32(&row.shortLeast)
+	in.u32(&row.shortMost)
 	in.u64(&row.met)
 }
 
