@@ -113,6 +113,12 @@ func (p *partition) handle(ctx context.Context, batch []schema.Record, next int6
 	return nil
 }
 
+// lacks reports whether the raw event of a record that was read before is not stored.
+func (p *partition) lacks(contactCenter string, offset int64) bool {
+	at, some := p.storedOf[contactCenter]
+	return !some || offset > at
+}
+
 // stopBefore flushes where going on to an offset would take a stop into a flush together with what comes after it.
 func (p *partition) stopBefore(ctx context.Context, offset int64) error {
 	if len(p.stops) == 0 || offset < p.stops[0] {
@@ -159,7 +165,7 @@ func (p *partition) record(rec *schema.Record) {
 		p.deadLetter(rec, err)
 		return
 	}
-	if at, ok := p.storedOf[ev.ContactCenter]; !ok || rec.Offset > at {
+	if rec.Offset > p.stored || p.lacks(ev.ContactCenter, rec.Offset) {
 		p.pending.addRaw(p.stamp(), ev, rec)
 	} else {
 		p.w.count.replayed.Inc()
