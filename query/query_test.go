@@ -481,6 +481,20 @@ func TestMetrics_LiveRows(t *testing.T) {
 	require.EqualValues(t, 5_000, waited[0].(map[string]any)["values"].(map[string]any)["longest_wait_ms"], "up to the answer's as_of")
 }
 
+// Only rows with nothing are left out: durations of 0 ms are something.
+func TestMetrics_AnsweredAtOnceIsSomething(t *testing.T) {
+	f := newFixture(t)
+	m := f.live.metrics["6"]
+	out := schema.Window{Dims: schema.Dims{ContactCenter: "6", Queue: "OUT", Channel: schema.ChannelVoice, Direction: schema.Inbound}}
+	out.Measures[schema.MeasureWait] = distribution(0, 0)
+	m.Windows = append(m.Windows, &out)
+	f.live.metrics["6"] = m
+	for _, keys := range []string{"wait", "wait.max_ms,wait.p95", "wait.count"} {
+		require.Contains(t, f.get("/metrics?group_by=queue&metrics="+keys).body, `"queue":"OUT"`, keys)
+	}
+	require.NotContains(t, f.get("/metrics?group_by=queue&metrics=talk").body, `"queue":"OUT"`)
+}
+
 func TestMetrics_PostIsTheSameQuery(t *testing.T) {
 	f := newFixture(t)
 	post := func(body string) answer {

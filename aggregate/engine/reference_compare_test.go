@@ -24,7 +24,7 @@ func long() bool { return os.Getenv("FLOORWALKER_LONG") != "" }
 
 // Windows and facts of floors whose events come in order are what the event contract and the metric definitions say.
 func TestRandomFloors_AreCountedAsTheSpecificationReads(t *testing.T) {
-	eachFloor(t, 350, func(t *testing.T, rng *rand.Rand, p pace) {
+	eachFloor(t, 2000, 350, func(t *testing.T, rng *rand.Rand, p pace) {
 		compare(t, anyFloor(rng, p), func(f *floor, events []schema.Event) { // events are all the floor hears
 			for _, ev := range events {
 				f.do(ev)
@@ -36,7 +36,7 @@ func TestRandomFloors_AreCountedAsTheSpecificationReads(t *testing.T) {
 // The same holds in any order of arrival inside the horizon, with duplicates, flushed at any time, with interactions that went cold,
 // and where the engine was restored in between.
 func TestRandomFloorsInAnyArrival_FlushedAndRestored_AreCountedAsTheSpecificationReads(t *testing.T) {
-	eachFloor(t, 100, func(t *testing.T, rng *rand.Rand, p pace) {
+	eachFloor(t, 620, 100, func(t *testing.T, rng *rand.Rand, p pace) {
 		seed := rng.Uint64()
 		compare(t, anyArrival(rng, anyFloor(rng, p)), func(f *floor, events []schema.Event) {
 			f.interrupted(rand.New(rand.NewPCG(seed, 1)), events)
@@ -44,21 +44,21 @@ func TestRandomFloorsInAnyArrival_FlushedAndRestored_AreCountedAsTheSpecificatio
 	})
 }
 
-// eachFloor tries floors of every pace. The seeds are always the same ones.
-func eachFloor(t *testing.T, floors uint64, try func(*testing.T, *rand.Rand, pace)) {
+// eachFloor tries floors of every pace, from a seed on.
+func eachFloor(t *testing.T, from, floors uint64, try func(*testing.T, *rand.Rand, pace)) {
 	if long() {
 		floors *= 30
 	}
 	for n, p := range paces {
 		for m, p := range []pace{p, p.withoutSequence()} {
 			t.Run(p.name, func(t *testing.T) {
-				seed := uint64(0)
+				seed := from
 				defer func() {
 					if t.Failed() {
 						t.Logf("seed %d of pace %q", seed, p.name)
 					}
 				}()
-				for ; seed < floors && !t.Failed(); seed++ {
+				for ; seed < from+floors && !t.Failed(); seed++ {
 					try(t, rand.New(rand.NewPCG(seed, uint64(2*n+m))), p)
 				}
 			})

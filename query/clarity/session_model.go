@@ -147,9 +147,19 @@ func (s session) customer(fields ...string) string {
 	if len(s.Customer) == 0 {
 		return ""
 	}
+	v, err := fastjson.ParseBytes(s.Customer)
+	if err != nil {
+		return ""
+	}
 	for _, name := range fields {
-		if text := fastjson.GetString(s.Customer, name); text != "" {
-			return text
+		switch of := v.Get(name); {
+		case of == nil:
+		case of.Type() == fastjson.TypeNumber: // integers are accepted for ids (events.md, section Envelope)
+			return of.String()
+		default:
+			if text := string(of.GetStringBytes()); text != "" {
+				return text
+			}
 		}
 	}
 	return ""

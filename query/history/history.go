@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	ch "github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"floorwalker/schema"
@@ -154,7 +155,12 @@ func (r *Reader) Metrics(ctx context.Context, q Query) (Result, error) {
 		p.AsOf = at.AsOf
 	}
 	t := newTable(p, r.cfg.MaxRows)
-	if err := r.read(ctx, p, t); err != nil {
+	if err = r.read(ctx, p, t); tooManyBins(err) && !p.summed() {
+		p.packed = 0 // ClickHouse adds the histograms up
+		t = newTable(p, r.cfg.MaxRows)
+		err = r.read(ctx, p, t)
+	}
+	if err != nil {
 		return Result{}, err
 	}
 	rows, err := t.list()
@@ -162,6 +168,13 @@ func (r *Reader) Metrics(ctx context.Context, q Query) (Result, error) {
 		return Result{}, err
 	}
 	return Result{Fields: p.fields, Rows: rows, AsOf: p.AsOf, CompleteUntil: at.CompleteUntil}, nil
+}
+
+// tooManyBins reports that ClickHouse would have had to hand over more bins of one row than a state of groupArray may hold, 2²⁴ - 1.
+func tooManyBins(err error) bool {
+	const tooLargeArraySize = 128
+	var exception *ch.Exception
+	return errors.As(err, &exception) && exception.Code == tooLargeArraySize
 }
 
 func (r *Reader) read(ctx context.Context, p *plan, t *table) error {

@@ -398,7 +398,7 @@ func (r *Reader) Interaction(ctx context.Context, contactCenter, id string) (row
 
 func (r *Reader) newestOf(ctx context.Context, contactCenter, id string) (key InteractionKey, found bool, err error) {
 	key, found, err = r.newestWhere(ctx, contactCenter, func(s *statement) string { return "id = " + s.bind("String", id) })
-	if n, bad := strconv.ParseInt(id, 10, 32); err == nil && !found && bad == nil && n > 0 {
+	if n, bad := strconv.ParseInt(id, 10, 32); err == nil && !found && bad == nil && n > 0 && strconv.FormatInt(n, 10) == id {
 		key, found, err = r.newestWhere(ctx, contactCenter, func(s *statement) string { return "number = " + s.bind("Int64", n) })
 	}
 	if err != nil {

@@ -224,15 +224,18 @@ func (f *InteractionFilter) joinSaid(s *statement) {
 	}
 	text := func(name, typ string, path ...string) string {
 		at := "data, '" + strings.Join(path, "', '") + "'"
-		return newest(name, "JSONExtractString("+at+")", "type = 'cc.interaction."+typ+"' AND JSONType("+at+") = 'String'")
+		return newest(name, "JSONExtractString("+at+")", "type = 'cc.interaction."+typ+"' AND JSONType("+at+") IN ('String', 'Int64', 'UInt64')") // ids may be integers
+	}
+	member := func(name string, path ...string) string { // of the customer, where null replaces too
+		at := "data, '" + strings.Join(path, "', '") + "'"
+		return newest(name, "JSONExtractString("+at+")", "type = 'cc.interaction.updated' AND JSONHas("+at+")")
 	}
 	recording := "type = 'cc.interaction.recording'"
 	record := "type = 'cc.interaction.updated' AND JSONType(data, 'can_record') = 'Bool'"
 	s.add("\nLEFT JOIN (SELECT own_id, own_start, ", strings.Join([]string{
 		text("call_id", "updated", "call_id"), text("chat_id", "updated", "chat_id"), text("call_flow", "updated", "call_flow_id"),
 		text("screen_pop_url", "updated", "screen_pop_url"), text("gruu", "updated", "gruu"),
-		text("customer_id", "updated", "customer", "id"), text("customer_phone", "updated", "customer", "phone"),
-		text("display_phone", "updated", "customer", "display_phone"),
+		member("customer_id", "customer", "id"), member("customer_phone", "customer", "phone"), member("display_phone", "customer", "display_phone"),
 		newest("can_record", "JSONExtractBool(data, 'can_record')", record),
 	}, ", "))
 	// A disposition without a sub-disposition takes the earlier one away.
@@ -352,7 +355,7 @@ func expressions(e extra) string {
 }
 
 // joinSettings let a sort go to disk: an export must not need the memory that its rows take.
-const joinSettings = ", max_bytes_before_external_sort = 268435456, join_use_nulls = 0"
+const joinSettings = ", allow_simdjson = 0, max_bytes_before_external_sort = 268435456, join_use_nulls = 0"
 
 // pageSettings have ClickHouse count what the limit cuts off. All of the range goes through FINAL for that, which is quicker where it need
 // not keep the order: then it merges only what overlaps.

@@ -564,3 +564,30 @@ func starts(parts []schema.Part) (out []int64) {
 	}
 	return out
 }
+
+// Filters by what annotations say read it as the contract does: ids may be integers, null takes away, and numbers of any size may stand beside.
+func TestInteractions_FiltersFindWhatIsShown(t *testing.T) {
+	f := newFloor(t)
+	begin := utc(t, "2026-03-20 10:00")
+	for n, c := range []struct {
+		said       string
+		finds, not InteractionFilter
+	}{
+		{`{"call_id":7}`, InteractionFilter{CallIDs: []string{"7"}}, InteractionFilter{CallIDs: []string{"c1"}}},
+		{`{"customer":{"id":5}}`, InteractionFilter{CustomerIDs: []string{"5"}}, InteractionFilter{CustomerIDs: []string{"k1"}}},
+		{`{"customer":{"phone":null}}`, InteractionFilter{CustomerIDs: []string{"k1"}}, InteractionFilter{CustomerPhones: []string{"+1"}}},
+		{`{"customer":{"details":{"account":12345678901234567890123},"phone":"+8"}}`, InteractionFilter{CustomerPhones: []string{"+8"}}, InteractionFilter{CustomerPhones: []string{"+1"}}},
+	} {
+		id := fmt.Sprint("x", n)
+		f.interactions(1, schema.Interaction{ContactCenter: center, ID: id, Start: begin, StateSince: begin, Ended: begin + 10*minuteMs,
+			Customer: []byte(`{"id":"k1","phone":"+1"}`), CallID: "c1"})
+		f.annotations(1, schema.Annotation{ContactCenter: center, Interaction: id, Time: begin + 11*minuteMs, Source: "/x", ID: "1", Type: schema.InteractionUpdated, Data: []byte(c.said)})
+		count := func(q InteractionFilter) int {
+			q.ContactCenter, q.From, q.To, q.IDs = center, begin, begin+1, []string{id}
+			keys, err := f.reader.InteractionKeys(context.Background(), q, nil, 0, 0)
+			require.NoError(t, err)
+			return len(keys)
+		}
+		require.Equal(t, []int{1, 0}, []int{count(c.finds), count(c.not)}, c.said)
+	}
+}

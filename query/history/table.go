@@ -256,7 +256,14 @@ func (t *table) listed(group []string, fn func([]string) error) error {
 
 func (t *table) idsOf(d metric.Dimension) []string {
 	if ids := t.p.Filters[d]; len(ids) > 0 {
-		return ids
+		if t.p.Known[d] == nil {
+			return ids
+		}
+		known := map[string]bool{}
+		for _, id := range t.p.Known[d] {
+			known[id] = true
+		}
+		return slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return !known[id] }) // a number is no id
 	}
 	switch d {
 	case metric.DimChannel:

@@ -1,6 +1,8 @@
 package history
 
 import (
+	"context"
+	"fmt"
 	"math"
 	"testing"
 	"time"
@@ -91,4 +93,17 @@ func TestEvenly(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A state of groupArray holds no more than 2²⁴ - 1 elements, which the bins of a busy quarter of a year are more than.
+func TestPercentiles_OfMoreBinsThanOneStateHolds(t *testing.T) {
+	f := newFloor(t)
+	begin := utc(t, "2026-03-01 00:00")
+	require.NoError(t, f.conn.Exec(context.Background(), fmt.Sprintf(`INSERT INTO windows_15m (contact_center, start, queue, channel, direction, answered, wait_count, wait_sum, wait_max, wait_log, version)
+SELECT '%s', toDateTime(%d + intDiv(number, 110) * 900, 'UTC'), concat('q', toString(number %% 110)), 'voice', 'inbound', 18, 18, 18000, 2000,
+ mapFromArrays(arrayMap(k -> toUInt16(300 + k), range(18)), arrayMap(k -> toUInt32(1), range(18))), 1 FROM numbers(%d)`, center, begin/1000, 90*96*110)))
+	f.progress(1, begin+100*dayMs)
+	res, err := f.reader.Metrics(context.Background(), Query{ContactCenter: center, From: begin, To: begin + 90*dayMs, Metrics: []string{"wait.p95"}})
+	require.NoError(t, err)
+	require.Equal(t, uint64(90*96*110*18), res.Rows[0].Totals(1).Measures[schema.MeasureWait].Count)
 }

@@ -1,9 +1,11 @@
 package list
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -77,6 +79,18 @@ func TestArrange_KeepsNullsLastInBothDirections(t *testing.T) {
 		}
 		require.Equal(t, want, got)
 	}
+}
+
+// Rows that neither keys nor ids tell apart, such as intervals of one group, stay in the order in which they came.
+func TestArrange_KeepsTheOrderOfRowsWithOneID(t *testing.T) {
+	type row struct{ group, interval int }
+	table := &Table[row]{ID: func(r row) string { return strconv.Itoa(r.group) }, Columns: []Column[row]{{Name: "group", Sort: func(r row) Key { return Number(float64(r.group)) }}}}
+	var rows []row
+	for n := range 200 {
+		rows = append(rows, row{n % 3, n})
+	}
+	table.Arrange(rows, Page{Sort: []SortKey{{"group", true}}})
+	require.True(t, slices.IsSortedFunc(rows, func(a, b row) int { return cmp.Or(b.group-a.group, a.interval-b.interval) }), "%v", rows)
 }
 
 func TestPage_IsTheBeginningOfWhatArrangeGives(t *testing.T) {

@@ -1,6 +1,7 @@
 package list
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -53,7 +54,7 @@ func (r *ranking[T]) compare(a, b int32) int {
 			return c
 		}
 	}
-	return strings.Compare(r.id(r.rows[a]), r.id(r.rows[b]))
+	return cmp.Or(strings.Compare(r.id(r.rows[a]), r.id(r.rows[b])), cmp.Compare(a, b))
 }
 
 // compareKeys compares the values of one sort key.

@@ -207,6 +207,14 @@ func (f *interactionFilter) hasAgent(i *floor.Interaction) bool {
 	return false
 }
 
+// idOf is a customer's id as text; integers are accepted for it (events.md, section Envelope).
+func idOf(customer *fastjson.Value) string {
+	if id := customer.Get("id"); id != nil && id.Type() == fastjson.TypeNumber {
+		return id.String()
+	}
+	return string(customer.GetStringBytes("id"))
+}
+
 func (f *interactionFilter) matchCustomer(customer []byte) bool {
 	if f.customer == nil && f.customerPhone == nil {
 		return true
@@ -215,7 +223,7 @@ func (f *interactionFilter) matchCustomer(customer []byte) bool {
 	if err != nil {
 		return false
 	}
-	if f.customer != nil && !f.customer[string(v.GetStringBytes("id"))] {
+	if f.customer != nil && !f.customer[idOf(v)] {
 		return false
 	}
 	return f.customerPhone == nil || f.customerPhone[string(v.GetStringBytes("phone"))] ||

@@ -348,7 +348,8 @@ func (q *metricsQuery) withSomething(fields []metric.Field, rows []metricsRow) [
 	return slices.DeleteFunc(rows, func(r metricsRow) bool {
 		return !slices.ContainsFunc(fields, func(f metric.Field) bool {
 			n, ok := r.Number(f)
-			quotient := f.Metric.Kind == metric.KindRatio || f.Metric.Kind == metric.KindServiceLevel // null over nothing
+			quotient := f.Metric.Kind == metric.KindRatio || f.Metric.Kind == metric.KindServiceLevel || // null over nothing
+				f.Metric.Kind == metric.KindDuration && f.NullOverNothing()
 			return ok && (n != 0 || quotient)
 		})
 	})

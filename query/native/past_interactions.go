@@ -104,7 +104,7 @@ func (f *interactionFilter) past(from, to int64) history.InteractionFilter {
 		Channels: all(f.channel), Directions: all(f.direction), States: all(f.state), Agents: all(f.agent), Queues: all(f.queue), Campaigns: all(f.campaign),
 		CustomerIDs: all(f.customer), CustomerPhones: all(f.customerPhone), WaitingLongerMs: f.longerMs, Waiting: f.hasLonger}
 	for _, id := range out.IDs {
-		if n, err := strconv.ParseInt(id, 10, 64); err == nil && n > 0 {
+		if n, err := strconv.ParseInt(id, 10, 64); err == nil && n > 0 && strconv.FormatInt(n, 10) == id {
 			out.Numbers = append(out.Numbers, n)
 		}
 	}

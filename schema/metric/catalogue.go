@@ -76,6 +76,12 @@ func (c *Catalogue) Value(key string, t *Totals, o Options) (any, bool) {
 	return f.Value(t, o), true
 }
 
+// NullOverNothing reports whether the field is null, not 0, where nothing was counted.
+func (f Field) NullOverNothing() bool {
+	_, ok := f.Number(&Totals{Family: f.Family}, Options{})
+	return !ok
+}
+
 // KeyError names the metric key that a query cannot have.
 type KeyError struct{ Key, Reason string }
 
