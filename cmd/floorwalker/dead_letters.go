@@ -39,6 +39,9 @@ func newDeadLetters() *cobra.Command {
 		Example: "  floorwalker dead-letters list --config floorwalker.yaml --code malformed_time --from now-2h\n" +
 			"  floorwalker dead-letters show --config floorwalker.yaml 0/3/1284\n" +
 			"  floorwalker dead-letters retry --config floorwalker.yaml 0/3/1284 --file repaired.json",
+		// Else another word would be help and exit code 0.
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newDeadLettersList(), newDeadLettersShow(), newDeadLettersRetry())
 	return cmd

@@ -127,7 +127,14 @@ func (o *replayOptions) file(ctx context.Context, cmd *cobra.Command, w replay.W
 
 func openInput(cmd *cobra.Command, file string) (io.ReadCloser, int64, error) {
 	if file == "-" {
-		return io.NopCloser(cmd.InOrStdin()), -1, nil
+		// A pipe, because a read of standard input itself cannot be ended: a signal ends the command though nothing comes.
+		in, out := io.Pipe()
+		go func() {
+			_, err := io.Copy(out, cmd.InOrStdin())
+			out.CloseWithError(err)
+		}()
+		context.AfterFunc(cmd.Context(), func() { out.CloseWithError(context.Cause(cmd.Context())) })
+		return in, -1, nil
 	}
 	f, err := os.Open(file)
 	if err != nil {

@@ -32,7 +32,8 @@ type bank struct {
 	err      error
 }
 
-// AnonymousBank reads one day of the call log. The log has no dates: date is the file's day, and its times are UTC on that day.
+// AnonymousBank reads one day of the call log: date is the file's day, and its times are UTC on that day. Where date is zero, each row's
+// column `date`, such as 990801 or 1999-08-01, says which day they are on.
 //
 //   - `outcome` PHANTOM is no call.
 //   - A call is created at `vru_entry`.
@@ -61,12 +62,18 @@ func AnonymousBank(r io.Reader, date time.Time, e Envelope) (Reader, error) {
 	if e.Source == "" {
 		e.Source = BankSource
 	}
+	if y := date.Year(); !date.IsZero() && (y < 1970 || y >= 2200) {
+		return nil, fmt.Errorf("day %s; allowed are 1970-01-01 to 2199-12-31", date.Format(time.DateOnly))
+	}
 	t, err := newTable(r)
 	if err != nil {
 		return nil, err
 	}
-	b := &bank{table: t, column: map[string]int{}, envelope: e, seen: map[string]int{},
-		date: time.Date(date.Year(), date.Month(), date.Day(), 0, 0, 0, 0, time.UTC)}
+	t.oneLine = true
+	b := &bank{table: t, column: map[string]int{}, envelope: e, seen: map[string]int{}}
+	if !date.IsZero() {
+		b.date = time.Date(date.Year(), date.Month(), date.Day(), 0, 0, 0, 0, time.UTC)
+	}
 	for i, name := range t.header {
 		b.column[name] = i
 	}
@@ -74,6 +81,9 @@ func AnonymousBank(r io.Reader, date time.Time, e Envelope) (Reader, error) {
 		if _, ok := b.column[name]; !ok {
 			return nil, fmt.Errorf("line 1: column %q is missing; needed are %s", name, strings.Join(bankColumns, ", "))
 		}
+	}
+	if _, ok := b.column["date"]; !ok && date.IsZero() {
+		return nil, errors.New("the log has no dates and the file's name holds none; name the day, such as 1999-08-01")
 	}
 	return b, nil
 }
@@ -126,7 +136,9 @@ func (b *bank) readAll() error {
 			b.bad = append(b.bad, &LineError{line, err})
 			continue
 		}
-		b.add(c)
+		if err := b.add(c); err != nil {
+			b.bad = append(b.bad, &LineError{line, err})
+		}
 	}
 }
 
@@ -135,6 +147,7 @@ type bankCall struct {
 	phantom, answered, hung, queued bool
 	line, callID, queue, server     string
 	entry, exit, wait, service      int64 // ms; the first two since midnight
+	day                             time.Time
 }
 
 func (b *bank) call(row []string) (c bankCall, err error) {
@@ -160,8 +173,24 @@ func (b *bank) call(row []string) (c bankCall, err error) {
 		}
 		return n * 1000
 	}
+	c.day = b.date
+	if i, ok := b.column["date"]; ok && b.date.IsZero() {
+		text := strings.TrimSpace(row[i])
+		if c.day, err = time.Parse("060102", text); err != nil {
+			c.day, err = time.Parse(time.DateOnly, text)
+		}
+		if err != nil {
+			faults = append(faults, fmt.Errorf("date: %q is not a day such as 990801 or 1999-08-01", text))
+		}
+	}
 	c.entry, c.exit, c.wait = clock("vru_entry"), clock("vru_exit"), seconds("q_time")
-	start, exit := clock("q_start"), clock("q_exit")
+	var start, exit int64 // an empty cell is no queue time
+	if cell("q_start") != "" {
+		start = clock("q_start")
+	}
+	if cell("q_exit") != "" {
+		exit = clock("q_exit")
+	}
 	if c.answered {
 		c.service = seconds("ser_time")
 	}
@@ -202,12 +231,28 @@ func timeOfDay(s string) (int64, error) {
 }
 
 // add makes a call's events. Their sequence keeps them in order where two share a second.
-func (b *bank) add(c bankCall) {
+func (b *bank) add(c bankCall) error {
 	if c.phantom {
-		return
+		return nil
 	}
-	day := b.date.Format(time.DateOnly)
+	day := c.day.Format(time.DateOnly)
 	id := fmt.Sprintf("%s-%s-%s", day, c.line, c.callID)
+	var faults []error
+	check := func(id, column string) {
+		if err := schema.CheckID(id, column); err != nil {
+			faults = append(faults, err)
+		}
+	}
+	check(id+"-0000", "vru+line, call_id")
+	if c.queued {
+		check(c.queue, "type")
+	}
+	if c.answered {
+		check(c.server, "server")
+	}
+	if len(faults) > 0 {
+		return errors.Join(faults...)
+	}
 	b.seen[id]++
 	if n := b.seen[id]; n > 1 {
 		id = fmt.Sprintf("%s-%d", id, n)
@@ -216,7 +261,7 @@ func (b *bank) add(c bankCall) {
 	put := func(t schema.EventType, at int64, d *schema.Data) {
 		sequence++
 		b.events = append(b.events, schema.Event{ID: fmt.Sprintf("%s-%d", id, sequence), Source: b.envelope.Source, Subject: id,
-			ContactCenter: b.envelope.ContactCenter, Type: t, Time: b.date.UnixMilli() + at, Sequence: sequence, HasSequence: true,
+			ContactCenter: b.envelope.ContactCenter, Type: t, Time: c.day.UnixMilli() + at, Sequence: sequence, HasSequence: true,
 			Data: d.Bytes()})
 	}
 	put(schema.InteractionCreated, c.entry, schema.NewData().String("channel", "voice").String("direction", "inbound").String("call_id", c.callID))
@@ -233,4 +278,5 @@ func (b *bank) add(c bankCall) {
 	default:
 		put(schema.InteractionEnded, until, schema.NewData().String("reason", "abandoned"))
 	}
+	return nil
 }

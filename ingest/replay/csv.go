@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"floorwalker/schema"
 )
@@ -17,13 +19,47 @@ import (
 // table reads CSV rows with the line on which each begins.
 type table struct {
 	csv    *csv.Reader
+	in     *retained
+	before int // lines in front of what csv reads
 	header []string
+	// oneLine: no cell holds a line's end; one that does has a quote too many.
+	oneLine bool
 }
 
+// retained keeps what was read since the end of the last row: of a row whose quote is never closed only the first line is lost.
+type retained struct {
+	io.Reader
+	kept  []byte
+	from  int64 // offset of kept
+	lines int   // in front of kept
+}
+
+var errRowTooLong = fmt.Errorf("longer than %d bytes; is a quote not closed?", maxLine)
+
+func (r *retained) Read(b []byte) (int, error) {
+	if len(r.kept) > maxLine {
+		return 0, errRowTooLong
+	}
+	n, err := r.Reader.Read(b)
+	r.kept = append(r.kept, b[:n]...)
+	return n, err
+}
+
+func (r *retained) drop(n int) {
+	r.lines += bytes.Count(r.kept[:n], []byte("\n"))
+	r.kept, r.from = r.kept[n:], r.from+int64(n)
+}
+
+var byteOrderMark = []byte("\ufeff")
+
 func newTable(r io.Reader) (*table, error) {
-	t := &table{csv: csv.NewReader(r)}
-	t.csv.FieldsPerRecord = -1
-	t.csv.ReuseRecord = true
+	buffered := bufio.NewReader(r)
+	// In front of the first cell, which may be quoted.
+	if head, _ := buffered.Peek(len(byteOrderMark)); bytes.Equal(head, byteOrderMark) {
+		_, _ = buffered.Discard(len(byteOrderMark)) // has just been seen
+	}
+	t := &table{}
+	t.begin(&retained{Reader: buffered})
 	head, err := t.csv.Read()
 	if err == io.EOF {
 		return nil, errors.New("line 1: no header")
@@ -32,7 +68,6 @@ func newTable(r io.Reader) (*table, error) {
 		return nil, fmt.Errorf("header: %w", err)
 	}
 	t.header = slices.Clone(head)
-	t.header[0] = strings.TrimPrefix(t.header[0], "\ufeff")
 	for i, name := range t.header {
 		t.header[i] = strings.TrimSpace(name)
 		if t.header[i] == "" {
@@ -45,24 +80,60 @@ func newTable(r io.Reader) (*table, error) {
 	return t, nil
 }
 
+func (t *table) begin(in *retained) {
+	t.in, t.before, t.csv = in, in.lines, csv.NewReader(in)
+	t.csv.FieldsPerRecord = -1
+	t.csv.ReuseRecord = true
+}
+
 // next returns a row with exactly as many fields as the header, valid until the next call.
 func (t *table) next() ([]string, int, error) {
+	t.in.drop(int(t.csv.InputOffset() - t.in.from))
 	row, err := t.csv.Read()
 	if err == io.EOF {
 		return nil, 0, err
 	}
 	var parse *csv.ParseError
-	if errors.As(err, &parse) {
-		return nil, 0, &LineError{parse.StartLine, parse.Err}
-	}
-	if err != nil {
+	switch {
+	case errors.As(err, &parse):
+		line := t.before + parse.StartLine
+		if parse.Line > parse.StartLine {
+			t.goOnBehind(line)
+		}
+		return nil, 0, &LineError{line, parse.Err}
+	case errors.Is(err, errRowTooLong):
+		line := t.in.lines + 1
+		t.goOnBehind(line)
+		return nil, 0, &LineError{line, errRowTooLong}
+	case err != nil:
 		return nil, 0, err
 	}
 	line, _ := t.csv.FieldPos(0)
+	line += t.before
+	several := t.in.lines+bytes.Count(t.in.kept[:t.csv.InputOffset()-t.in.from], []byte("\n")) > line
+	if several && t.oneLine {
+		t.goOnBehind(line)
+		return nil, line, &LineError{line, errors.New("a quote is not closed")}
+	}
 	if len(row) != len(t.header) {
+		if several {
+			t.goOnBehind(line)
+		}
 		return nil, line, &LineError{line, fmt.Errorf("%d fields; the header names %d", len(row), len(t.header))}
 	}
 	return row, line, nil
+}
+
+// goOnBehind reads on with the line after this one.
+func (t *table) goOnBehind(line int) {
+	for t.in.lines < line {
+		end := bytes.IndexByte(t.in.kept, '\n')
+		if end < 0 {
+			break
+		}
+		t.in.drop(end + 1)
+	}
+	t.begin(&retained{Reader: io.MultiReader(bytes.NewReader(t.in.kept), t.in.Reader), lines: t.in.lines})
 }
 
 // Columns of a CSV file that are attributes of the envelope; every other column is a field of data.
@@ -123,6 +194,9 @@ func (c *csvReader) Read() (schema.Event, error) {
 	if err := c.dec.DecodeStructured(c.buf, &ev); err != nil {
 		return schema.Event{}, &LineError{line, err}
 	}
+	if err := judge(&ev); err != nil {
+		return schema.Event{}, &LineError{line, err}
+	}
 	return *ev.Clone(), nil
 }
 
@@ -133,6 +207,9 @@ func (c *csvReader) document(row []string, line int) (map[string]any, error) {
 	for i, name := range c.table.header {
 		cell := strings.TrimSpace(row[i])
 		switch {
+		case !utf8.ValidString(cell):
+			// Marshalling would replace the bytes, and make one id of two.
+			return nil, fmt.Errorf("%s: %q is not UTF-8", name, cell)
 		case cell == "":
 		case name == "data":
 			if err := decodeJSON(cell, &data); err != nil {

@@ -72,6 +72,9 @@ func (n *ndjson) Read() (schema.Event, error) {
 		if err := n.dec.DecodeStructured(line, &ev); err != nil {
 			return schema.Event{}, &LineError{n.lines.n, err}
 		}
+		if err := judge(&ev); err != nil {
+			return schema.Event{}, &LineError{n.lines.n, err}
+		}
 		out := *ev.Clone()
 		n.envelope.apply(&out)
 		return out, nil

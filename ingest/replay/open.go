@@ -4,11 +4,9 @@ import (
 	"bufio"
 	"bytes"
 	"cmp"
-	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 )
@@ -37,6 +35,9 @@ type OpenConfig struct {
 
 // Open makes a Reader of a file's content; name is its name.
 func Open(r io.Reader, name string, cfg OpenConfig) (Reader, error) {
+	if err := cfg.Envelope.validate(); err != nil {
+		return nil, err
+	}
 	buffered := bufio.NewReaderSize(r, 1<<16)
 	format := cfg.Format
 	if format == "" || format == FormatAuto {
@@ -60,12 +61,9 @@ func open(r io.Reader, name, format string, cfg OpenConfig) (Reader, error) {
 	case FormatCSV:
 		return CSV(r, name, cfg.Envelope)
 	case FormatAnonymousBank:
-		date, ok := cfg.Date, true
+		date := cfg.Date
 		if date.IsZero() {
-			date, ok = DateInName(name)
-		}
-		if !ok {
-			return nil, errors.New("the log has no dates and the file's name holds none; name the day, such as 1999-08-01")
+			date, _ = DateInName(name)
 		}
 		cfg.Envelope.ContactCenter = cmp.Or(cfg.Envelope.ContactCenter, cfg.Fallback)
 		return AnonymousBank(r, date, cfg.Envelope)
@@ -75,13 +73,14 @@ func open(r io.Reader, name, format string, cfg OpenConfig) (Reader, error) {
 
 // detect tells the formats apart by their first line.
 func detect(head []byte) string {
-	first, _, _ := bytes.Cut(bytes.TrimPrefix(bytes.TrimSpace(head), []byte("\ufeff")), []byte("\n"))
+	first, _, _ := bytes.Cut(bytes.TrimSpace(bytes.TrimPrefix(head, byteOrderMark)), []byte("\n"))
 	if len(first) == 0 || first[0] == '{' {
 		return FormatNDJSON
 	}
-	columns := strings.Split(strings.TrimSpace(string(first)), ",")
-	if slices.Contains(columns, "vru+line") {
-		return FormatAnonymousBank
+	for name := range strings.SplitSeq(string(first), ",") {
+		if strings.Trim(name, " \t\r\"") == "vru+line" {
+			return FormatAnonymousBank
+		}
 	}
 	return FormatCSV
 }

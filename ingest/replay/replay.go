@@ -3,13 +3,16 @@
 package replay
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"time"
+	"unicode/utf8"
 
 	"floorwalker/schema"
+	"floorwalker/schema/directory"
 )
 
 // Writer stores events in order. It returns nil only when all of them are stored.
@@ -37,6 +40,27 @@ func (e *LineError) Unwrap() error { return e.Err }
 type Envelope struct {
 	ContactCenter string
 	Source        string
+}
+
+// validate judges them as a decoder judges an event's own.
+func (e Envelope) validate() error {
+	probe := schema.Event{ID: "1", Source: cmp.Or(e.Source, "/"), Subject: "1", ContactCenter: cmp.Or(e.ContactCenter, "1"),
+		Type: schema.AgentLogin, Data: schema.NewData().Bytes()}
+	for attribute, text := range map[string]string{"source": e.Source, "contactcenter": e.ContactCenter} {
+		if !utf8.ValidString(text) {
+			return fmt.Errorf("%s: %q is not UTF-8", attribute, text)
+		}
+	}
+	var dec schema.Decoder
+	return dec.DecodeStructured(schema.AppendStructured(nil, &probe), &probe)
+}
+
+// judge says of a directory event what its readers would refuse: they only log it.
+func judge(ev *schema.Event) error {
+	if ev.Type != schema.EventDirectory {
+		return nil
+	}
+	return directory.Validate(ev)
 }
 
 func (e Envelope) apply(ev *schema.Event) {

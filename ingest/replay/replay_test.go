@@ -251,7 +251,7 @@ cc.agent.status,a1,yesterday,6,break,,,,,,,
 cc.agent.suspended,a1,2026-03-02T08:00:03Z,6,,,,,perhaps,,,
 cc.interaction.queued,i1,2026-03-02T08:00:04Z,6,,,,,,high,q1,
 cc.agent.nap,a1,2026-03-02T08:00:04Z,6,,,,,,,,
-cc.directory.agent,a1,2026-03-02T08:00:04Z,6,,,,,,,,"{""name"":""Ada"",""email"":""a@example.com""}"
+cc.directory.agent,a1,2026-03-02T08:00:04Z,6,,,,,,,,"{""name"":""Ada"",""email"":""a@example.com"",""login"":""ada"",""skills"":[],""queue_ids"":[],""campaign_ids"":[],""role"":""agent""}"
 `
 	r, err := Open(strings.NewReader(text), "dir/day.csv", OpenConfig{})
 	require.NoError(t, err)
@@ -337,4 +337,143 @@ func TestProgress_NoTerminal_PlainLines(t *testing.T) {
 	p.Tell(500, 0)
 	p.Done()
 	require.Equal(t, "day.csv: 500 events (50/s), at 1970-01-01 00:00:00, 50 % read\n", out.String())
+}
+
+// A quote that is never closed costs its line, not the rest of the file.
+func TestTables_QuoteNeverClosed_CostsOneLine(t *testing.T) {
+	good := "AA0101,%d,PS,0:10:10,0:10:27,17,0:00:00,0:00:00,0,HANG,0:00:00,0:00:00,0,NO_SERVER,NO_\n"
+	rows := fmt.Sprintf(good, 1) + strings.Replace(fmt.Sprintf(good, 2), "NO_SERVER", "\"NO_SERVER", 1)
+	for i := 3; i < 100; i++ {
+		rows += fmt.Sprintf(good, i)
+	}
+	_, events, bad := bankEvents(t, rows+strings.Replace(fmt.Sprintf(good, 100), "NO_SERVER", "\"NO_SERVER", 1)+"\n"+fmt.Sprintf(good, 101)+"short\n")
+	require.Equal(t, []int{3, 101, 104}, bad)
+	require.Len(t, events, 2*(1+97+1))
+
+	r, err := Open(strings.NewReader("type,subject,time,contactcenter,status,description\n"+
+		"cc.agent.status,a0,2026-11-22T09:00:00Z,6,break,\"never closed\n"+
+		strings.Repeat("cc.agent.status,a1,2026-11-22T09:00:00Z,6,break,\n", 100_000)+
+		"cc.agent.status,a2,2026-11-22T09:00:00Z,6,break,\"two\nlines\"\n"+
+		"short\n"), "x.csv", OpenConfig{})
+	require.NoError(t, err)
+	events, bad = all(t, r)
+	require.Equal(t, []int{2, 100_005}, bad)
+	require.Len(t, events, 100_001)
+	require.Equal(t, "x.csv:100003", events[100_000].ID)
+}
+
+// What quotes every cell and begins with a byte order mark is a table like any other, and is recognized.
+func TestTables_ByteOrderMarkAndQuotedHeader_Read(t *testing.T) {
+	quoted := func(s string) string {
+		lines := strings.Split(strings.TrimSpace(s), "\n")
+		for i, l := range lines {
+			lines[i] = `"` + strings.ReplaceAll(l, ",", `","`) + `"`
+		}
+		return strings.Join(lines, "\r\n")
+	}
+	bank := bankHeader + "AA0101,1,PS,0:10:10,0:10:27,17,0:00:00,0:00:00,0,HANG,0:00:00,0:00:00,0,NO_SERVER,NO_\n"
+	table := "type,subject,time,contactcenter,status\ncc.agent.status,a1,2026-11-22T09:00:00Z,6,break\n"
+	for want, files := range map[int][]string{
+		2: {bank, quoted(bank), "\ufeff" + bank, "\ufeff" + quoted(bank), "\ufeff\r\n" + bank, strings.Replace(bank, "vru+line,call_id", "call_id, vru+line", 1)},
+		1: {table, quoted(table), "\ufeff" + table, "\ufeff" + quoted(table)},
+	} {
+		for _, file := range files {
+			r, err := Open(strings.NewReader(file), "x-"+day+".csv", OpenConfig{Envelope: Envelope{ContactCenter: "6"}})
+			require.NoError(t, err, file)
+			events, bad := all(t, r)
+			require.Empty(t, bad, file)
+			require.Len(t, events, want, file)
+		}
+	}
+}
+
+// A row whose events the contract refuses is a bad line, not half a call and dead letters.
+func TestAnonymousBank_ValuesThatAreNoIDs_BadLines(t *testing.T) {
+	row := "AA0101,1,PS,10:00:45,10:00:51,6,10:00:51,10:01:33,42,AGENT,10:01:32,10:03:08,96,VICKY,VIC\n"
+	for _, bad := range []string{
+		strings.Replace(row, "VICKY", strings.Repeat("x", 129), 1),
+		strings.Replace(row, "VICKY", "\xf9\xe8", 1),
+		strings.Replace(row, "VICKY", "A\tB", 1),
+		strings.Replace(row, "PS", "\xf9", 1),
+		strings.Replace(row, ",1,", ","+strings.Repeat("1", 120)+",", 1),
+	} {
+		_, events, lines := bankEvents(t, row+bad)
+		require.Equal(t, []int{3}, lines, bad)
+		require.Len(t, events, 4)
+	}
+}
+
+// Where no time stands, there was none in the queue.
+func TestAnonymousBank_EmptyQueueTimes_AreNone(t *testing.T) {
+	got, _, bad := bankEvents(t, "AA0101,1,PS,10:00:45,10:00:51,6,,,0,HANG,,,,,\n"+"AA0101,2,PS,10:00:45,10:00:51,6,,,0,AGENT,,,9,AVI,AVI\n")
+	require.Empty(t, bad)
+	require.Len(t, got, 2+4)
+}
+
+// Two names that are not UTF-8 must not become one.
+func TestCSV_NotUTF8_BadLine(t *testing.T) {
+	r, err := Open(strings.NewReader("type,subject,time,contactcenter,status\n"+
+		"cc.agent.status,jos\xe9,2026-11-22T09:00:00Z,6,break\ncc.agent.status,jos\xe8,2026-11-22T09:01:00Z,6,lunch\n"), "x.csv", OpenConfig{})
+	require.NoError(t, err)
+	events, bad := all(t, r)
+	require.Empty(t, events)
+	require.Equal(t, []int{2, 3}, bad)
+}
+
+// What would only become dead letters, or a line in the server's log, is refused here.
+func TestOpen_AttributesAndDirectoryJudged(t *testing.T) {
+	for _, e := range []Envelope{{ContactCenter: "a\nb"}, {ContactCenter: strings.Repeat("x", 129)}, {Source: "\x01"}, {Source: strings.Repeat("x", 1025)}, {ContactCenter: "\xff"}} {
+		_, err := Open(strings.NewReader(""), "x.ndjson", OpenConfig{Envelope: e})
+		require.Error(t, err, "%+v", e)
+	}
+	for _, date := range []string{"0001-01-02", "1969-12-31", "2200-01-01"} {
+		at, err := time.Parse(time.DateOnly, date)
+		require.NoError(t, err)
+		_, err = Open(strings.NewReader(bankHeader), "x.csv", OpenConfig{Date: at, Envelope: Envelope{ContactCenter: "b"}})
+		require.ErrorContains(t, err, "1970-01-01")
+	}
+	const agent = `{"specversion":"1.0","id":"1","source":"/s","type":"cc.directory.agent","subject":"a","time":"2026-11-22T09:00:00Z","contactcenter":"6","data":{"name":"N"}}`
+	r, err := Open(strings.NewReader(agent), "x.ndjson", OpenConfig{})
+	require.NoError(t, err)
+	events, bad := all(t, r)
+	require.Empty(t, events)
+	require.Equal(t, []int{1}, bad)
+}
+
+// The log as it was published names each call's day: a file of several days is not one day.
+// The file's day is said, or in its name; else the rows may know theirs.
+func TestAnonymousBank_DateColumn_WhereTheFileHasNoDay(t *testing.T) {
+	row := "A,1,PS,%s,10:00:45,10:00:51,10:00:51,10:01:33,42,HANG,0,NO_SERVER\n"
+	r, err := Open(strings.NewReader("vru+line,call_id,type,date,vru_entry,vru_exit,q_start,q_exit,q_time,outcome,ser_time,server\n"+
+		fmt.Sprintf(row, "990802")+fmt.Sprintf(row, "1999-08-01")+fmt.Sprintf(row, "tomorrow")), "x.csv", OpenConfig{Envelope: Envelope{ContactCenter: "b"}})
+	require.NoError(t, err)
+	events, bad := all(t, r)
+	require.Equal(t, []int{4}, bad)
+	require.Len(t, events, 6)
+	require.Equal(t, "01 10:00:45 created", text(events[0]))
+	require.Equal(t, "02 10:01:33 ended abandoned customer", text(events[5]))
+	require.Equal(t, "1999-08-02-A-1", events[5].Subject)
+	r, err = Open(strings.NewReader("vru+line,call_id,type,date,vru_entry,vru_exit,q_start,q_exit,q_time,outcome,ser_time,server\n"+fmt.Sprintf(row, "990802")),
+		"x-1999-08-01.csv", OpenConfig{Envelope: Envelope{ContactCenter: "b"}})
+	require.NoError(t, err)
+	events, bad = all(t, r)
+	require.Empty(t, bad)
+	require.Equal(t, "1999-08-01-A-1", events[0].Subject)
+}
+
+// Two stray quotes make one row of all that lies between them: that costs no row between them either.
+func TestTables_TwoStrayQuotes_CostTheirLines(t *testing.T) {
+	good := "AA0101,1,PS,0:10:10,0:10:27,17,0:00:00,0:00:00,0,HANG,0:00:00,0:00:00,0,NO_SERVER,NO_\n"
+	stray := strings.Replace(good, "NO_\n", "\"NO_\n", 1)
+	_, events, bad := bankEvents(t, stray+good+good+"\n"+strings.Replace(good, "NO_\n", "NO_\"\n", 1)+good)
+	require.Equal(t, []int{2, 6}, bad)
+	require.Len(t, events, 2*3)
+	r, err := Open(strings.NewReader("type,subject,time,contactcenter,status,description\n"+
+		"cc.agent.status,a0,2026-11-22T09:00:00Z,6,break,\"never closed\n"+
+		strings.Repeat("cc.agent.status,a1,2026-11-22T09:00:00Z,6,break,\n", 3)+
+		"cc.agent.status,a2,2026-11-22T09:00:00Z,6,break,\",\"\n"), "x.csv", OpenConfig{})
+	require.NoError(t, err)
+	events, bad = all(t, r)
+	require.Equal(t, []int{2}, bad)
+	require.Len(t, events, 4)
 }

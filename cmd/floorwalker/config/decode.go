@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"reflect"
@@ -27,7 +28,7 @@ func Load(file string) (Config, error) {
 func Parse(data []byte) (Config, error) {
 	c := Default()
 	f := &faults{lines: map[string]int{}}
-	tree, err := parser.ParseBytes(data, 0)
+	tree, err := parser.ParseBytes(bytes.TrimPrefix(data, []byte("\ufeff")), 0) // YAML allows a byte order mark
 	if err != nil {
 		return c, fmt.Errorf("configuration: %s", yaml.FormatError(err, false, false))
 	}
