@@ -71,7 +71,7 @@ func (a *App) stranger(c *fiber.Ctx, p *problem.Problem) *problem.Problem {
 	if a.limiter == nil || p.Status != fiber.StatusUnauthorized || call.Operation == nil {
 		return p
 	}
-	if err := a.spend(c, call, "address "+a.addressOf(c)); err != nil {
+	if err := a.spend(c, call, "address "+rate.Network(a.addressOf(c))); err != nil {
 		return problem.Of(err)
 	}
 	return p

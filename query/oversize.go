@@ -1,9 +1,33 @@
 package query
 
 import (
+	"context"
 	"net"
 	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
+
+	"floorwalker/query/auth"
 )
+
+// strangersBody bounds the bodies of whoever is not known: the server takes memory for what is announced before anything of it has come.
+const strangersBody = 256 << 10
+
+// bodyLimit is asked before a body is read. Large ones are for those alone whose credential is good on the native API.
+func (a *App) bodyLimit(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
+	small := fasthttp.RequestConfig{MaxRequestBodySize: min(a.config.BodyLimit, strangersBody)}
+	if n := h.ContentLength(); n >= 0 && (n <= small.MaxRequestBodySize || n > a.config.BodyLimit) {
+		return small // enough, or too much for everybody
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), readTimeout)
+	defer cancel()
+	ctx = auth.From(ctx, func() string { return "announced" }) // the address is not known here
+	if _, err := a.deps.Authenticator.Authenticate(ctx, string(h.Peek(fiber.HeaderAuthorization))); err != nil {
+		return small
+	}
+	return fasthttp.RequestConfig{MaxRequestBodySize: a.config.BodyLimit}
+}
 
 // Bounds of reading a body that is refused.
 const (

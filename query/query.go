@@ -3,6 +3,7 @@
 package query
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -45,11 +46,12 @@ type Config struct {
 }
 
 const (
-	defaultBodyLimit   = 8 << 20
-	defaultConcurrency = 1 << 16
-	readTimeout        = 10 * time.Second
-	idleTimeout        = 60 * time.Second
-	readBufferSize     = 32 << 10 // bounds headers: long tokens, cookies, SignalR's query strings
+	defaultBodyLimit    = 8 << 20
+	defaultConcurrency  = 1 << 16
+	readTimeout         = 10 * time.Second
+	idleTimeout         = 60 * time.Second
+	defaultWriteTimeout = 30 * time.Second
+	readBufferSize      = 32 << 10 // bounds headers: long tokens, cookies, SignalR's query strings
 )
 
 func (c Config) withDefaults() (Config, error) {
@@ -171,6 +173,7 @@ func New(c Config, d Deps) (*App, error) {
 	a.registry.Mount(a.fiber, a.admitted)
 	server := a.fiber.Server()
 	server.Handler = knownMethods(server.Handler)
+	server.HeaderReceived = a.bodyLimit
 	return a, nil
 }
 
@@ -218,7 +221,7 @@ func (a *App) Listen(address string) error {
 
 // Serve serves a listener, which it closes, until Shutdown.
 func (a *App) Serve(listener net.Listener) error {
-	if err := a.fiber.Listener(listener); err != nil {
+	if err := a.fiber.Listener(&patientListener{listener, cmp.Or(a.config.StreamWriteTimeout, defaultWriteTimeout)}); err != nil {
 		return fmt.Errorf("serving the API on %s: %w", listener.Addr(), err)
 	}
 	return nil

@@ -17,6 +17,7 @@ import (
 	"github.com/gofiber/fiber/v2/utils"
 	"github.com/valyala/fasthttp"
 
+	"floorwalker/query/auth"
 	"floorwalker/query/compress"
 	"floorwalker/query/list"
 	"floorwalker/query/problem"
@@ -134,6 +135,7 @@ func (a *App) guarded(c *fiber.Ctx) (err error) {
 			err = problem.Internal(fmt.Errorf("panic: %v", r))
 		}
 	}()
+	c.SetUserContext(auth.From(c.UserContext(), func() string { return a.addressOf(c) }))
 	if err := plainBody(c); err != nil {
 		return err
 	}

@@ -87,6 +87,8 @@ func (a *API) authenticate(c *fiber.Ctx) (auth.Principal, error) {
 	switch {
 	case err == nil:
 		return principal, nil
+	case errors.Is(err, auth.ErrTries):
+		return principal, problem.TooMany("too many passwords from this address were wrong", auth.TriesSeconds)
 	case errors.Is(err, auth.ErrBusy):
 		return principal, problem.Unavailable("busy", "too many passwords are being checked", 1)
 	case errors.Is(err, auth.ErrInvalid), errors.Is(err, auth.ErrMissing):

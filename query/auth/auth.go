@@ -16,6 +16,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"floorwalker/query/rate"
 )
 
 // AllContactCenters as a principal's contact centre means every one.
@@ -156,6 +158,8 @@ type Authenticator struct {
 	slots     chan struct{}
 	key       []byte // of the cache's HMAC, made anew at every start
 
+	wrong *rate.Limiter // passwords that were wrong, by the network that they came from
+
 	mu    sync.Mutex
 	right map[[sha256.Size]byte]time.Time // HMAC of user and password → until when it is known to be right
 }
@@ -165,6 +169,7 @@ func New(accounts []Account, options Options) (*Authenticator, error) {
 	a := &Authenticator{options: options.withDefaults(), tokens: map[[sha256.Size]byte]Principal{}, passwords: map[string]passwordAccount{}, accounts: map[string]known{},
 		key: make([]byte, 32), right: map[[sha256.Size]byte]time.Time{}}
 	a.slots = make(chan struct{}, a.options.Parallel)
+	a.wrong = rate.New(1./TriesSeconds, wrongAtOnce, a.options.Now)
 	if _, err := rand.Read(a.key); err != nil {
 		return nil, fmt.Errorf("making the key of the password cache: %w", err)
 	}
@@ -269,16 +274,25 @@ func (a *Authenticator) Password(ctx context.Context, user, password string) (Pr
 	if known && a.remembered(sum) {
 		return account.principal, nil
 	}
+	// Before the check, which costs, and which would tell a guess that is right. Who was right before need not wait for neighbours that guess.
+	network := ""
+	if from, _ := ctx.Value(fromKey{}).(func() string); from != nil && !(known && a.wasRight(sum)) {
+		network = rate.Network(from())
+		if _, wait := a.wrong.Take(network); wait > 0 {
+			return Principal{}, ErrTries
+		}
+	}
 	ctx, cancel := context.WithTimeout(ctx, a.options.MaxWait)
 	defer cancel()
 	select {
 	case a.slots <- struct{}{}:
 	case <-ctx.Done():
-		return Principal{}, ErrBusy
+		return Principal{}, ErrBusy // a turn is spent all the same: else whoever waits in vain fills the queue for ever
 	}
 	defer func() { <-a.slots }()
 	// Whoever waited behind the same user's first check need not pay again.
 	if known && a.remembered(sum) {
+		a.wrong.Return(network)
 		return account.principal, nil
 	}
 	h := a.nobody
@@ -292,8 +306,33 @@ func (a *Authenticator) Password(ctx context.Context, user, password string) (Pr
 	case !same:
 		return Principal{}, &WrongPassword{user}
 	}
+	a.wrong.Return(network)
 	a.remember(sum)
 	return account.principal, nil
+}
+
+// Wrong passwords of one network: so many at once, and then one in so many seconds.
+const (
+	wrongAtOnce  = 50
+	TriesSeconds = 10
+)
+
+// ErrTries means that too many passwords from this address were wrong. It is an ErrBusy.
+var ErrTries = fmt.Errorf("%w: too many from this address were wrong", ErrBusy)
+
+type fromKey struct{}
+
+// From notes in a context where a request comes from: passwords that are wrong are counted by it.
+func From(ctx context.Context, address func() string) context.Context {
+	return context.WithValue(ctx, fromKey{}, address)
+}
+
+// wasRight reports whether a password has been right, however long ago.
+func (a *Authenticator) wasRight(sum [sha256.Size]byte) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	_, ok := a.right[sum]
+	return ok
 }
 
 func (a *Authenticator) cacheKey(user, password string) [sha256.Size]byte {

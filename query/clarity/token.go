@@ -197,6 +197,8 @@ func (a *API) identify(c *fiber.Ctx, contactCenter string) ([]string, error) {
 			c.Set(fiber.HeaderWWWAuthenticate, p.Scheme()+" "+reply)
 		}
 		switch {
+		case errors.Is(err, auth.ErrTries):
+			return nil, problem.TooMany("too many credentials from this address were wrong", auth.TriesSeconds)
 		case errors.Is(err, auth.ErrBusy):
 			return nil, problem.Unavailable("temporarily_unavailable", "too many are signing in at this moment", 1)
 		case err == auth.ErrInvalid:

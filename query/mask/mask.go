@@ -128,7 +128,8 @@ func (m *Mask) customer(v *fastjson.Value, arena *fastjson.Arena) *fastjson.Valu
 	v.GetObject().Visit(func(key []byte, value *fastjson.Value) {
 		name := string(key)
 		switch known := slices.Contains(names, name) && name != Texts && name != Links; {
-		case value.Type() == fastjson.TypeNull, known && !m.Hides(name), name == display && !m.Hides(Phone):
+		case known && !m.Hides(name), name == display && !m.Hides(Phone):
+		case value.Type() == fastjson.TypeNull && (known || name == display):
 		case name == Phone || name == display:
 			value = arena.NewString(phone(string(value.GetStringBytes())))
 		case known:

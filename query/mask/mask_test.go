@@ -110,3 +110,10 @@ func TestNew_RefusesWhatItDoesNotKnow(t *testing.T) {
 	require.Equal(t, masked(t, "id", "name").Key(), masked(t, "name", "id").Key())
 	require.NotEqual(t, masked(t).Key(), (*mask.Mask)(nil).Key())
 }
+
+// The name of a field that nobody knows may tell as much as its value, also where that is null.
+func TestCustomer_UnknownFieldsWithoutValueAreHidden(t *testing.T) {
+	m, err := mask.New(nil)
+	require.NoError(t, err)
+	require.Equal(t, `{"name":null}`, string(m.Customer([]byte(`{"name":null,"Zoë +4915112345678":null}`))))
+}

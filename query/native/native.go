@@ -164,10 +164,16 @@ func (a *API) authenticate(c *fiber.Ctx, opens bool) (auth.Principal, error) {
 	case errors.Is(err, auth.ErrInvalid):
 		noteRefusal(c, err)
 		return principal, problem.Unauthenticated("the credential is not known")
+	case errors.Is(err, auth.ErrTries):
+		return principal, tooManyTries()
 	case errors.Is(err, auth.ErrBusy):
 		return principal, problem.Unavailable("busy", "too many passwords are being checked; try again", 1)
 	}
 	return principal, problem.Internal(err)
+}
+
+func tooManyTries() error {
+	return problem.TooMany("too many passwords from this address were wrong; try again", auth.TriesSeconds)
 }
 
 // noteRefusal tells the audit log what the caller is not told.

@@ -2,6 +2,7 @@
 package rate
 
 import (
+	"net/netip"
 	"sync"
 	"time"
 )
@@ -81,4 +82,14 @@ func (l *Limiter) makeRoom(now time.Time) {
 		}
 		delete(l.buckets, key)
 	}
+}
+
+// Network is what an address is counted under: of IPv6 the /64, of which a single host has all addresses.
+func Network(address string) string {
+	ip, err := netip.ParseAddr(address)
+	if err != nil || !ip.Is6() || ip.Is4In6() {
+		return address
+	}
+	network, _ := ip.WithZone("").Prefix(64) // of IPv6: never fails
+	return network.String()
 }

@@ -134,6 +134,9 @@ func (s *Sessions) SignIn(c *fiber.Ctx, by Credentials) (auth.Principal, error) 
 	case errors.Is(err, auth.ErrInvalid):
 		s.counts.wrong.Inc()
 		return auth.Principal{}, problem.New(fiber.StatusUnauthorized, "invalid_credentials", "the "+by.kind()+" known here")
+	case errors.Is(err, auth.ErrTries):
+		s.counts.limited.Inc()
+		return auth.Principal{}, problem.TooMany("too many passwords from this address were wrong; try again", auth.TriesSeconds)
 	case errors.Is(err, auth.ErrBusy):
 		s.tries.giveBack(by.User, address)
 		s.counts.busy.Inc()

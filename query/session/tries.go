@@ -20,6 +20,7 @@ type tries struct{ users, addresses *rate.Limiter }
 
 // take is called before the check, so that tries at the same time count too. The error is a problem.
 func (t *tries) take(user, address string) error {
+	address = rate.Network(address)
 	_, wait := t.addresses.Take(address)
 	if wait == 0 && user != "" {
 		if _, wait = t.users.Take(user); wait > 0 {
@@ -35,7 +36,7 @@ func (t *tries) take(user, address string) error {
 
 // giveBack forgets a try that was right, or that could not be checked.
 func (t *tries) giveBack(user, address string) {
-	t.addresses.Return(address)
+	t.addresses.Return(rate.Network(address))
 	if user != "" {
 		t.users.Return(user)
 	}

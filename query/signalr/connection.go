@@ -108,15 +108,23 @@ func (c *Conn) isOpen() bool {
 	return c.state == open
 }
 
-// push sends a frame as it is.
+// push sends a frame as it is: an answer. A client that calls and takes no answers in is cut off as Slow.
 func (c *Conn) push(frame []byte) {
+	m := message{body: frame}
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	if c.state == closed {
+		c.mu.Unlock()
 		return
 	}
-	c.out.push(message{body: frame})
-	c.wake()
+	full := c.out.full(&m)
+	if !full {
+		c.out.push(m)
+		c.wake()
+	}
+	c.mu.Unlock()
+	if full {
+		c.close(Slow, "")
+	}
 }
 
 // hear notes that the client said something.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -250,4 +251,35 @@ func TestCoreHandshake_IsAnsweredWhenTheHandlerKnowsTheConnection(t *testing.T) 
 	s := startWith(t, h)
 	s.coreWebSocket(t, "ann")
 	require.Equal(t, []string{"connected"}, h.seen())
+}
+
+// A client that calls and calls and never takes an answer in is cut off like one that takes no messages in.
+func TestAnswersThatNobodyTakes_AreBounded(t *testing.T) {
+	s := start(t, limits(signalr.Limits{QueueBytes: 1 << 20}))
+	_, token := s.coreNegotiate(t, "ann")
+	say := func(method, body string) int {
+		r, err := http.NewRequest(method, "http://"+s.addr+corePath+"?id="+token, strings.NewReader(body))
+		require.NoError(t, err)
+		r.Header.Set("Authorization", "Bearer ann")
+		resp, err := http.DefaultClient.Do(r)
+		require.NoError(t, err)
+		resp.Body.Close()
+		return resp.StatusCode
+	}
+	require.Equal(t, 200, say("GET", ""))
+	require.Equal(t, 200, say("POST", handshake))
+	require.Equal(t, 200, say("GET", ""), "the handshake's answer")
+	one := `{"type":4,"invocationId":"` + strings.Repeat("x", 60<<10) + `","target":"Echo","arguments":[]}` + "\x1e"
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	for range 100 {
+		if say("POST", strings.Repeat(one, 50)) != 200 {
+			break
+		}
+		say("GET", "") // one frame: it is not away
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	require.Less(t, int64(after.HeapAlloc)-int64(before.HeapAlloc), int64(16<<20))
 }

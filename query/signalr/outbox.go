@@ -48,7 +48,7 @@ func (o *outbox) put(m message) (replaced, ok bool) {
 			replaced = true
 		}
 	}
-	if o.fresh+1 > o.limits.Queue || o.fresh > 0 && o.bytes+m.size() > o.limits.QueueBytes {
+	if o.full(&m) {
 		return replaced, false
 	}
 	if m.key != "" {
@@ -59,6 +59,11 @@ func (o *outbox) put(m message) (replaced, ok bool) {
 	}
 	o.push(m)
 	return replaced, true
+}
+
+// full reports whether the bounds leave no room for a message.
+func (o *outbox) full(m *message) bool {
+	return o.fresh+1 > o.limits.Queue || o.fresh > 0 && o.bytes+m.size() > o.limits.QueueBytes
 }
 
 // push adds without a bound: frames that the server itself has reason to send.
