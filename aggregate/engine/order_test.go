@@ -212,12 +212,16 @@ func describe(ev *schema.Event) string {
 		(ev.Time-day-22*60*minuteMs)/1000, ev.AgentID, ev.Role, ev.Status, ev.QueueID, ev.ToQueueID, ev.ToAgentID, ev.Sequence)
 }
 
-// live is the floor's live state as text.
+// live is the floor's live state as text. Whether an agent is known whose only event came to nothing depends on when that was found out:
+// it is logged out, and nothing more.
 func (f *floor) live() string {
 	f.e.All()
 	var lines []string
 	f.e.Look(func(ch *Changes) {
 		for _, a := range ch.Agents {
+			if a.LastEvent == schema.NoTime && a.Session == nil && a.Assignment == nil && len(a.Parts) == 0 {
+				continue
+			}
 			row := *a
 			row.Session, row.Assignment = nil, nil
 			lines = append(lines, fmt.Sprintf("\nlive %s %+v %+v %+v", ch.ContactCenter, row, a.Session, a.Assignment))
