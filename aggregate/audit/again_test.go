@@ -21,6 +21,7 @@ import (
 
 // Partitions are added; the member that gets only new ones meets records in them before new-epoch is run.
 func TestNewEpoch_NewPartitionsAreNotReadBefore(t *testing.T) {
+	slow(t)
 	events := day()
 	want := undisturbed(t, events)
 	s := newSystem(t, newLog(0), newLog(1))
@@ -53,6 +54,7 @@ func TestNewEpoch_NewPartitionsAreNotReadBefore(t *testing.T) {
 
 // A worker that is killed after a backfill reads again what it had flushed before it; what was corrected stays so.
 func TestBackfill_ThenKilled_StaysCorrected(t *testing.T) {
+	slow(t)
 	events := newFloor("6", 7, 5)
 	first, late := linkDown(events)
 	cut := 0

@@ -48,6 +48,7 @@ func one(t *testing.T) *system {
 
 // Each way of falsifying history by hand is found, and named with what it is about.
 func TestAudit_NamesEachCorruption(t *testing.T) {
+	slow(t)
 	type want struct{ check, table, entity, what string }
 	cases := map[string]struct {
 		corrupt func(s *system)

@@ -85,6 +85,7 @@ func (s *system) requireRight(t *testing.T, want *system) {
 
 // Partitions are added: the worker refuses, and after new-epoch every contact centre goes on where its events come from now on.
 func TestNewEpoch_MorePartitions(t *testing.T) {
+	slow(t)
 	events := day()
 	want := undisturbed(t, events)
 	s := newSystem(t, newLog(0), newLog(1))
@@ -123,6 +124,7 @@ func TestNewEpoch_MorePartitions(t *testing.T) {
 
 // Partitions are added to a topic that is still empty: what a worker has checkpointed of nothing stands in nobody's way.
 func TestNewEpoch_MorePartitionsOfAnEmptyTopic(t *testing.T) {
+	slow(t)
 	events := day()
 	want := undisturbed(t, events)
 	s := newSystem(t, newLog(0), newLog(1))
@@ -141,6 +143,7 @@ func TestNewEpoch_MorePartitionsOfAnEmptyTopic(t *testing.T) {
 
 // The topic is made anew: its offsets begin again, and history goes on from what had been flushed, a checkpoint or not.
 func TestNewEpoch_TopicMadeAnew(t *testing.T) {
+	slow(t)
 	events := day()
 	want := undisturbed(t, events)
 	s := newSystem(t, newLog(0), newLog(1))

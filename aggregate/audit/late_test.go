@@ -53,6 +53,7 @@ func requireSame(t *testing.T, got, want *system, cc string, until int64) {
 // What comes beyond the horizon is told apart and explained; after the backfill that the audit names, nothing differs, and history
 // is that of one undisturbed pass.
 func TestLateEvents_ExplainedThenBackfilled(t *testing.T) {
+	slow(t)
 	events := newFloor("6", 5, 4)
 	end := happening{cc: "6", kind: "agent.login", subject: "z", data: `{}`, t: morning + 6*hour, id: "end"}
 	reference := newLog(0)
@@ -98,6 +99,7 @@ func TestLateEvents_ExplainedThenBackfilled(t *testing.T) {
 
 // A backfill that was broken off explains what it left; the audit names a command that does it again.
 func TestBackfill_BrokenOffIsExplained(t *testing.T) {
+	slow(t)
 	first, late := linkDown(newFloor("6", 6, 3))
 	l := newLog(0)
 	l.add(first...)

@@ -20,6 +20,7 @@ func (l *log) lose(until int64) {
 // A worker that was away for longer than Kafka keeps records leaves a hole: audit knows it as a gap, holds what was written on both
 // sides of it against the raw events, and excuses nothing that the hole does not.
 func TestAudit_LostRecordsAreAKnownGap(t *testing.T) {
+	slow(t)
 	events := arrive(newFloor("6", 4, 4), 3, 5*minute)
 	events = append(events, happening{cc: "6", kind: "agent.login", subject: "z", data: `{}`, t: morning + 7*hour, id: "end"})
 	l := newLog(0)

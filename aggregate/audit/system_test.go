@@ -360,3 +360,11 @@ func clean(t require.TestingT, r *audit.Report) {
 	require.Zero(t, r.Total)
 	require.Empty(t, r.Explained)
 }
+
+// slow tests are raced by make test-long alone.
+func slow(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("takes many seconds under the race detector")
+	}
+}

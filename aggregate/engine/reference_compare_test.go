@@ -46,8 +46,11 @@ func TestRandomFloorsInAnyArrival_FlushedAndRestored_AreCountedAsTheSpecificatio
 
 // eachFloor tries floors of every pace, from a seed on.
 func eachFloor(t *testing.T, from, floors uint64, try func(*testing.T, *rand.Rand, pace)) {
-	if long() {
+	switch {
+	case long():
 		floors *= 30
+	case testing.Short(): // under the race detector, which looks for other things
+		floors /= 5
 	}
 	for n, p := range paces {
 		for m, p := range []pace{p, p.withoutSequence()} {
