@@ -99,11 +99,15 @@ func TestEvenly(t *testing.T) {
 func TestPercentiles_OfMoreBinsThanOneStateHolds(t *testing.T) {
 	f := newFloor(t)
 	begin := utc(t, "2026-03-01 00:00")
-	require.NoError(t, f.conn.Exec(context.Background(), fmt.Sprintf(`INSERT INTO windows_15m (contact_center, start, queue, channel, direction, answered, wait_count, wait_sum, wait_max, wait_log, version)
-SELECT '%s', toDateTime(%d + intDiv(number, 110) * 900, 'UTC'), concat('q', toString(number %% 110)), 'voice', 'inbound', 18, 18, 18000, 2000,
- mapFromArrays(arrayMap(k -> toUInt16(300 + k), range(18)), arrayMap(k -> toUInt32(1), range(18))), 1 FROM numbers(%d)`, center, begin/1000, 90*96*110)))
+	const queues, waits = 10, 200              // of each quarter of an hour
+	for day := int64(0); day < 90; day += 10 { // little memory at a time
+		require.NoError(t, f.conn.Exec(context.Background(), fmt.Sprintf(`INSERT INTO windows_15m (contact_center, start, queue, channel, direction, answered, wait_count, wait_sum, wait_max, wait_log, version)
+SELECT '%[1]s', toDateTime(%[2]d + intDiv(number, %[4]d) * 900, 'UTC'), concat('q', toString(number %% %[4]d)), 'voice', 'inbound', %[5]d, %[5]d, 18000, 2000,
+ mapFromArrays(arrayMap(k -> toUInt16(300 + k), range(%[5]d)), arrayMap(k -> toUInt32(1), range(%[5]d))), 1 FROM numbers(%[3]d) SETTINGS max_block_size = 1024, min_insert_block_size_rows = 1024`,
+			center, (begin+day*dayMs)/1000, 10*96*queues, queues, waits)))
+	}
 	f.progress(1, begin+100*dayMs)
 	res, err := f.reader.Metrics(context.Background(), Query{ContactCenter: center, From: begin, To: begin + 90*dayMs, Metrics: []string{"wait.p95"}})
 	require.NoError(t, err)
-	require.Equal(t, uint64(90*96*110*18), res.Rows[0].Totals(1).Measures[schema.MeasureWait].Count)
+	require.Equal(t, uint64(90*96*queues*waits), res.Rows[0].Totals(1).Measures[schema.MeasureWait].Count)
 }
