@@ -2,21 +2,15 @@ package audit_test
 
 import (
 	"context"
-	"log/slog"
 	"testing"
 	"time"
 
 	ch "github.com/ClickHouse/clickhouse-go/v2"
-	"github.com/VictoriaMetrics/metrics"
 	"github.com/stretchr/testify/require"
 
 	"floorwalker/aggregate/backfill"
-	"floorwalker/aggregate/engine"
 	"floorwalker/aggregate/epoch"
-	"floorwalker/aggregate/gate"
-	"floorwalker/aggregate/history"
 	"floorwalker/aggregate/worker"
-	"floorwalker/schema"
 )
 
 // Partitions are added; the member that gets only new ones meets records in them before new-epoch is run.
@@ -57,10 +51,7 @@ func TestBackfill_ThenKilled_StaysCorrected(t *testing.T) {
 	slow(t)
 	events := newFloor("6", 7, 5)
 	first, late := linkDown(events)
-	cut := 0
-	for first[cut].t < morning+50*minute {
-		cut++
-	}
+	cut := before(first, morning+50*minute)
 	l := newLog(0)
 	l.add(first[:cut]...)
 	s := newSystem(t, l)
@@ -76,23 +67,9 @@ func TestBackfill_ThenKilled_StaysCorrected(t *testing.T) {
 	require.NoError(t, s.conn.Exec(context.Background(), "ALTER TABLE checkpoints DELETE WHERE offset > {o:UInt64} SETTINGS mutations_sync = 1", ch.Named("o", checkpoint)))
 	l.add(happening{cc: "6", kind: "agent.login", subject: "y", data: `{}`, t: morning + 7*hour, id: "end2"},
 		happening{cc: "6", kind: "agent.login", subject: "x", data: `{}`, t: morning + 7*hour, id: "end3"})
-	set := metrics.NewSet()
-	sink, err := history.NewSink(s.conn, set, quiet())
-	require.NoError(t, err)
-	store, err := history.NewStore(s.conn, set, quiet())
-	require.NoError(t, err)
-	w, err := worker.New(worker.Config{Topic: topic, Gate: gate.Gate{AnyPartitioner: true, MaxAhead: 5 * time.Minute}, Flush: time.Second, Log: slog.New(slog.DiscardHandler)},
-		worker.Parts{Engines: worker.Real(engine.Config{}), Decoder: func() gate.Decoder { return &schema.Decoder{} }, Sink: sink, Checkpoints: store,
-			DeadLetters: func(context.Context, []schema.DeadLetter) error { return nil }, Metrics: set})
-	require.NoError(t, err)
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() {
-		done <- w.Own(ctx, worker.Generation{Total: 1, Partitions: []worker.Partition{l}, Commit: func(context.Context, map[int]int64) error { return nil }})
-	}()
+	stop := s.work(func(c *worker.Config) { c.Flush, c.Checkpoint, c.MinPause = time.Second, 0, 0 }) // all of it in few flushes
 	s.settle()
-	cancel()
-	require.NoError(t, <-done)
+	stop()
 	clean(t, s.audit())
 }
 

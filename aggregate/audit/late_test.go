@@ -120,10 +120,7 @@ func TestBackfill_BrokenOffIsExplained(t *testing.T) {
 func TestBackfill_BesideAWorker(t *testing.T) {
 	events := newFloor("6", 7, 5)
 	first, late := linkDown(events)
-	cut := 0
-	for first[cut].t < morning+3*hour {
-		cut++
-	}
+	cut := before(first, morning+3*hour)
 	l := newLog(0)
 	l.add(first[:cut]...)
 	l.add(late...)

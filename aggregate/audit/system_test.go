@@ -260,15 +260,19 @@ func quiet() history.Config {
 }
 
 // worker makes one that reads what lies in its partition, or in any.
-func (s *system) worker() *worker.Worker {
+func (s *system) worker(change ...func(*worker.Config)) *worker.Worker {
 	s.Helper()
 	set := metrics.NewSet()
 	sink, err := history.NewSink(s.conn, set, quiet())
 	require.NoError(s, err)
 	store, err := history.NewStore(s.conn, set, quiet())
 	require.NoError(s, err)
-	w, err := worker.New(worker.Config{Topic: topic, Gate: gate.Gate{AnyPartitioner: !s.murmur2, MaxAhead: 5 * time.Minute}, Flush: 50 * time.Millisecond,
-		Checkpoint: 300 * time.Millisecond, MinPause: time.Millisecond, Log: slog.New(slog.DiscardHandler)},
+	cfg := worker.Config{Topic: topic, Gate: gate.Gate{AnyPartitioner: !s.murmur2, MaxAhead: 5 * time.Minute}, Flush: 50 * time.Millisecond,
+		Checkpoint: 300 * time.Millisecond, MinPause: time.Millisecond, Log: slog.New(slog.DiscardHandler)}
+	for _, c := range change {
+		c(&cfg)
+	}
+	w, err := worker.New(cfg,
 		worker.Parts{Engines: worker.Real(engine.Config{}), Decoder: func() gate.Decoder { return &schema.Decoder{} }, Sink: sink, Checkpoints: store,
 			DeadLetters: func(context.Context, []schema.DeadLetter) error { return nil }, Metrics: set})
 	require.NoError(s, err)
@@ -276,20 +280,20 @@ func (s *system) worker() *worker.Worker {
 }
 
 // own runs a worker on all logs until ctx ends.
-func (s *system) own(ctx context.Context) error {
+func (s *system) own(ctx context.Context, change ...func(*worker.Config)) error {
 	g := worker.Generation{Total: len(s.logs), Commit: func(context.Context, map[int]int64) error { return nil }}
 	for _, l := range s.logs {
 		g.Partitions = append(g.Partitions, l)
 	}
-	return s.worker().Own(ctx, g)
+	return s.worker(change...).Own(ctx, g)
 }
 
 // work runs a worker; stop ends it and waits.
-func (s *system) work() (stop func()) {
+func (s *system) work(change ...func(*worker.Config)) (stop func()) {
 	s.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- s.own(ctx) }()
+	go func() { done <- s.own(ctx, change...) }()
 	return func() { cancel(); require.NoError(s, <-done) }
 }
 
@@ -359,6 +363,11 @@ func clean(t require.TestingT, r *audit.Report) {
 	require.Empty(t, r.Differences)
 	require.Zero(t, r.Total)
 	require.Empty(t, r.Explained)
+}
+
+// before is how many of them come before the first one at t or later.
+func before(events []happening, t int64) int {
+	return slices.IndexFunc(events, func(h happening) bool { return h.t >= t })
 }
 
 // slow tests are raced by make test-long alone.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	ch "github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"floorwalker/schema/clickhouse"
 )
@@ -96,46 +97,44 @@ func (s *Sink) Noted(ctx context.Context, topic string, partition int, log uint1
 
 // Resumed is, by contact centre, from when on facts and windows are written after records that were lost in earlier logs than this one.
 func (s *Sink) Resumed(ctx context.Context, topic string, log uint16) (map[string]int64, error) {
-	out := map[string]int64{}
 	if log == 0 {
-		return out, nil
+		return nil, nil
 	}
-	rows, err := s.conn.Query(ctx, `SELECT contact_center, toUnixTimestamp64Milli(max(assumeNotNull(resumed_at))) FROM offset_gaps FINAL
+	out, err := byCenter(s.conn.Query(ctx, `SELECT contact_center, toUnixTimestamp64Milli(max(assumeNotNull(resumed_at))) FROM offset_gaps FINAL
 		WHERE topic = {topic:String} AND epoch < {log:UInt16} AND reason = 'lost' AND contact_center != '' AND isNotNull(resumed_at) GROUP BY contact_center`,
-		ch.Named("topic", topic), ch.Named("log", log))
+		ch.Named("topic", topic), ch.Named("log", log)))
 	if err != nil {
 		return nil, fmt.Errorf("read the lost records of %s: %w", topic, err)
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var cc string
-		var at int64
-		if err := rows.Scan(&cc, &at); err != nil {
-			return nil, err
-		}
-		out[cc] = at
-	}
-	return out, rows.Err()
+	return out, nil
 }
 
 // Newest is the newest event time of each contact centre that had been flushed of the partition's log up to an offset.
 func (s *Sink) Newest(ctx context.Context, topic string, partition int, log uint16, upTo int64) (map[string]int64, error) {
-	rows, err := s.conn.Query(ctx, `SELECT contact_center, toUnixTimestamp64Milli(max(newest_event)) FROM progress
+	out, err := byCenter(s.conn.Query(ctx, `SELECT contact_center, toUnixTimestamp64Milli(max(newest_event)) FROM progress
 		WHERE contact_center != '' AND topic = {topic:String} AND partition = {partition:UInt32} AND epoch >= {log:UInt16} AND offset <= {to:UInt64}
 		GROUP BY contact_center`,
-		ch.Named("topic", topic), ch.Named("partition", partition), ch.Named("log", log), ch.Named("to", upTo))
+		ch.Named("topic", topic), ch.Named("partition", partition), ch.Named("log", log), ch.Named("to", upTo)))
 	if err != nil {
 		return nil, fmt.Errorf("read the newest events of %s/%d: %w", topic, partition, err)
+	}
+	return out, nil
+}
+
+// byCenter reads the rows of a query for a contact centre and a number.
+func byCenter(rows driver.Rows, err error) (map[string]int64, error) {
+	if err != nil {
+		return nil, err
 	}
 	defer rows.Close()
 	out := map[string]int64{}
 	for rows.Next() {
 		var cc string
-		var newest int64
-		if err := rows.Scan(&cc, &newest); err != nil {
+		var n int64
+		if err := rows.Scan(&cc, &n); err != nil {
 			return nil, err
 		}
-		out[cc] = newest
+		out[cc] = n
 	}
 	return out, rows.Err()
 }

@@ -14,27 +14,15 @@ import (
 // first), or -1, and that of each contact centre: in a cluster the shard of one may have taken more of a flush than that of another.
 // Only offsets from the given one on are looked at, which keeps the search short.
 func (s *Sink) Stored(ctx context.Context, topic string, partition int, log uint16, from int64) (highest int64, of map[string]int64, err error) {
-	fail := func(err error) (int64, map[string]int64, error) {
+	of, err = byCenter(s.conn.Query(ctx, `SELECT contact_center, toInt64(max(offset)) FROM events
+		WHERE topic = {topic:String} AND partition = {partition:UInt32} AND epoch >= {log:UInt16} AND offset >= {from:UInt64} GROUP BY contact_center`,
+		ch.Named("topic", topic), ch.Named("partition", partition), ch.Named("log", log), ch.Named("from", from)))
+	if err != nil {
 		return 0, nil, fmt.Errorf("read the highest stored offset of %s/%d: %w", topic, partition, err)
 	}
-	rows, err := s.conn.Query(ctx, `SELECT contact_center, toInt64(max(offset)) FROM events
-		WHERE topic = {topic:String} AND partition = {partition:UInt32} AND epoch >= {log:UInt16} AND offset >= {from:UInt64} GROUP BY contact_center`,
-		ch.Named("topic", topic), ch.Named("partition", partition), ch.Named("log", log), ch.Named("from", from))
-	if err != nil {
-		return fail(err)
-	}
-	defer rows.Close()
-	highest, of = -1, map[string]int64{}
-	for rows.Next() {
-		var cc string
-		var at int64
-		if err := rows.Scan(&cc, &at); err != nil {
-			return fail(err)
-		}
-		of[cc], highest = at, max(highest, at)
-	}
-	if err := rows.Err(); err != nil {
-		return fail(err)
+	highest = -1
+	for _, at := range of {
+		highest = max(highest, at)
 	}
 	return highest, of, nil
 }

@@ -189,15 +189,7 @@ func (m *memory) Annotations(_ context.Context, _ string, ids []string, _ uint16
 
 // run starts a view on a log with a clock that stands still.
 func run(t *testing.T, l *log, h History, now time.Time) *View {
-	v, err := New(Config{Decoder: func() gate.Decoder { return &schema.Decoder{} }, Gate: gate.Gate{AnyPartitioner: true, MaxAhead: time.Hour},
-		Zone: func(string) *time.Location { return time.UTC }, History: h, Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler)})
-	require.NoError(t, err)
-	ctx, stop := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() { defer close(done); _ = v.Run(ctx, only(l)) }()
-	t.Cleanup(func() { stop(); <-done })
-	wait(t, v, l)
-	return v
+	return startWith(t, l, h, time.UTC, engine.Config{}, now)
 }
 
 // only is a topic of one partition.

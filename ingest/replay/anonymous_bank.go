@@ -132,11 +132,10 @@ func (b *bank) readAll() error {
 			return err
 		}
 		c, err := b.call(fields)
-		if err != nil {
-			b.bad = append(b.bad, &LineError{line, err})
-			continue
+		if err == nil {
+			err = b.add(c)
 		}
-		if err := b.add(c); err != nil {
+		if err != nil {
 			b.bad = append(b.bad, &LineError{line, err})
 		}
 	}

@@ -191,10 +191,7 @@ func (c *csvReader) Read() (schema.Event, error) {
 		return schema.Event{}, &LineError{line, err}
 	}
 	var ev schema.Event
-	if err := c.dec.DecodeStructured(c.buf, &ev); err != nil {
-		return schema.Event{}, &LineError{line, err}
-	}
-	if err := judge(&ev); err != nil {
+	if err := decode(&c.dec, c.buf, &ev); err != nil {
 		return schema.Event{}, &LineError{line, err}
 	}
 	return *ev.Clone(), nil

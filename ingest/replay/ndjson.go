@@ -63,16 +63,13 @@ func (n *ndjson) Read() (schema.Event, error) {
 			return schema.Event{}, err
 		}
 		if n.lines.n == 1 {
-			line = bytes.TrimPrefix(line, []byte("\ufeff"))
+			line = bytes.TrimPrefix(line, byteOrderMark)
 		}
 		if len(bytes.TrimSpace(line)) == 0 {
 			continue
 		}
 		var ev schema.Event
-		if err := n.dec.DecodeStructured(line, &ev); err != nil {
-			return schema.Event{}, &LineError{n.lines.n, err}
-		}
-		if err := judge(&ev); err != nil {
+		if err := decode(&n.dec, line, &ev); err != nil {
 			return schema.Event{}, &LineError{n.lines.n, err}
 		}
 		out := *ev.Clone()

@@ -55,10 +55,10 @@ func (e Envelope) validate() error {
 	return dec.DecodeStructured(schema.AppendStructured(nil, &probe), &probe)
 }
 
-// judge says of a directory event what its readers would refuse: they only log it.
-func judge(ev *schema.Event) error {
-	if ev.Type != schema.EventDirectory {
-		return nil
+// decode reads one document. Of a directory event it says what its readers would refuse: they only log it.
+func decode(dec *schema.Decoder, document []byte, ev *schema.Event) error {
+	if err := dec.DecodeStructured(document, ev); err != nil || ev.Type != schema.EventDirectory {
+		return err
 	}
 	return directory.Validate(ev)
 }

@@ -41,9 +41,6 @@ func (d *rowBinary) fixed(size int, set func(b string)) {
 	})
 }
 
-func (d *rowBinary) u16(to *uint16) {
-	d.fixed(2, func(b string) { *to = uint16(b[0]) | uint16(b[1])<<8 })
-}
 func (d *rowBinary) u32(to *uint32) { d.fixed(4, func(b string) { *to = uint32(little(b[:4])) }) }
 func (d *rowBinary) u64(to *uint64) { d.fixed(8, func(b string) { *to = little(b[:8]) }) }
 func (d *rowBinary) i64(to *int64)  { d.fixed(8, func(b string) { *to = int64(little(b[:8])) }) }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -21,6 +22,9 @@ type Metadata struct {
 	Tag      string // stands for the state in the entity tag of streams, which are not read twice
 	Write    func(e *Encoder)
 }
+
+// TagMoment has the entity tag know the moment: of rows that are selected by their age there may be others in a state that is the same.
+func (m *Metadata) TagMoment() { m.Tag += strconv.FormatInt(m.AsOf, 10) }
 
 // Answer arranges, cuts and writes rows in the page's form. It keeps rows until a stream has been sent.
 func Answer[T any](c *fiber.Ctx, t *Table[T], rows []T, p Page, m Metadata) error {

@@ -81,7 +81,7 @@ func (a *API) listAgents(r *request) error {
 	}
 	f.resolve(v)
 	if f.hasLongerMs {
-		m.Tag += strconv.FormatInt(v.AsOf, 10)
+		m.TagMoment()
 	}
 	s := a.agentState(v, p.Wants("today"), r.mask(a))
 	if p.Wants("interactions") { // with their customers

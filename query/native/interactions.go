@@ -2,7 +2,6 @@ package native
 
 import (
 	"context"
-	"strconv"
 
 	"github.com/valyala/fastjson"
 
@@ -66,7 +65,7 @@ func (a *API) listInteractions(r *request) error {
 	auditExport(r, "interactions.export", p, hidden)
 	f.resolve(v)
 	if f.hasLonger {
-		m.Tag += strconv.FormatInt(v.AsOf, 10)
+		m.TagMoment()
 	}
 	rows := a.interactions.Collect(p)
 	for _, i := range v.Interactions() {

@@ -1,8 +1,6 @@
 package native
 
 import (
-	"strconv"
-
 	"floorwalker/query/floor"
 	"floorwalker/query/list"
 	"floorwalker/query/route"
@@ -28,7 +26,7 @@ func (a *API) summary(r *request) error {
 	}
 	f.resolve(v)
 	if f.hasLongerMs {
-		m.Tag += strconv.FormatInt(v.AsOf, 10)
+		m.TagMoment()
 	}
 	return list.Answer(r.Ctx, t, summaryRows(v, f, groupBy), p, m)
 }

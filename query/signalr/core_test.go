@@ -237,20 +237,27 @@ func TestCoreNegotiateVersion0(t *testing.T) {
 	dial(t, s, corePath+"?id="+n.ConnectionID, "ann")
 }
 
-// lateHub takes its time to take a connection in.
-type lateHub struct{ hub }
+// lateHub takes a connection in when its client has been answered, or when that has not come for a while.
+type lateHub struct {
+	hub
+	answered chan struct{}
+}
 
 func (h *lateHub) Connected(c *signalr.Conn) {
-	time.Sleep(200 * time.Millisecond)
+	select {
+	case <-h.answered:
+	case <-time.After(200 * time.Millisecond):
+	}
 	h.hub.Connected(c)
 }
 
 // Who has the handshake's answer may use the connection's id at once.
 func TestCoreHandshake_IsAnsweredWhenTheHandlerKnowsTheConnection(t *testing.T) {
-	h := &lateHub{}
+	h := &lateHub{answered: make(chan struct{})}
 	s := startWith(t, h)
 	s.coreWebSocket(t, "ann")
 	require.Equal(t, []string{"connected"}, h.seen())
+	close(h.answered)
 }
 
 // A client that calls and calls and never takes an answer in is cut off like one that takes no messages in.

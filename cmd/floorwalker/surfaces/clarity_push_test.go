@@ -356,15 +356,20 @@ func TestClarityPush_RowsAreTheCallersOwn(t *testing.T) {
 	}
 }
 
-// The past is history's, with its reasons; what comes after it has the reasons that the live view shows.
-func TestClarityPush_StatusHistory(t *testing.T) {
-	stored := newPast(t)
-	w, address := pushedFloor(t, func(s *setup) { s.clarity.History = &pastSessions{past: stored} })
-	say := func(at, typ, data string) {
+// annsPast is a floor with a history; say has both hear what Ann does.
+func annsPast(t *testing.T) (w *world, address string, stored *past, say func(at, typ, data string)) {
+	stored = newPast(t)
+	w, address = pushedFloor(t, func(s *setup) { s.clarity.History = &pastSessions{past: stored} })
+	return w, address, stored, func(at, typ, data string) {
 		w.event(at, "agent."+typ, "ann", data)
 		of, _ := schema.ParseEventType("cc.agent." + typ)
 		stored.event(w.moment(at), of, "ann", data)
 	}
+}
+
+// The past is history's, with its reasons; what comes after it has the reasons that the live view shows.
+func TestClarityPush_StatusHistory(t *testing.T) {
+	w, address, stored, say := annsPast(t)
 	say("-5h", "status", `{"status":"away"}`)
 	say("-30m", "status", `{"status":"break","reason":{"id":"brk"}}`)
 	say("-15m", "status", `{"status":"available"}`)
@@ -463,13 +468,7 @@ func TestClarityPush_UpdatesAtOneTimeAreNotLost(t *testing.T) {
 }
 
 func TestClarityPush_StatusHistoryIsWhatWasKnownWhenSubscribing(t *testing.T) {
-	stored := newPast(t)
-	w, address := pushedFloor(t, func(s *setup) { s.clarity.History = &pastSessions{past: stored} })
-	say := func(at, typ, data string) {
-		w.event(at, "agent."+typ, "ann", data)
-		of, _ := schema.ParseEventType("cc.agent." + typ)
-		stored.event(w.moment(at), of, "ann", data)
-	}
+	w, address, stored, say := annsPast(t)
 	say("-30m", "status", `{"status":"available"}`)
 	stored.flush(w.now().UnixMilli())
 	w.settle()
@@ -509,14 +508,8 @@ func TestClarityPush_StatusHistoryEndsWithThePresentStatus(t *testing.T) {
 
 // A new reason begins a piece, and a status that comes again does not swallow what was between.
 func TestClarityPush_StatusHistoryIsThatOfTheReading(t *testing.T) {
-	stored := newPast(t)
-	w, address := pushedFloor(t, func(s *setup) { s.clarity.History = &pastSessions{past: stored} })
+	w, address, stored, say := annsPast(t)
 	w.say("reason_code", "brk2", `{"name":"Smoking","number":3,"status":"break"}`)
-	say := func(at, typ, data string) {
-		w.event(at, "agent."+typ, "ann", data)
-		of, _ := schema.ParseEventType("cc.agent." + typ)
-		stored.event(w.moment(at), of, "ann", data)
-	}
 	say("-30m", "status", `{"status":"available"}`)
 	stored.flush(w.now().UnixMilli())
 	w.settle()
